@@ -1,0 +1,106 @@
+"""Asyncio client SDK for the Healthy Roster API (unofficial).
+
+See ``ConnectionPool`` for where to begin.
+"""
+
+from healthyroster_async._core.contract import Contract
+from healthyroster_async._core.credentials import Credentials, Secret
+from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.errors import (
+    AttemptTimeoutError,
+    AuthenticationError,
+    CallError,
+    CertificateError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    DecodingError,
+    ForbiddenError,
+    HealthyRosterError,
+    InvalidRequestError,
+    LikelyCause,
+    MissingExtraError,
+    NotFoundError,
+    PoolClosedError,
+    ProtocolError,
+    RateLimitedError,
+    RedirectError,
+    ResponseError,
+    ServerError,
+    TransportError,
+    UsageError,
+)
+from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._core.outcome import (
+    Denied,
+    Failed,
+    Outcome,
+    Outcomes,
+    Progress,
+    Skipped,
+    Succeeded,
+)
+from healthyroster_async._core.settings import (
+    Environment,
+    PacingSettings,
+    Priority,
+    RetrySettings,
+    Timeouts,
+)
+from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._resources.reporting import Reporting
+from healthyroster_async._rows.stream import RowStream
+from healthyroster_async._session import ProviderSession
+from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async._version import __version__
+
+__all__ = [
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "CallError",
+    "CertificateError",
+    "ConfigurationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "ConnectionPool",
+    "Contract",
+    "Credentials",
+    "DeadlineExceededError",
+    "DecodingError",
+    "Denied",
+    "Endpoint",
+    "Environment",
+    "EnvironmentStats",
+    "Failed",
+    "ForbiddenError",
+    "HealthyRosterError",
+    "InvalidRequestError",
+    "LikelyCause",
+    "MissingExtraError",
+    "NotFoundError",
+    "Outcome",
+    "Outcomes",
+    "PacingSettings",
+    "PoolClosedError",
+    "Priority",
+    "Progress",
+    "ProtocolError",
+    "ProviderSession",
+    "RateLimitedError",
+    "RedirectError",
+    "Reporting",
+    "Request",
+    "Response",
+    "ResponseError",
+    "RetrySettings",
+    "RowStream",
+    "Secret",
+    "ServerError",
+    "Skipped",
+    "Succeeded",
+    "Timeouts",
+    "TransportError",
+    "UsageError",
+    "__version__",
+]

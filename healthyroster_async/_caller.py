@@ -1,0 +1,108 @@
+"""What a session and its resources call the API with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from healthyroster_async._core.contract import Contract
+from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._core.settings import (
+    Environment,
+    Priority,
+    RetrySettings,
+    Timeouts,
+)
+
+if TYPE_CHECKING:
+    from healthyroster_async._pipeline import Pipeline
+    from healthyroster_async._pool import ConnectionPool
+
+_T = TypeVar("_T")
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+@frozen(kw_only=True)
+class Caller:
+    """A pool seen by one Healthcare Provider, with the options of its session.
+
+    Attributes:
+        pool: Whose connections are used.
+        provider_id: The Healthcare Provider.
+        environment: Whose credentials are used.
+        priority: The lane calls wait in.
+        timeouts: Bounds of an attempt.
+        retry: Bounds of trying again.
+        deadline: Seconds that a call may take in all, or ``None`` for no bound.
+    """
+
+    pool: ConnectionPool
+    provider_id: int | str
+    environment: Environment
+    priority: Priority
+    timeouts: Timeouts
+    retry: RetrySettings
+    deadline: float | None
+
+    @property
+    def contract(self) -> Contract:
+        """How the API looks."""
+        return self.pool.contract
+
+    async def send(self, endpoint: Endpoint, *values: int | str) -> Response:
+        """Call an endpoint and return its answer, read whole."""
+        pipeline = self._pipeline()
+        return await pipeline.send(self.request(endpoint, *values))
+
+    async def send_request(self, request: Request) -> Response:
+        """Send a request and return its answer, read whole."""
+        return await self._pipeline().send(request)
+
+    async def open(self, request: Request) -> Response:
+        """Make one attempt, without deadline and retry."""
+        return await self._pipeline().open(request)
+
+    async def repeat(self, request: Request, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Await *call* within the deadline of *request*, several times if need be."""
+        return await self._pipeline().repeat(request, call)
+
+    def request(
+        self,
+        endpoint: Endpoint,
+        *values: int | str,
+        query: str = "",
+        body: bytes | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        stream: bool = False,
+    ) -> Request:
+        """Return the request of an endpoint: the provider id comes first in its path.
+
+        Raises:
+            ConfigurationError: A value would leave its place in the path.
+        """
+        base = self.pool.contract.base_urls[self.environment]
+        path = endpoint.path(self.provider_id, *values)
+        deadline = self.deadline
+        if deadline is not None:
+            deadline += asyncio.get_running_loop().time()
+        return Request(
+            method=endpoint.method,
+            url=f"{base}{path}{query}",
+            label=endpoint.label,
+            environment=self.environment,
+            safe=endpoint.safe,
+            provider_id=self.provider_id,
+            priority=self.priority,
+            timeouts=self.timeouts,
+            headers=headers,
+            body=body,
+            deadline=deadline,
+            stream=stream,
+        )
+
+    def _pipeline(self) -> Pipeline:
+        return self.pool.pipeline(self.environment, self.retry)

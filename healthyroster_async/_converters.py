@@ -1,0 +1,200 @@
+"""The one cattrs converter, and its hooks for answers of which little is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args
+
+import attrs
+import cattrs
+import orjson
+
+from healthyroster_async import models
+from healthyroster_async._core.errors import DecodingError
+from healthyroster_async._core.messages import Response
+
+_M = TypeVar("_M")
+
+# Other words the API may use for what a model calls by its own name. Lower case,
+# without separators, as every key is compared.
+_ALIASES: dict[type, dict[str, str]] = {
+    models.DataSource: {
+        "datasourceid": "id",
+        "datasourcename": "name",
+        "title": "name",
+    },
+    models.DataSourceDetail: {
+        "datasourceid": "id",
+        "datasourcename": "name",
+        "title": "name",
+        "columns": "fields",
+        "filters": "parameters",
+    },
+    models.DataSourceField: {
+        "fieldname": "name",
+        "columnname": "name",
+        "datatype": "type",
+        "fieldtype": "type",
+    },
+    models.DataSourceParameter: {
+        "parametername": "name",
+        "datatype": "type",
+        "parametertype": "type",
+        "isrequired": "required",
+    },
+}
+# A server has one spelling; this only bounds what a strange answer can make us keep.
+_SPELLINGS_KEPT = 256
+# Keys that a list is wrapped in when it is not the only one.
+_LIST_KEYS = frozenset({"data", "items", "results", "value", "values", "datasources"})
+
+
+def plain_key(key: str) -> str:
+    """Return a key without case and separators: all three casings become one."""
+    return key.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+def _id(value: Any, _: object) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise ValueError(f"an id is an int or a text, not {type(value).__name__}")
+    return value
+
+
+def _text(value: Any, _: object) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _flag(value: Any, _: object) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+def _structure_model(model: type[Any]) -> Callable[[Any, object], Any]:
+    """Make the hook of one model.
+
+    What a key means is worked out once per spelling and then looked up, so that an
+    item costs a dict access per key.
+    """
+    members = [a for a in attrs.fields(attrs.resolve_types(model)) if a.name != "extra"]
+    names = {plain_key(a.name): a.name for a in members} | _ALIASES[model]
+    hooks = {a.name: _member_hook(a.type) for a in members}
+    seen: dict[str, str | None] = {}
+
+    def structure(value: Any, _: object) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"an object was expected, not {type(value).__name__}")
+        known: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        for key, item in value.items():
+            try:
+                name = seen[key]
+            except KeyError:
+                name = names.get(plain_key(key))
+                if len(seen) < _SPELLINGS_KEPT:
+                    seen[key] = name
+            # Of two spellings of one name the first is meant, the other is kept.
+            if name is None or name in known:
+                extra[key] = item
+            else:
+                known[name] = hooks[name](item)
+        return model(extra=extra, **known)
+
+    return structure
+
+
+def _member_hook(kind: Any) -> Callable[[Any], Any]:
+    hook = converter.get_structure_hook(kind)
+    return lambda value: hook(value, kind)
+
+
+def _many(kind: Any) -> Callable[[Any, object], tuple[Any, ...]]:
+    item = get_args(kind)[0]
+    hook = converter.get_structure_hook(item)
+
+    def structure(value: Any, _: object) -> tuple[Any, ...]:
+        return () if value is None else tuple(hook(entry, item) for entry in value)
+
+    return structure
+
+
+converter = cattrs.Converter(detailed_validation=False)
+converter.register_structure_hook(int | str, _id)
+converter.register_structure_hook(
+    int | str | None, lambda value, kind: None if value is None else _id(value, kind)
+)
+converter.register_structure_hook(str | None, _text)
+converter.register_structure_hook(bool | None, _flag)
+converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is tuple, _many)
+converter.register_structure_hook_factory(
+    lambda kind: kind in _ALIASES, _structure_model
+)
+
+
+def decode(response: Response) -> Any:
+    """Parse an answer as JSON.
+
+    Raises:
+        DecodingError: It is no JSON; the text says what kind of answer came instead.
+    """
+    try:
+        return orjson.loads(response.body)
+    except orjson.JSONDecodeError as error:
+        kind = response.headers.get("content-type", "no content type").partition(";")[0]
+        reason = (
+            f"the answer is no JSON: {len(response.body)} bytes of {kind}, "
+            f"wrong at byte {error.pos}"
+        )
+    raise DecodingError(response.request.label, reason)
+
+
+def decode_one(response: Response, model: type[_M]) -> _M:
+    """Return the answer as one model.
+
+    Raises:
+        DecodingError: It is no JSON object that fits.
+    """
+    return _structure(response, decode(response), model)
+
+
+def decode_list(response: Response, model: type[_M]) -> list[_M]:
+    """Return the answer as a list of models, wrapped in an object or not.
+
+    Raises:
+        DecodingError: It is no JSON list of objects that fit.
+    """
+    hook = converter.get_structure_hook(model)
+    items = _unwrap(response, decode(response))
+    try:
+        return [hook(item, model) for item in items]
+    except (TypeError, ValueError) as error:
+        reason = f"an item is no {model.__name__}: {_kind_of(error)}"
+    raise DecodingError(response.request.label, reason)
+
+
+def _structure(response: Response, value: Any, model: type[_M]) -> _M:
+    try:
+        return converter.structure(value, model)
+    except (TypeError, ValueError) as error:
+        reason = f"the answer is no {model.__name__}: {_kind_of(error)}"
+    raise DecodingError(response.request.label, reason)
+
+
+def _kind_of(error: Exception) -> str:
+    """Say what is missing or of the wrong kind; our own hooks never quote data."""
+    _, found, name = str(error).rpartition("required keyword-only argument: ")
+    return f"{name} is missing" if found else str(error)
+
+
+def _unwrap(response: Response, value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        lists = {key: item for key, item in value.items() if isinstance(item, list)}
+        if len(lists) > 1:
+            lists = {k: v for k, v in lists.items() if plain_key(k) in _LIST_KEYS}
+        if len(lists) == 1:
+            return next(iter(lists.values()))
+    raise DecodingError(
+        response.request.label, f"a list was expected, not {type(value).__name__}"
+    )

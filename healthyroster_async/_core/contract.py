@@ -1,0 +1,217 @@
+"""How the API looks: hosts, header names, endpoints."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import field, frozen
+
+from healthyroster_async._core import swagger
+from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.settings import Environment
+
+# Help article "Leveraging the API for reporting integrations"; the spelling is theirs.
+DATA_SOURCES = Endpoint(
+    name="data_sources",
+    method="GET",
+    template="/HealthcareProvider/{id}/Datasources",
+    safe=True,
+)
+DATA_SOURCE = Endpoint(
+    name="data_source",
+    method="GET",
+    template="/HealthcareProvider/{id}/Reporting/DataSources/{datasourceid}",
+    safe=True,
+)
+# "It can be viewed as a GET": the parameters only do not fit a query string.
+ROWS = Endpoint(
+    name="rows",
+    method="POST",
+    template="/HealthcareProvider/{id}/Reporting/Datasources/{datasourceid}/Data",
+    safe=True,
+)
+
+# RFC 9110, section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# Names that HTTP itself needs; a credential under one of them would break the request.
+_RESERVED = frozenset(
+    {"accept", "accept-encoding", "connection", "content-encoding", "content-length",
+     "content-type", "cookie", "expect", "host", "te", "trailer", "transfer-encoding",
+     "upgrade", "user-agent"}
+)  # fmt: skip
+
+
+def _base_urls(given: Mapping[Environment, str]) -> Mapping[Environment, str]:
+    urls: dict[Environment, str] = {}
+    for environment, url in given.items():
+        if not isinstance(environment, Environment):
+            raise ConfigurationError(
+                f"base_urls has the key {environment!r}; give a member of Environment"
+            )
+        urls[environment] = base_url(environment, url)
+    origins = [urlsplit(url)[:2] for url in urls.values()]
+    if len(set(origins)) < len(origins):
+        raise ConfigurationError(
+            "sandbox and production have the same host; credentials of one environment "
+            "must never reach the other, so give each its own base URL"
+        )
+    return MappingProxyType(urls)
+
+
+def base_url(environment: Environment, url: str) -> str:
+    """Check a base URL and return it without its trailing slash.
+
+    Raises:
+        ConfigurationError: It is not absolute, or not https and not loopback, or
+            carries what a base URL cannot: user, query, fragment, dot segments.
+    """
+    name = f"the base URL of {environment.value}"
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{name} is a {type(url).__name__}; give a text")
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError(f"{name} cannot be read as a URL") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            f"{name} is not absolute; give one such as https://api.example.com"
+        )
+    if "@" in parts.netloc:
+        raise ConfigurationError(f"{name} holds a user or a password; leave them out")
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"{name} holds a query or a fragment; leave it out")
+    if port == 0 or not parts.netloc.isascii() or not parts.netloc.isprintable():
+        raise ConfigurationError(f"{name} has a host or port that cannot be asked")
+    path = parts.path.rstrip("/")
+    if {".", ".."} & set(path.split("/")) or not re.fullmatch(r"[!-~]*", path):
+        raise ConfigurationError(
+            f"{name} has a path that is not plain; escape it, and leave dots out"
+        )
+    if parts.scheme == "http" and not is_loopback(parts):
+        raise ConfigurationError(
+            f"{name} is plain http, which would send the secret unencrypted; "
+            "give an https one (plain http is for a loopback address only)"
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def is_loopback(parts: SplitResult) -> bool:
+    """Return whether a URL can only lead to this machine."""
+    host = parts.hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _header_name(_: object, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise ConfigurationError(
+            f"{attribute.name} is {value!r}, which is no header name; the vendor's "
+            "swagger document shows the right one"
+        )
+    if value.lower() in _RESERVED:
+        raise ConfigurationError(
+            f"{attribute.name} is {value!r}, a name that HTTP needs for itself"
+        )
+
+
+@frozen(kw_only=True)
+class Contract:
+    """How the API looks. Nothing here is guessed: a document or the caller says it.
+
+    Attributes:
+        base_urls: Base URL of each environment.
+        application_id_header: Name of the header field of the application id.
+        application_secret_header: Name of the header field of the application secret.
+        data_sources: Lists the data sources of a provider.
+        data_source: Describes one data source.
+        rows: Gives the rows of a data source.
+        rows_key: Where the rows stand in an answer that wraps them, such as ``data`` or
+            ``result.rows``; ``None`` finds out from the answer.
+    """
+
+    base_urls: Mapping[Environment, str] = field(converter=_base_urls)
+    application_id_header: str = field(validator=_header_name)
+    application_secret_header: str = field(validator=_header_name)
+    data_sources: Endpoint = DATA_SOURCES
+    data_source: Endpoint = DATA_SOURCE
+    rows: Endpoint = ROWS
+    rows_key: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        names = (self.application_id_header, self.application_secret_header)
+        if names[0].lower() == names[1].lower():
+            raise ConfigurationError(
+                f"application_id_header and application_secret_header are both "
+                f"{names[0]!r}"
+            )
+
+    @classmethod
+    def from_swagger(
+        cls,
+        source: str | Path | bytes | Mapping[str, Any],
+        *,
+        base_urls: Mapping[Environment, str] | None = None,
+        application_id_header: str | None = None,
+        application_secret_header: str | None = None,
+        rows_key: str | None = None,
+    ) -> Contract:
+        """Read the vendor's swagger document; what is given here wins over it.
+
+        Args:
+            source: Path, URL (fetched without secrets, and blocking), bytes or dict.
+            base_urls: Base URL of each environment.
+            application_id_header: Name of the header field of the application id.
+            application_secret_header: Name of the header field of the secret.
+            rows_key: Where the rows stand in an answer that wraps them.
+
+        Raises:
+            ConfigurationError: The document cannot be read, or leaves open what it
+                should say; the text names the argument to give.
+        """
+        read = swagger.read(swagger.load(source))
+        urls = dict(base_urls) if base_urls is not None else read.base_urls
+        if not urls:
+            raise ConfigurationError(
+                f"the swagger document {read.about_servers}; give base_urls="
+                '{Environment.SANDBOX: "https://..."}'
+            )
+        id_header = application_id_header or read.application_id_header
+        secret_header = application_secret_header or read.application_secret_header
+        for name, value in (
+            ("application_id_header", id_header),
+            ("application_secret_header", secret_header),
+        ):
+            if value is None:
+                raise ConfigurationError(
+                    f"the swagger document does not say {name}; give {name}= "
+                    f"(header fields it names: {', '.join(read.headers) or 'none'})"
+                )
+        found = {e.name: e for e in (DATA_SOURCES, DATA_SOURCE, ROWS)}
+        for default in tuple(found.values()):
+            template = read.spelling(default.method, default.template)
+            if template is not None:
+                found[default.name] = Endpoint(
+                    name=default.name,
+                    method=default.method,
+                    template=template,
+                    safe=default.safe,
+                )
+        return cls(
+            base_urls=urls,
+            application_id_header=id_header or "",
+            application_secret_header=secret_header or "",
+            rows_key=rows_key,
+            **found,
+        )

@@ -1,0 +1,100 @@
+"""An endpoint: a verb, a route template, and what may be done with it."""
+
+from __future__ import annotations
+
+import operator
+import re
+from functools import lru_cache
+from typing import SupportsIndex
+from urllib.parse import quote
+from uuid import UUID
+
+from attrs import Factory, field, frozen
+
+from healthyroster_async._core.errors import ConfigurationError
+
+_PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
+
+
+@frozen(kw_only=True)
+class Endpoint:
+    """One operation of the API.
+
+    Attributes:
+        name: What the grants call it and the access map too.
+        method: HTTP method.
+        template: Path below the base URL, with placeholders in braces.
+        safe: Whether repeating it changes nothing. It belongs to the endpoint, not to
+            the verb: the rows are asked for with a POST that only reads.
+        label: Method and template, for logs and errors.
+        placeholders: Names of the placeholders, in the order of the template.
+    """
+
+    name: str
+    method: str
+    template: str
+    safe: bool
+    label: str = field(
+        init=False,
+        default=Factory(lambda self: f"{self.method} {self.template}", takes_self=True),
+    )
+    placeholders: tuple[str, ...] = field(
+        init=False,
+        default=Factory(
+            lambda self: tuple(_PLACEHOLDER.findall(self.template)), takes_self=True
+        ),
+    )
+
+    def path(self, *values: int | str) -> str:
+        """Fill the placeholders, in the order of the template.
+
+        Raises:
+            ConfigurationError: A value is empty or would leave its place in the path.
+        """
+        return _fill(self.template, self.placeholders, values)
+
+
+# Few templates, many providers: a nightly pull asks nine sources of each of them.
+@lru_cache(maxsize=4096)
+def _fill(
+    template: str, placeholders: tuple[str, ...], values: tuple[int | str, ...]
+) -> str:
+    path = template
+    for name, value in zip(placeholders, values, strict=True):
+        path = path.replace(f"{{{name}}}", path_segment(name, value), 1)
+    return path
+
+
+def plain_id(name: str, value: object) -> int | str:
+    """Return an id as an int or a text: numpy's integers and UUIDs are ids too.
+
+    Raises:
+        ConfigurationError: The value is no id.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        return operator.index(value)
+    raise ConfigurationError(
+        f"{name} is a {type(value).__name__}; give an int, a text or a UUID"
+    )
+
+
+def path_segment(name: str, value: int | str) -> str:
+    """Return a value as one segment of a path (RFC 3986, section 3.3).
+
+    Raises:
+        ConfigurationError: The value is no id, is empty, or would leave its place.
+    """
+    text = str(plain_id(name, value))
+    if not text.strip():
+        raise ConfigurationError(f"{name} is empty")
+    # "." and ".." cannot be escaped: every client and server resolves them. Slashes
+    # can be, but many servers undo that before they look at the path.
+    if text in {".", ".."} or "/" in text or "\\" in text:
+        raise ConfigurationError(f"{name} holds a path; give an id")
+    if not text.isprintable():
+        raise ConfigurationError(f"{name} holds a control character; give an id")
+    return quote(text, safe="")

@@ -1,0 +1,296 @@
+"""All errors of this package.
+
+::
+
+    HealthyRosterError
+    ├── ConfigurationError          a setting is wrong or missing
+    ├── UsageError                  the calling code is wrong
+    │   └── PoolClosedError         ... the pool was not started, or is closed
+    ├── CallError                   a call came to nothing; has .label
+    │   ├── TransportError          no answer; has .request
+    │   │   ├── ConnectError        nothing was sent
+    │   │   │   └── CertificateError    ... and the other side is not who it says
+    │   │   ├── AttemptTimeoutError an attempt took too long
+    │   │   ├── ConnectionLostError the connection broke while waiting or reading
+    │   │   └── ProtocolError       what came back is not HTTP we can read
+    │   ├── ResponseError           an answer that is an error; has .response
+    │   │   ├── RedirectError       3xx: never followed
+    │   │   ├── AuthenticationError 401
+    │   │   ├── ForbiddenError      403
+    │   │   ├── NotFoundError       404
+    │   │   ├── InvalidRequestError 400, 422
+    │   │   ├── RateLimitedError    429: the API asked for fewer calls
+    │   │   └── ServerError         5xx
+    │   ├── DecodingError           an answer that cannot be understood
+    │   └── DeadlineExceededError   the deadline of the call has passed
+    └── MissingExtraError           a package of an extra is not installed
+
+None prints a body, a secret, a query or a filled-in path, pickled or not.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from healthyroster_async._core.headers import retry_after
+
+if TYPE_CHECKING:
+    from healthyroster_async._core.messages import Request, Response
+
+
+class HealthyRosterError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigurationError(HealthyRosterError):
+    """A setting is wrong or missing; the text says which one to give."""
+
+
+class UsageError(HealthyRosterError):
+    """The calling code uses the pool in a way that cannot work; the text says why."""
+
+
+class PoolClosedError(UsageError):
+    """The pool was not started yet, or is closed."""
+
+
+class MissingExtraError(HealthyRosterError, ImportError):
+    """A package is needed that only an extra installs; the text names the extra."""
+
+
+class CallError(HealthyRosterError):
+    """A call came to nothing.
+
+    Attributes:
+        label: Method and route template of the call.
+    """
+
+    label: str
+
+
+class TransportError(CallError):
+    """There is no answer.
+
+    Attributes:
+        request: What was to be sent.
+        reason: What went wrong, without names of people, hosts or paths.
+    """
+
+    def __init__(self, request: Request, reason: str) -> None:
+        # Copying and pickling rebuild an error from its args, so args holds them all.
+        super().__init__(request, reason)
+        self.request = request
+        self.label = request.label
+        self.reason = reason
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.label}: {self.reason}"
+
+
+class ConnectError(TransportError):
+    """No connection came about, so nothing was sent."""
+
+
+class CertificateError(ConnectError):
+    """The other side could not prove that it is the host we meant."""
+
+
+class AttemptTimeoutError(TransportError):
+    """An attempt took longer than ``Timeouts`` allows; it may have been carried out."""
+
+
+class ConnectionLostError(TransportError):
+    """The connection broke before the whole answer was there.
+
+    Attributes:
+        answered: Whether any byte of the answer had come.
+    """
+
+    def __init__(  # errors are rebuilt from positional arguments
+        self,
+        request: Request,
+        reason: str,
+        answered: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        super().__init__(request, reason)
+        self.args = (request, reason, answered)
+        self.answered = answered
+
+
+class ProtocolError(TransportError):
+    """What came back is not an answer that can be read."""
+
+
+class ResponseError(CallError):
+    """The API answered with an error status.
+
+    Attributes:
+        response: The answer, body included; a pickle leaves the body out.
+    """
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response)
+        self.response = response
+        self.label = response.request.label
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return self.response.request
+
+    @property
+    def status(self) -> int:
+        """HTTP status code of the answer."""
+        return self.response.status
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the API asked to wait, or ``None`` if it did not say."""
+        return retry_after(self.response.headers)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.label}: the API answered {self.response.status}"
+
+
+class RedirectError(ResponseError):
+    """The API pointed elsewhere (3xx), and secrets never follow a redirect."""
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.label}: the API answered {self.response.status}, a redirect; none "
+            "is followed, so check the base URL of the environment"
+        )
+
+
+class AuthenticationError(ResponseError):
+    """The application id or secret was refused (401)."""
+
+    @override
+    def __str__(self) -> str:
+        environment = self.response.request.environment.value
+        return (
+            f"{self.label}: the API refused the application id or secret of the "
+            f"{environment} environment (401)"
+        )
+
+
+class LikelyCause(enum.Enum):
+    """Which of the two grants is most likely missing after a 403."""
+
+    PROVIDER_NOT_GRANTED = "provider not granted"
+    ENDPOINT_NOT_AUTHORIZED = "endpoint not authorized"
+    UNKNOWN = "unknown"
+
+
+class ForbiddenError(ResponseError):
+    """The application has no access (403): a provider or an endpoint is not granted."""
+
+    @property
+    def likely_cause(self) -> LikelyCause:
+        """Which of the two grants is most likely missing.
+
+        The answer alone does not say, so this is ``UNKNOWN`` until other calls do.
+        """
+        return LikelyCause.UNKNOWN
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.label}: no access (403); the application must be granted both this "
+            "Healthcare Provider and this endpoint"
+        )
+
+
+class NotFoundError(ResponseError):
+    """There is no such thing (404)."""
+
+
+class InvalidRequestError(ResponseError):
+    """The API could not accept what was sent (400, 422)."""
+
+
+class RateLimitedError(ResponseError):
+    """The API asked for fewer calls (429)."""
+
+    @override
+    def __str__(self) -> str:
+        asked = self.retry_after
+        wait = "" if asked is None else f" and to wait {asked:g} s"
+        return (
+            f"{self.label}: the API asked for fewer calls{wait} "
+            f"({self.response.status})"
+        )
+
+
+class ServerError(ResponseError):
+    """The API failed (5xx)."""
+
+
+class DecodingError(CallError):
+    """The answer cannot be understood.
+
+    Attributes:
+        reason: What was expected and what came, by kind; never the data itself.
+    """
+
+    def __init__(self, label: str, reason: str) -> None:
+        super().__init__(label, reason)
+        self.label = label
+        self.reason = reason
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.label}: {self.reason}"
+
+
+class DeadlineExceededError(CallError):
+    """The deadline of the call has passed, or would before it could go on.
+
+    Attributes:
+        wait: Seconds that the call would have had to wait, or ``None`` if it was under
+            way.
+    """
+
+    def __init__(self, label: str, wait: float | None = None) -> None:
+        super().__init__(label, wait)
+        self.label = label
+        self.wait = wait
+
+    @override
+    def __str__(self) -> str:
+        if self.wait is None:
+            return f"{self.label}: the deadline has passed"
+        return f"{self.label}: the deadline passes before the wait of {self.wait:.3g} s"
+
+
+_BY_STATUS: dict[int, type[ResponseError]] = {
+    400: InvalidRequestError,
+    401: AuthenticationError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    422: InvalidRequestError,
+    429: RateLimitedError,
+}
+
+
+def is_success(status: int) -> bool:
+    """Return whether a status says that all went well (RFC 9110, section 15.3)."""
+    return 200 <= status < 300  # noqa: PLR2004 - the class of the status
+
+
+def error_for(response: Response) -> ResponseError | None:
+    """Return the error that an answer stands for, or ``None`` if it is none."""
+    status = response.status
+    if is_success(status):
+        return None
+    exact = _BY_STATUS.get(status)
+    if exact is not None:
+        return exact(response)
+    kind = {3: RedirectError, 5: ServerError}.get(status // 100, ResponseError)
+    return kind(response)

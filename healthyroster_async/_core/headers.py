@@ -1,0 +1,83 @@
+"""What header fields of an answer mean."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# One number, as servers write it: RFC 9110 allows whole seconds, some send fractions.
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
+_RFC850 = re.compile(
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
+    r"(?P<day>\d{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>\d{2}) "
+    r"(?P<time>\d{2}:\d{2}:\d{2}) GMT",
+    re.ASCII,
+)
+_ASCTIME = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>[A-Z][a-z]{2}) "
+    r"(?P<day>[ \d]\d) (?P<time>\d{2}:\d{2}:\d{2}) (?P<year>\d{4})",
+    re.ASCII,
+)
+_IMF = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) "
+    r"(?P<year>\d{4}) (?P<time>\d{2}:\d{2}:\d{2}) GMT",
+    re.ASCII,
+)
+
+
+def retry_after(
+    headers: Mapping[str, str], *, now: datetime | None = None
+) -> float | None:
+    """Return how many seconds ``Retry-After`` asks to wait.
+
+    RFC 9110, section 10.2.3. A date is on the server's clock, so it is compared with
+    the ``Date`` of the same answer; *now* stands in only if that is missing.
+
+    Args:
+        headers: Header fields of the answer; names are lower case.
+        now: The client's time, for an answer without ``Date``; the clock by default.
+
+    Returns:
+        Seconds, finite and at least 0, or ``None`` if nothing sensible was asked.
+    """
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    value = value.strip(" \t")
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until = http_date(value)
+    if until is None:
+        return None
+    sent = http_date(headers.get("date", "").strip(" \t")) or now or datetime.now(UTC)
+    seconds = (until - sent).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def http_date(value: str) -> datetime | None:
+    """Read one of the three forms of HTTP-date (RFC 9110, section 5.6.7).
+
+    A two-digit year that seems to be more than 50 years ahead is the past one.
+
+    Returns:
+        The time in UTC, or ``None`` if the text is none of the three forms.
+    """
+    for form in (_IMF, _RFC850, _ASCTIME):
+        found = form.fullmatch(value)
+        if found is not None:
+            break
+    else:
+        return None
+    day, month, year = found["day"].strip(), found["month"], found["year"]
+    if len(year) == 2:  # noqa: PLR2004 - RFC 850 wrote two digits
+        this_year = datetime.now(UTC).year
+        full = this_year - this_year % 100 + int(year)
+        year = str(full - 100 if full > this_year + 50 else full)
+    try:
+        date = parsedate_to_datetime(f"{day} {month} {year} {found['time']} GMT")
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC)

@@ -1,0 +1,142 @@
+"""What goes out and what comes back, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, Protocol
+
+from attrs import field, frozen
+from typing_extensions import override
+
+from healthyroster_async._core.settings import Environment, Priority, Timeouts
+
+# Header fields of an answer that a pickled error may keep: none can hold health data.
+_HARMLESS = frozenset({"content-type", "date", "retry-after"})
+
+
+@frozen(kw_only=True)
+class Request:
+    """One call of the API, without its secrets.
+
+    A pickle or a deep copy keeps only what may be shown: no URL and no body.
+
+    Attributes:
+        method: HTTP method.
+        url: Absolute URL; left out of ``repr`` because it names a provider.
+        label: Method and route template: safe to log.
+        environment: Whose credentials go with it.
+        safe: Whether it may be sent again although it may have been carried out.
+        provider_id: The Healthcare Provider it is about, for the queue's fairness.
+        priority: The lane it waits in.
+        timeouts: Bounds of one attempt.
+        headers: Header fields beside the credentials.
+        body: Raw body, or ``None`` for none.
+        deadline: Time of the event loop's clock by which the call must be done, or
+            ``None`` for no bound.
+        stream: Whether the body of the answer is read piece by piece.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    label: str
+    environment: Environment
+    safe: bool
+    provider_id: int | str | None = field(default=None, repr=False)
+    priority: Priority = Priority.INTERACTIVE
+    timeouts: Timeouts = field(factory=Timeouts, repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    deadline: float | None = None
+    stream: bool = False
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        shown = (self.method, self.label, self.environment, self.safe, self.stream)
+        return _shown_request, shown
+
+
+def _shown_request(
+    method: str,
+    label: str,
+    environment: Environment,
+    safe: bool,  # noqa: FBT001 - unpickling passes positional arguments
+    stream: bool,  # noqa: FBT001
+) -> Request:
+    return Request(
+        method=method,
+        url="",
+        label=label,
+        environment=environment,
+        safe=safe,
+        stream=stream,
+    )
+
+
+@frozen
+class SignedRequest:
+    """A request with its secrets: it lives between authentication and the wire.
+
+    Attributes:
+        request: The request without its secrets; errors and answers refer to this one.
+        secrets: The two credential header fields.
+    """
+
+    request: Request
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @override
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a signed request is neither pickled nor copied")
+
+
+class BodyStream(Protocol):
+    """The body of an answer that is read piece by piece."""
+
+    async def read(self) -> bytes:
+        """Return the next decoded bytes, ``b""`` at the end.
+
+        Raises:
+            TransportError: The body ended early or the connection was lost.
+        """
+        ...
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called once, when the connection is given back."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back; a body not read to its end costs it."""
+        ...
+
+
+@frozen(kw_only=True)
+class Response:
+    """What the API answered.
+
+    A pickle or a deep copy keeps only what may be shown: no body.
+
+    Attributes:
+        request: The request this answers.
+        status: HTTP status code.
+        headers: Header fields; names are lower case.
+        body: Raw body. Left out of ``repr`` because it may hold health data. Empty
+            for a stream.
+        stream: The body still to be read, or ``None`` if it has been read.
+    """
+
+    request: Request
+    status: int
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    stream: BodyStream | None = field(default=None, repr=False)
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        harmless = {k: v for k, v in self.headers.items() if k in _HARMLESS}
+        return _shown_response, (self.request, self.status, harmless)
+
+
+def _shown_response(
+    request: Request, status: int, headers: Mapping[str, str]
+) -> Response:
+    return Response(request=request, status=status, headers=headers)

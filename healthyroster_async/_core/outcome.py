@@ -1,0 +1,157 @@
+"""What came of each call of a fan-out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Generic, TypeAlias, TypeVar
+
+from attrs import field, frozen
+from typing_extensions import override
+
+from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
+
+V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
+
+
+@frozen(kw_only=True)
+class Succeeded(Generic[V_co]):
+    """The call gave a value.
+
+    Attributes:
+        key: What the call was made for: the provider id, or the name in a session's
+            fan-out.
+        provider_id: The Healthcare Provider.
+        value: What it gave; left out of ``repr`` because it may hold health data.
+    """
+
+    key: Hashable
+    provider_id: int | str
+    value: V_co = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Denied:
+    """The API gave no access (403).
+
+    Attributes:
+        key: What the call was made for.
+        provider_id: The Healthcare Provider.
+        error: The refusal.
+    """
+
+    key: Hashable
+    provider_id: int | str
+    error: ForbiddenError
+
+
+@frozen(kw_only=True)
+class Failed:
+    """The call failed for good.
+
+    Attributes:
+        key: What the call was made for.
+        provider_id: The Healthcare Provider.
+        error: Why.
+    """
+
+    key: Hashable
+    provider_id: int | str
+    error: HealthyRosterError
+
+
+@frozen(kw_only=True)
+class Skipped:
+    """The call was not made, or not to its end, because the pool was closed.
+
+    Attributes:
+        key: What the call would have been made for.
+        provider_id: The Healthcare Provider.
+        error: Why.
+    """
+
+    key: Hashable
+    provider_id: int | str
+    error: HealthyRosterError
+
+
+Outcome: TypeAlias = Succeeded[V] | Denied | Failed | Skipped
+
+
+@frozen
+class Progress:
+    """How far a fan-out is.
+
+    Attributes:
+        done: Calls that came to an end.
+        succeeded: ... with a value.
+        denied: ... without access.
+        failed: ... with an error.
+        skipped: ... before they were made.
+        total: Calls in all, or ``None`` if the input does not say.
+    """
+
+    done: int = 0
+    succeeded: int = 0
+    denied: int = 0
+    failed: int = 0
+    skipped: int = 0
+    total: int | None = None
+
+
+@frozen
+class Outcomes(Generic[V]):
+    """Every outcome of a fan-out, in the order of its input.
+
+    Iterating gives the outcomes; ``outcomes[key]`` gives one.
+    """
+
+    _by_key: Mapping[Hashable, Outcome[V]] = field(repr=False)
+
+    @property
+    def succeeded(self) -> dict[Hashable, V]:
+        """Values by key."""
+        return {o.key: o.value for o in self if isinstance(o, Succeeded)}
+
+    @property
+    def denied(self) -> dict[Hashable, ForbiddenError]:
+        """Refusals by key."""
+        return {o.key: o.error for o in self if isinstance(o, Denied)}
+
+    @property
+    def failed(self) -> dict[Hashable, HealthyRosterError]:
+        """Errors by key."""
+        return {o.key: o.error for o in self if isinstance(o, Failed)}
+
+    @property
+    def skipped(self) -> dict[Hashable, HealthyRosterError]:
+        """Why calls were not made, by key."""
+        return {o.key: o.error for o in self if isinstance(o, Skipped)}
+
+    def raise_for_failures(self) -> None:
+        """Do nothing if every call gave a value.
+
+        Raises:
+            ExceptionGroup: The errors of all that were denied, failed or skipped.
+        """
+        errors = [o.error for o in self if not isinstance(o, Succeeded)]
+        if errors:
+            raise ExceptionGroup(
+                f"{len(errors)} of {len(self)} calls gave no value", errors
+            )
+
+    def __iter__(self) -> Iterator[Outcome[V]]:
+        return iter(self._by_key.values())
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def __getitem__(self, key: Hashable) -> Outcome[V]:
+        return self._by_key[key]
+
+    @override
+    def __repr__(self) -> str:
+        return (
+            f"<Outcomes: {len(self.succeeded)} succeeded, {len(self.denied)} denied, "
+            f"{len(self.failed)} failed, {len(self.skipped)} skipped>"
+        )

@@ -1,0 +1,127 @@
+"""What a caller may set, each checked once, when it is built."""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Any
+
+from attrs import Attribute, field, frozen
+
+from healthyroster_async._core.errors import ConfigurationError
+
+
+class Environment(enum.Enum):
+    """One of the two worlds of the vendor; each has credentials of its own."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class Priority(enum.IntEnum):
+    """Who goes first when calls have to wait."""
+
+    INTERACTIVE = 0
+    """A person waits for the answer: goes first."""
+    BULK = 1
+    """A pull: waits for interactive calls, but is never starved by them."""
+
+
+def _number(
+    *, above: float | None = None, least: float | None = None, whole: bool = False
+) -> Any:
+    """Make a validator that names field, value and bound."""
+
+    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        name = f"{type(instance).__name__}.{attribute.name}"
+        kinds = (int,) if whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            kind = "a whole number" if whole else "a number"
+            raise ConfigurationError(f"{name} is {value!r}; give {kind}")
+        if not math.isfinite(value):
+            raise ConfigurationError(f"{name} is {value!r}; give a finite number")
+        if above is not None and not value > above:
+            raise ConfigurationError(f"{name} is {value!r}; it must be above {above}")
+        if least is not None and value < least:
+            raise ConfigurationError(f"{name} is {value!r}; the least is {least}")
+
+    return check
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long one attempt may take. Waiting for a turn never counts.
+
+    Attributes:
+        connect: Most seconds to find the name, connect and agree on TLS.
+        read: Most seconds of silence while a row stream is read.
+        attempt: Most seconds of one attempt, from the first byte sent to the last byte
+            of the answer; for a row stream to the head of the answer.
+    """
+
+    connect: float = field(default=10.0, validator=_number(above=0))
+    read: float = field(default=60.0, validator=_number(above=0))
+    attempt: float = field(default=60.0, validator=_number(above=0))
+
+
+@frozen(kw_only=True)
+class RetrySettings:
+    """How often and how long to try again.
+
+    Before retry *n* we wait what the API asked for, if it did, plus a random share of
+    ``min(max_delay, base_delay * 2 ** (n - 1))`` seconds ("full jitter").
+
+    Attributes:
+        max_attempts: Attempts in total that may fail by a fault, the first one
+            included. 1 turns retries of faults off.
+        max_throttles: Attempts in total that may be turned away because of too many
+            calls; they are not counted against ``max_attempts``.
+        base_delay: Most seconds of our own added before the first retry.
+        max_delay: Most seconds of our own added before any retry.
+    """
+
+    max_attempts: int = field(default=4, validator=_number(least=1, whole=True))
+    max_throttles: int = field(default=20, validator=_number(least=1, whole=True))
+    base_delay: float = field(default=0.5, validator=_number(above=0))
+    max_delay: float = field(default=30.0, validator=_number(above=0))
+
+    def __attrs_post_init__(self) -> None:
+        if self.base_delay > self.max_delay:
+            raise ConfigurationError(
+                f"RetrySettings.base_delay is {self.base_delay} s but max_delay "
+                f"{self.max_delay} s; give a max_delay that is at least as long"
+            )
+
+
+@frozen(kw_only=True)
+class PacingSettings:
+    """How many calls may be under way, and how long a pause is obeyed.
+
+    Attributes:
+        max_concurrency: Most attempts under way at once in one environment.
+        max_pause: Most seconds that a call waits because the API asked for a pause. A
+            call that was asked for longer fails at once with ``RateLimitedError``;
+            the environment stays paused for the others.
+    """
+
+    max_concurrency: int = field(default=100, validator=_number(least=1, whole=True))
+    max_pause: float = field(default=120.0, validator=_number(above=0))
+
+
+def check_deadline(seconds: Any) -> float | None:
+    """Return a deadline as it is if it can be one.
+
+    Raises:
+        ConfigurationError: It is no finite number above 0.
+    """
+    if seconds is None:
+        return None
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int | float)
+        or not 0 < seconds < math.inf
+    ):
+        raise ConfigurationError(
+            f"the deadline is {seconds!r}; give seconds, a number above 0"
+        )
+    return float(seconds)

@@ -1,0 +1,51 @@
+"""The one way of a request, composed once per environment and retry settings."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._policies.authentication import AuthenticationPolicy
+from healthyroster_async._policies.deadline import DeadlinePolicy
+from healthyroster_async._policies.pacing import PacingPolicy
+from healthyroster_async._policies.retry import RetryPolicy
+from healthyroster_async._policies.telemetry import TelemetryPolicy
+from healthyroster_async._transports.base import Transport
+
+_T = TypeVar("_T")
+
+
+class Pipeline:
+    """Deadline, retry, pacing, authentication, telemetry, transport.
+
+    Retry stands outside pacing, so each attempt pays for itself and a sleeping retry
+    holds no permit; secrets are put on last.
+
+    Attributes:
+        send: Makes a call whose answer is read whole.
+        open: Makes one attempt, without deadline and retry.
+    """
+
+    def __init__(
+        self,
+        *,
+        deadline: DeadlinePolicy,
+        retry: RetryPolicy,
+        pacing: PacingPolicy,
+        authentication: AuthenticationPolicy,
+        telemetry: TelemetryPolicy,
+        transport: Transport,
+    ) -> None:
+        sign = partial(authentication, send=partial(telemetry, send=transport.send))
+        self.open: Callable[[Request], Awaitable[Response]] = partial(pacing, send=sign)
+        self.send: Callable[[Request], Awaitable[Response]] = partial(
+            deadline, send=partial(retry, send=self.open)
+        )
+        self._deadline = deadline
+        self._retry = retry
+
+    async def repeat(self, request: Request, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Await *call* within the deadline of *request*, several times if need be."""
+        return await self._deadline.run(request, lambda: self._retry.run(call))

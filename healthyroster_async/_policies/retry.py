@@ -1,0 +1,104 @@
+"""Trying again: ``backoff`` around our own delays. The only module that imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Generator
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+import backoff
+
+from healthyroster_async._core.delays import RetryBudget, RetryPlan
+from healthyroster_async._core.errors import (
+    DeadlineExceededError,
+    ResponseError,
+    TransportError,
+)
+from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._core.settings import RetrySettings
+
+_logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class _Retried(Protocol):
+    async def __call__(self, call: Callable[..., Awaitable[_T]], *args: Any) -> _T: ...
+
+
+# backoff takes a callable object for a synchronous one: only a plain function is safe.
+async def _once(call: Callable[..., Awaitable[_T]], *args: Any) -> _T:
+    return await call(*args)
+
+
+class RetryPolicy:
+    """Repeats what failed and may be repeated.
+
+    Attributes:
+        settings: Bounds.
+        budget: What the environment may still spend; shared by all its policies.
+        retries: How often something was tried again.
+    """
+
+    def __init__(
+        self,
+        settings: RetrySettings,
+        budget: RetryBudget,
+        max_pause: float,
+        rng: Random,
+    ) -> None:
+        self.settings = settings
+        self.budget = budget
+        self.retries = 0
+        self._max_pause = max_pause
+        self._rng = rng
+        decorate = backoff.on_exception(
+            self._delays,
+            (TransportError, ResponseError),
+            on_backoff=self._note,
+            jitter=None,  # backoff's jitter could undercut what the API asked for
+            logger=None,  # backoff's own log line prints the error's arguments
+        )
+        self._retried: _Retried = decorate(_once)
+
+    async def __call__(
+        self, request: Request, send: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Send *request*, several times if need be."""
+        return await self.run(send, request)
+
+    async def run(self, call: Callable[..., Awaitable[_T]], *args: Any) -> _T:
+        """Await *call*, several times if need be."""
+        result = await self._retried(call, *args)
+        self.budget.earn()
+        return result
+
+    def _delays(self) -> Generator[float, Any, None]:
+        # backoff primes the generator, then sends in each error it caught; a generator
+        # that ends makes it raise the last one.
+        plan = RetryPlan(self.settings, self.budget, self._max_pause, self._rng)
+        error: TransportError | ResponseError = yield  # type: ignore[misc]
+        while True:
+            request = error.request
+            delay = plan.delay(error, safe=request.safe)
+            if delay is None:
+                return
+            if request.deadline is not None:
+                left = request.deadline - asyncio.get_running_loop().time()
+                if delay >= left:
+                    raise DeadlineExceededError(request.label, delay) from error
+            error = yield delay
+
+    def _note(self, details: Any) -> None:
+        self.retries += 1
+        error = details["exception"]
+        _logger.info(
+            "an attempt failed and will be repeated",
+            extra={
+                "label": error.label,
+                "attempt": details["tries"],
+                "delay_s": details["wait"],
+                "error": type(error).__name__,
+            },
+        )

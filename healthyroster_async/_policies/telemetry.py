@@ -1,0 +1,55 @@
+"""Counting and logging what happens, without a word about people."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from healthyroster_async._core.errors import (
+    TransportError,
+    error_for,
+)
+from healthyroster_async._core.messages import Response, SignedRequest
+
+_logger = logging.getLogger(__name__)
+
+
+class TelemetryPolicy:
+    """Counts every attempt of an environment, and raises what is no success.
+
+    Attributes:
+        attempts: Requests sent.
+        answers: How often each HTTP status came.
+        failures: How often each kind of transport error came.
+    """
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.answers: Counter[int] = Counter()
+        self.failures: Counter[str] = Counter()
+
+    async def __call__(
+        self,
+        signed: SignedRequest,
+        send: Callable[[SignedRequest], Awaitable[Response]],
+    ) -> Response:
+        """Send *signed*, count what came, and raise an answer that is an error."""
+        self.attempts += 1
+        try:
+            response = await send(signed)
+        except TransportError as error:
+            self.failures[type(error).__name__] += 1
+            _log(error.label, error=type(error).__name__)
+            raise
+        self.answers[response.status] += 1
+        if _logger.isEnabledFor(logging.DEBUG):
+            _log(signed.request.label, status=response.status)
+        failure = error_for(response)
+        if failure is not None:
+            raise failure
+        return response
+
+
+def _log(label: str, **fields: object) -> None:
+    _logger.debug("an attempt ended", extra={"label": label, **fields})

@@ -1,0 +1,531 @@
+"""The connection pool: one credential set per environment, many session handles."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl as tls
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
+from functools import partial
+from pathlib import Path
+from random import Random
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+
+from attrs import frozen
+from typing_extensions import override
+
+from healthyroster_async import _config
+from healthyroster_async._caller import Caller
+from healthyroster_async._core.contract import Contract
+from healthyroster_async._core.credentials import Credentials
+from healthyroster_async._core.delays import RetryBudget
+from healthyroster_async._core.endpoint import path_segment, plain_id
+from healthyroster_async._core.errors import (
+    ConfigurationError,
+    PoolClosedError,
+    UsageError,
+)
+from healthyroster_async._core.outcome import Outcome, Outcomes
+from healthyroster_async._core.settings import (
+    Environment,
+    PacingSettings,
+    Priority,
+    RetrySettings,
+    Timeouts,
+    check_deadline,
+)
+from healthyroster_async._fanout import (
+    Counting,
+    Job,
+    ProgressCallback,
+    as_completed,
+    checked_limit,
+    each,
+    fan_out,
+    total_of,
+)
+from healthyroster_async._pipeline import Pipeline
+from healthyroster_async._policies.authentication import AuthenticationPolicy
+from healthyroster_async._policies.deadline import DeadlinePolicy
+from healthyroster_async._policies.pacing import PacingPolicy
+from healthyroster_async._policies.retry import RetryPolicy
+from healthyroster_async._policies.telemetry import TelemetryPolicy
+from healthyroster_async._session import ProviderSession
+from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async._transports.aiohttp import AiohttpTransport, user_agent
+
+if TYPE_CHECKING:
+    import aiohttp
+
+V = TypeVar("V")
+_CUT_TIMEOUT_S = 2.0
+
+
+class _Lane:
+    """What the calls of one environment share."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        credentials: Credentials,
+        contract: Contract,
+        pacing: PacingSettings,
+    ) -> None:
+        self.max_pause = pacing.max_pause
+        self.pacing = PacingPolicy(pacing)
+        self.budget = RetryBudget()
+        self.authentication = AuthenticationPolicy(environment, credentials, contract)
+        self.telemetry = TelemetryPolicy()
+        self.retries: dict[RetrySettings, RetryPolicy] = {}
+
+
+@frozen(eq=False)
+class _Running:
+    """Everything that belongs to one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    process: int
+    transport: AiohttpTransport
+    deadline: DeadlinePolicy
+    lanes: Mapping[Environment, _Lane]
+    pipelines: dict[tuple[Environment, RetrySettings], Pipeline]
+
+
+class ConnectionPool:
+    """Connections to the API, and the credentials to use them with.
+
+    ::
+
+        async with ConnectionPool(
+            {Environment.SANDBOX: Credentials("app-id", "app-secret")},
+            contract=Contract.from_swagger("swagger.json"),
+        ) as pool:
+            clinic = pool.session(42)
+            sources = await clinic.reporting.data_sources()
+
+    A pool belongs to the event loop and the process it was started in.
+
+    Attributes:
+        contract: How the API looks.
+    """
+
+    def __init__(
+        self,
+        credentials: Mapping[Environment, Credentials],
+        *,
+        contract: Contract,
+        environment: Environment | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetrySettings | None = None,
+        pacing: PacingSettings | None = None,
+        deadline: float | None = None,
+        client_session: aiohttp.ClientSession | None = None,
+        ssl_context: tls.SSLContext | None = None,
+        user_agent_suffix: str | None = None,
+    ) -> None:
+        """Make a pool; nothing is opened before it is started.
+
+        Args:
+            credentials: One credential set per environment.
+            contract: How the API looks.
+            environment: The default of ``session``. With one environment configured it
+                is that one; with two, none is assumed.
+            timeouts: Bounds of an attempt.
+            retry: Bounds of trying again.
+            pacing: Bounds of concurrency and pauses.
+            deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
+                ``None`` for no bound but those of its parts.
+            client_session: A session of your own to send with. It is not closed. Its
+                connector should have no limit, or calls that wait inside it spend the
+                timeout of their attempt.
+            ssl_context: A TLS context of your own, for a private authority.
+            user_agent_suffix: What your application calls itself.
+
+        Raises:
+            ConfigurationError: Something is missing or does not fit together.
+        """
+        _check_credentials(credentials, contract)
+        if environment is None and len(credentials) == 1:
+            environment = next(iter(credentials))
+        self.contract = contract
+        self._credentials = MappingProxyType(dict(credentials))
+        self._default = environment
+        if environment is not None:
+            self._check_environment(environment)
+        self._timeouts = timeouts or Timeouts()
+        self._retry = retry or RetrySettings()
+        self._pacing = pacing or PacingSettings()
+        self._deadline = check_deadline(deadline)
+        self._client_session = client_session
+        self._ssl_context = ssl_context
+        self._agent = user_agent(user_agent_suffix)
+        self._starting = asyncio.Lock()
+        self._running: _Running | None = None
+        self._closing = False
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        profile: str | None = None,
+        swagger: str | Path | None = None,
+        environment: Environment | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetrySettings | None = None,
+        pacing: PacingSettings | None = None,
+        deadline: float | None = None,
+    ) -> ConnectionPool:
+        """Make a pool from ``HEALTHYROSTER_*`` variables and the profile file.
+
+        An argument wins over a variable, a variable over the profile, the profile over
+        the swagger document. If the document is named by a URL it is fetched, which
+        blocks: in a running event loop call this in a thread.
+
+        Args:
+            profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.
+            swagger: Path or URL of the document; ``HEALTHYROSTER_SWAGGER`` by default.
+            environment: The default of ``session``.
+            timeouts: Bounds of an attempt.
+            retry: Bounds of trying again.
+            pacing: Bounds of concurrency and pauses.
+            deadline: Seconds that a call may take in all.
+
+        Raises:
+            ConfigurationError: Something is missing; the text names the variable.
+        """
+        found = _config.read(os.environ, profile=profile, swagger=swagger)
+        return cls(
+            found.credentials,
+            contract=found.contract,
+            environment=environment or found.environment,
+            timeouts=timeouts,
+            retry=retry,
+            pacing=pacing,
+            deadline=deadline,
+        )
+
+    @property
+    def environments(self) -> tuple[Environment, ...]:
+        """The environments that have credentials."""
+        return tuple(self._credentials)
+
+    async def start(self) -> Self:
+        """Get ready on the running event loop; a started pool stays as it is.
+
+        Raises:
+            UsageError: The pool is already started in another loop or process.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._starting:
+            running = self._running
+            if running is not None and running.process == os.getpid():
+                if running.loop is loop:
+                    return self
+                if not running.loop.is_closed():
+                    raise _wrong_loop()
+            transport = AiohttpTransport(
+                agent=self._agent,
+                encrypted=any(
+                    url.startswith("https") for url in self.contract.base_urls.values()
+                ),
+                tls=self._ssl_context,
+                session=self._client_session,
+            )
+            await transport.start()
+            self._closing = False
+            self._running = _Running(
+                loop,
+                os.getpid(),
+                transport,
+                DeadlinePolicy(),
+                {
+                    environment: _Lane(
+                        environment, credentials, self.contract, self._pacing
+                    )
+                    for environment, credentials in self._credentials.items()
+                },
+                {},
+            )
+        return self
+
+    async def close(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see below
+        """Let nothing start any more, wait for what is under way, then cut it off.
+
+        Calls that wait for their turn get ``PoolClosedError`` at once, those that are
+        cut off get it then. A closed pool may be started again.
+
+        Args:
+            timeout: Most seconds to wait; 0 cuts off at once. Unlike a scope around
+                this call it bounds the waiting only: everything is closed either way.
+        """
+        running = self._running
+        if running is None or self._closing:
+            return
+        if running.loop is not asyncio.get_running_loop():
+            raise _wrong_loop()
+        self._closing = True
+        for lane in running.lanes.values():
+            lane.pacing.close()
+        try:
+            async with asyncio.timeout(timeout):
+                for lane in running.lanes.values():
+                    await lane.pacing.drained()
+        except TimeoutError:
+            pass
+        finally:
+            running.deadline.cut()
+            await running.transport.close()
+            await running.deadline.ended(_CUT_TIMEOUT_S)
+            self._running = None
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Whoever leaves with an error does not want to wait for the rest.
+        await (self.close() if error is None else self.close(timeout=0))
+
+    def __enter__(self) -> NoReturn:
+        raise UsageError("a pool is opened with 'async with', not with 'with'")
+
+    def __exit__(self, *_: object) -> None:
+        """Stand here so that ``with`` gets as far as the explanation above."""
+
+    def session(
+        self,
+        provider_id: int | str,
+        *,
+        environment: Environment | None = None,
+        priority: Priority = Priority.INTERACTIVE,
+    ) -> ProviderSession:
+        """Return a handle on one Healthcare Provider. It costs no I/O.
+
+        Args:
+            provider_id: The Healthcare Provider, as the vendor calls it.
+            environment: Whose credentials to use, if the pool has several.
+            priority: The lane its calls wait in.
+
+        Raises:
+            ConfigurationError: The id is empty or would leave its place in the path;
+                or the environment is not named or not configured.
+        """
+        path_segment("provider_id", provider_id)
+        chosen = environment or self._default
+        if chosen is None:
+            raise ConfigurationError(
+                "the pool has credentials of several environments and none is assumed; "
+                "give environment="
+            )
+        self._check_environment(chosen)
+        return ProviderSession(
+            Caller(
+                pool=self,
+                provider_id=plain_id("provider_id", provider_id),
+                environment=chosen,
+                priority=priority,
+                timeouts=self._timeouts,
+                retry=self._retry,
+                deadline=self._deadline,
+            )
+        )
+
+    async def fan_out(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        call: Callable[[ProviderSession], Awaitable[V]],
+        *,
+        environment: Environment | None = None,
+        priority: Priority = Priority.BULK,
+        concurrency: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Outcomes[V]:
+        """Make one call for each provider, concurrently, and keep every outcome.
+
+        A failed provider does not cost the others their results. An error that is not
+        a ``HealthyRosterError`` is a bug of *call*: it cancels the rest and propagates.
+
+        Args:
+            provider_ids: Healthcare Providers; taken as they are needed. One that comes
+                again is not called again.
+            call: What to do with the session of each.
+            environment: Whose credentials to use, if the pool has several.
+            priority: The lane the calls wait in.
+            concurrency: Most providers under way at once; as many as the pool has
+                permits by default.
+            progress: Called after each outcome.
+
+        Returns:
+            The outcomes by provider id, in the order of *provider_ids*.
+        """
+        limit, counting = self._fan(provider_ids, concurrency, progress)
+        jobs = self._jobs(provider_ids, call, environment, priority)
+        outcomes = await fan_out(jobs, limit=limit, counting=counting)
+        return cast("Outcomes[V]", outcomes)
+
+    async def as_completed(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        call: Callable[[ProviderSession], Awaitable[V]],
+        *,
+        environment: Environment | None = None,
+        priority: Priority = Priority.BULK,
+        concurrency: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> AsyncGenerator[Outcome[V], None]:
+        """Like ``fan_out``, but yield each outcome as it comes and keep none.
+
+        A slow consumer slows the calls down. Who leaves the loop early closes it with
+        ``contextlib.aclosing``, so that calls under way are cancelled at once.
+
+        Yields:
+            The outcomes, in the order in which they come.
+        """
+        limit, counting = self._fan(provider_ids, concurrency, progress)
+        jobs = self._jobs(provider_ids, call, environment, priority)
+        outcomes = as_completed(jobs, limit=limit, counting=counting)
+        try:
+            async for outcome in outcomes:
+                yield cast("Outcome[V]", outcome)
+        finally:
+            await outcomes.aclose()
+
+    def stats(self) -> dict[Environment, EnvironmentStats]:
+        """Return what each environment has done and is doing.
+
+        Raises:
+            PoolClosedError: The pool is not started.
+        """
+        running = self._alive()
+        return {
+            environment: EnvironmentStats.of(
+                lane.pacing, lane.budget, lane.telemetry, lane.retries.values(),
+                running.loop.time(),
+            )
+            for environment, lane in running.lanes.items()
+        }  # fmt: skip
+
+    def pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
+        """Return the way of a request; for sessions, which know what to do with it."""
+        running = self._alive()
+        try:
+            return running.pipelines[environment, retry]
+        except KeyError:
+            pass
+        lane = running.lanes[environment]
+        policy = RetryPolicy(retry, lane.budget, lane.max_pause, Random())  # noqa: S311 - jitter
+        lane.retries[retry] = policy
+        pipeline = running.pipelines[environment, retry] = Pipeline(
+            deadline=running.deadline,
+            retry=policy,
+            pacing=lane.pacing,
+            authentication=lane.authentication,
+            telemetry=lane.telemetry,
+            transport=running.transport,
+        )
+        return pipeline
+
+    @override
+    def __repr__(self) -> str:
+        state = "closed" if self._running is None else "open"
+        names = ", ".join(e.value for e in self._credentials)
+        return f"<ConnectionPool {names}: {state}>"
+
+    def _alive(self) -> _Running:
+        running = self._running
+        if running is None or self._closing:
+            raise PoolClosedError(
+                "the pool is closed"
+                if running
+                else "the pool is not started: use 'async with pool:' or await "
+                "pool.start(), and call inside"
+            )
+        if running.process != os.getpid():
+            raise UsageError(
+                "the pool was started in another process, and connections cannot be "
+                "shared with a forked one: make and start a pool after the fork"
+            )
+        if running.loop is not asyncio.get_running_loop():
+            raise _wrong_loop()
+        return running
+
+    def _check_environment(self, environment: Environment) -> None:
+        if environment not in self._credentials:
+            known = ", ".join(e.value for e in self._credentials)
+            name = getattr(environment, "value", environment)
+            raise ConfigurationError(
+                f"the pool has no credentials of {name!r}; it has those of {known}"
+            )
+
+    def _fan(
+        self,
+        provider_ids: object,
+        concurrency: int | None,
+        progress: ProgressCallback | None,
+    ) -> tuple[int, Counting]:
+        total = total_of(provider_ids)
+        most = self._pacing.max_concurrency if concurrency is None else concurrency
+        return checked_limit(most, total), Counting(progress, total)
+
+    async def _jobs(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        call: Callable[[ProviderSession], Awaitable[V]],
+        environment: Environment | None,
+        priority: Priority,
+    ) -> AsyncIterator[Job]:
+        async def made(provider_id: int | str) -> V:
+            session = self.session(
+                provider_id, environment=environment, priority=priority
+            )
+            return await call(session)
+
+        async for provider_id in each(provider_ids):
+            yield Job(provider_id, provider_id, partial(made, provider_id))
+
+
+def _check_credentials(credentials: Any, contract: Contract) -> None:
+    if not isinstance(credentials, Mapping) or not credentials:
+        raise ConfigurationError(
+            "credentials are given per environment: {Environment.SANDBOX: "
+            "Credentials(...)}"
+        )
+    for environment, credential in credentials.items():
+        if not isinstance(environment, Environment) or not isinstance(
+            credential, Credentials
+        ):
+            raise ConfigurationError(
+                "credentials map members of Environment to Credentials, not "
+                f"{type(environment).__name__} to {type(credential).__name__}"
+            )
+        if environment not in contract.base_urls:
+            raise ConfigurationError(
+                f"there are credentials of {environment.value}, but the contract has "
+                "no base URL for it; give base_urls="
+            )
+    secrets = [c.application_secret for c in credentials.values()]
+    if len(set(secrets)) < len(secrets):
+        raise ConfigurationError(
+            "sandbox and production have the same application secret; the vendor "
+            "gives each its own, so one of them stands in the wrong place"
+        )
+
+
+def _wrong_loop() -> UsageError:
+    return UsageError(
+        "the pool was started in another event loop, and its connections belong to "
+        "that one: make a pool per loop, or close this one there first"
+    )

@@ -1,0 +1,1 @@
+"""Endpoints as typed methods."""

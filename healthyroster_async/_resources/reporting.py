@@ -1,0 +1,110 @@
+"""The reporting endpoints: data sources and their rows."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+from attrs import evolve
+
+from healthyroster_async import models
+from healthyroster_async._converters import decode_list, decode_one
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._rows.stream import RowStream
+
+if TYPE_CHECKING:
+    from healthyroster_async._caller import Caller
+
+_JSON = {"Content-Type": "application/json"}
+
+
+class Reporting:
+    """Data sources of one Healthcare Provider: flattened rows made for reports."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def data_sources(self) -> list[models.DataSource]:
+        """Return every data source of the provider.
+
+        Raises:
+            ForbiddenError: The provider or this endpoint is not granted.
+            HealthyRosterError: The call came to nothing otherwise.
+        """
+        endpoint = self._caller.contract.data_sources
+        response = await self._caller.send(endpoint)
+        return decode_list(response, models.DataSource)
+
+    async def data_source(self, data_source_id: int | str) -> models.DataSourceDetail:
+        """Return one data source with its columns and filters.
+
+        Args:
+            data_source_id: Its id, as ``data_sources`` gave it.
+
+        Raises:
+            ForbiddenError: The provider or this endpoint is not granted.
+            NotFoundError: There is no such data source.
+            HealthyRosterError: The call came to nothing otherwise.
+        """
+        endpoint = self._caller.contract.data_source
+        response = await self._caller.send(endpoint, data_source_id)
+        detail = decode_one(response, models.DataSourceDetail)
+        if detail.id is None:
+            return evolve(detail, id=data_source_id)
+        return detail
+
+    def rows(self, data_source_id: int | str, /, **parameters: Any) -> RowStream:
+        """Return the rows of a data source, to be opened with ``async with``.
+
+        Nothing is sent before that. The rows come in the API's order.
+
+        Args:
+            data_source_id: Its id, as ``data_sources`` gave it.
+            **parameters: Filters, named as the data source names them. Dates and
+                date-times are sent in ISO 8601.
+
+        Raises:
+            ConfigurationError: A value cannot be sent as JSON.
+        """
+        caller = self._caller
+        request = caller.request(
+            caller.contract.rows,
+            data_source_id,
+            body=_body(parameters),
+            headers=_JSON,
+            stream=True,
+        )
+        return RowStream(request, caller, caller.contract.rows_key)
+
+
+def _body(parameters: dict[str, Any]) -> bytes:
+    for name, value in parameters.items():
+        if not isinstance(value, _SENDABLE):
+            raise ConfigurationError(
+                f"the parameter {name} is a {type(value).__name__}; give a text, "
+                "number, bool, date, date-time, UUID, enum, or a list of them"
+            )
+    try:
+        return orjson.dumps(parameters, default=_plain)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"a parameter cannot be sent as JSON: {error}"
+        ) from None
+
+
+_SENDABLE = (
+    str, int, float, bool, date, datetime, UUID, Enum, Decimal, list, tuple, dict,
+    type(None),
+)  # fmt: skip
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not known")

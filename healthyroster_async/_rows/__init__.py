@@ -1,0 +1,1 @@
+"""Row streams: bytes in, rows out, in bounded memory."""

@@ -1,0 +1,181 @@
+"""Finding the array of rows in an answer, from its first bytes."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SCALAR = re.compile(rb"[^,\]}\s]+(?=[,\]}\s])")
+# What rows are commonly wrapped in, and arrays of objects that commonly stand beside.
+_ROWS_KEYS = frozenset(
+    {"rows", "data", "items", "results", "records", "value", "values"}
+)
+_OTHER_KEYS = frozenset(
+    {"columns", "errors", "fields", "filters", "links", "messages", "meta", "metadata",
+     "parameters", "schema", "warnings"}
+)  # fmt: skip
+
+
+class NoRowsError(ValueError):
+    """The answer is JSON, but there is no array of rows where one should be."""
+
+
+class _NeedMoreError(Exception):
+    """The bytes so far end in the middle of something."""
+
+
+@frozen
+class Place:
+    """Where the rows stand.
+
+    Attributes:
+        start: Offset of the first byte behind the opening bracket.
+        path: Keys that lead to the array; empty for a bare array.
+        sure: Whether a key said so, and not only that nothing better came before.
+    """
+
+    start: int
+    path: tuple[str, ...]
+    sure: bool
+
+
+def find_rows(head: bytes, wanted: tuple[str, ...] | None = None) -> Place | None:
+    """Return where the rows begin, or ``None`` if that cannot be told yet.
+
+    Args:
+        head: The first bytes of an answer.
+        wanted: Keys that lead to the array, or ``None`` to find out: an array under one
+            of the usual keys, else the first array that may hold objects.
+
+    Raises:
+        NoRowsError: The value is complete, or begins otherwise, and has no such array.
+    """
+    try:
+        return _Scanner(head, wanted).find()
+    except _NeedMoreError:
+        return None
+
+
+class _Scanner:
+    def __init__(self, head: bytes, wanted: tuple[str, ...] | None) -> None:
+        self._head = head
+        self._at = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+        self._wanted = wanted
+        self._empty: Place | None = None
+
+    def find(self) -> Place:
+        first = self._peek()
+        if first == b"[" and not self._wanted:
+            return Place(self._at + 1, (), sure=True)
+        if first == b"{":
+            place = self._in_object(())
+            if place is None:
+                place = self._empty
+            if place is not None:
+                return place
+        raise NoRowsError("no array of rows in the answer")
+
+    def _in_object(self, path: tuple[str, ...]) -> Place | None:
+        self._at += 1
+        if self._peek() == b"}":
+            self._at += 1
+            return None
+        while True:
+            key = self._string()
+            self._expect(b":")
+            here = (*path, key)
+            place = self._in_value(here)
+            if place is not None:
+                return place
+            if self._peek() == b"}":
+                self._at += 1
+                return None
+            self._expect(b",")
+
+    def _in_value(self, path: tuple[str, ...]) -> Place | None:
+        first = self._peek()
+        if first == b"[" and self._may_be_rows(path):
+            if self._wanted is not None:
+                return Place(self._at + 1, path, sure=True)
+            return Place(self._at + 1, path, sure=_plain(path[-1]) in _ROWS_KEYS)
+        if first == b"{" and self._may_hold_rows(path):
+            return self._in_object(path)
+        self._skip()
+        return None
+
+    def _may_be_rows(self, path: tuple[str, ...]) -> bool:
+        if self._wanted is not None:
+            return path == self._wanted
+        if _plain(path[-1]) in _OTHER_KEYS:
+            return False
+        # An array of anything but objects is none of rows; an empty one may be.
+        inside = _SPACE.match(self._head, self._at + 1)
+        begins = self._head[inside.end() : inside.end() + 1] if inside else b""
+        if not begins:
+            raise _NeedMoreError
+        if begins == b"]" and self._empty is None:
+            # No rows at all, perhaps; or the rows come later.
+            self._empty = Place(self._at + 1, path, sure=False)
+        return begins == b"{" or (begins == b"]" and _plain(path[-1]) in _ROWS_KEYS)
+
+    def _may_hold_rows(self, path: tuple[str, ...]) -> bool:
+        if self._wanted is not None:
+            return self._wanted[: len(path)] == path
+        return _plain(path[-1]) not in _OTHER_KEYS
+
+    def _skip(self) -> None:
+        """Step over a value, whatever it is."""
+        depth = 0
+        while True:
+            first = self._peek()
+            if first == b'"':
+                self._string()
+            elif first in b"[{":
+                self._at += 1
+                depth += 1
+            elif first in b"]}":
+                self._at += 1
+                depth -= 1
+            elif first in b",:":
+                self._at += 1
+            else:
+                found = _SCALAR.match(self._head, self._at)
+                if found is None:
+                    raise _NeedMoreError
+                self._at = found.end()
+            if depth == 0:
+                return
+
+    def _string(self) -> str:
+        if self._peek() != b'"':
+            raise NoRowsError("the answer is no JSON")
+        found = _STRING.match(self._head, self._at)
+        if found is None:
+            raise _NeedMoreError
+        self._at = found.end()
+        return found[0][1:-1].decode("utf-8", "replace")
+
+    def _expect(self, mark: bytes) -> None:
+        if self._peek() != mark:
+            raise NoRowsError("the answer is no JSON")
+        self._at += 1
+
+    def _peek(self) -> bytes:
+        space = _SPACE.match(self._head, self._at)
+        self._at = space.end() if space else self._at
+        first = self._head[self._at : self._at + 1]
+        if not first:
+            raise _NeedMoreError
+        return first
+
+
+def is_beside_rows(key: str) -> bool:
+    """Return whether a key commonly holds an array that is not the rows."""
+    return _plain(key) in _OTHER_KEYS
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", "").lower()

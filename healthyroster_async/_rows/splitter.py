@@ -1,0 +1,246 @@
+"""Cutting an answer into parts of whole rows, exactly.
+
+A cut is made between ``}`` and ``{`` with a comma between them, and is proved by
+parsing: a part that begins at a row and parses as the inside of an array ends where a
+row ends, because JSON is read from left to right without ambiguity. A ``},{`` inside a
+text, or inside a nested object, makes a part that does not parse, and the cut before it
+is tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from healthyroster_async._rows.envelope import (
+    NoRowsError,
+    Place,
+    find_rows,
+    is_beside_rows,
+)
+
+_ROW_BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+_FIRST_KEY = re.compile(rb'[ \t\r\n]*(\{[ \t\r\n]*"[^"\\]{1,200}")')
+_PART = 64 * 2**10
+_MAX_HEAD = 4 * 2**20
+
+
+class BrokenRowsError(ValueError):
+    """The answer is no JSON, is cut off, or is not what it was when asked again."""
+
+
+class CutOffError(BrokenRowsError):
+    """The answer ended in the middle, or is broken somewhere: it may be asked again."""
+
+
+class RowSplitter:
+    """Takes the bytes of one answer and gives whole rows.
+
+    After a lost connection, ``restart`` lets it read the same answer from its
+    beginning: what it gave already is compared, not given again.
+
+    Attributes:
+        rows: Rows given so far.
+        complete: Whether the end of the answer was seen and is whole.
+    """
+
+    def __init__(self, *, path: tuple[str, ...] | None = None, max_row: int) -> None:
+        self.rows = 0
+        self.complete = False
+        self._wanted = path
+        self._max_row = max_row
+        self._place: Place | None = None
+        self._head = b""
+        self._buffer = bytearray()
+        self._border: bytes | None = None
+        self._wait_for = _PART
+        self._given = 0
+        self._digest = blake2b(digest_size=16)
+        self._again: Any = None
+        self._to_skip = 0
+
+    def restart(self) -> None:
+        """Read the answer again from its beginning, and compare what was given."""
+        self._place = None
+        self._head = b""
+        self._buffer.clear()
+        self._wait_for = _PART
+        self._to_skip = self._given
+        self._again = blake2b(digest_size=16)
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Take bytes and return the rows that are whole by now.
+
+        Raises:
+            BrokenRowsError: What came cannot be an array of objects.
+        """
+        self._buffer += data
+        if self._place is None and not self._find_place():
+            return []
+        if self._to_skip and not self._skip():
+            return []
+        if len(self._buffer) < self._wait_for:
+            return []
+        return self._cut()
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Take the end of the answer and return the last rows.
+
+        Raises:
+            BrokenRowsError: The answer is not whole.
+        """
+        if self._place is None:
+            # Too short for a place to be found, or not what it should be.
+            self._parse(bytes(self._buffer), "the answer is no JSON, or is cut off")
+            raise BrokenRowsError("the answer holds no array of rows")
+        if self._to_skip:
+            raise BrokenRowsError("asked again, the answer is shorter than before")
+        rest = bytes(self._buffer)
+        # With what stood before the rows, the rest is a whole document again: parsing
+        # it proves that the answer ends where it should.
+        document = self._parse(self._head + rest, "the answer is cut off, or no JSON")
+        value = document
+        for key in self._place.path:
+            value = value[key]
+        if not self._place.sure:
+            self._check_alone(document)
+        self._buffer.clear()
+        self.complete = True
+        return self._counted(value)
+
+    def _find_place(self) -> bool:
+        try:
+            place = find_rows(bytes(self._buffer), self._wanted)
+        except NoRowsError as error:
+            wanted = ".".join(self._wanted or ())
+            text = f"there is no array at {wanted!r}" if wanted else str(error)
+            raise BrokenRowsError(text) from None
+        if place is None:
+            if len(self._buffer) > _MAX_HEAD:
+                raise BrokenRowsError(
+                    f"no array of rows in the first {_MAX_HEAD >> 20} MiB; rows_key "
+                    "says where it is"
+                )
+            return False
+        self._place = place
+        head = bytes(self._buffer[: place.start])
+        del self._buffer[: place.start]
+        self._head = head.removeprefix(b"\xef\xbb\xbf")
+        return True
+
+    def _skip(self) -> bool:
+        """Step over what was given already; it must be the same bytes."""
+        same = bytes(self._buffer[: self._to_skip])
+        self._again.update(same)
+        self._to_skip -= len(same)
+        del self._buffer[: len(same)]
+        if self._to_skip:
+            return False
+        if self._again.digest() != self._digest.digest():
+            raise BrokenRowsError("asked again, the API gave other rows than before")
+        return True
+
+    def _cut(self) -> list[dict[str, Any]]:
+        for end, border in self._cuts():
+            part = bytes(self._buffer[:end])
+            try:
+                rows = orjson.loads(b"[" + part + b"]")
+            except orjson.JSONDecodeError:
+                continue
+            given = self._buffer[: end + border]
+            self._digest.update(given)
+            self._given += len(given)
+            del self._buffer[: len(given)]
+            self._wait_for = _PART
+            return self._counted(rows)
+        # Doubling keeps the tries cheap however large a row is.
+        self._wait_for = len(self._buffer) * 2
+        if len(self._buffer) > self._max_row:
+            raise BrokenRowsError(
+                f"a row is larger than {self._max_row} bytes, or the answer is no JSON"
+            )
+        return []
+
+    def _cuts(self) -> Iterator[tuple[int, int]]:
+        """Yield where a row may end, from the last place to the first.
+
+        Each with the number of bytes between it and the next row.
+        """
+        buffer = self._buffer
+        if self._border is None:
+            self._border = _learn_border(buffer)
+        if self._border is not None:
+            between = self._border.index(b"{") - 1
+            at = len(buffer)
+            for back in _steps_back():
+                at = buffer.rfind(self._border, 0, max(0, at - back * 256))
+                if at < 0:
+                    break
+                yield at + 1, between
+        # Slower, and right whatever keys and spaces are like.
+        borders = [(m.start() + 1, m.end()) for m in _ROW_BORDER.finditer(buffer)]
+        for back in _steps_back():
+            del borders[len(borders) - back :]
+            if not borders:
+                break
+            end, next_row = borders.pop()
+            yield end, next_row - end
+
+    def _counted(self, rows: Any) -> list[dict[str, Any]]:
+        if not isinstance(rows, list) or not all(type(row) is dict for row in rows):
+            raise BrokenRowsError("the array holds something that is no object")
+        self.rows += len(rows)
+        return rows
+
+    def _check_alone(self, document: dict[str, Any]) -> None:
+        """Refuse to have guessed, where another array could be the rows as well."""
+        assert self._place is not None  # noqa: S101 - finish looked
+        others = [
+            key
+            for key, value in document.items()
+            if key != self._place.path[0]
+            and not is_beside_rows(key)
+            and isinstance(value, list)
+            and value
+            and isinstance(value[0], dict)
+        ]
+        if others:
+            keys = ", ".join(sorted([".".join(self._place.path), *others]))
+            raise BrokenRowsError(
+                f"several arrays could be the rows: {keys}; rows_key says which"
+            )
+
+    @staticmethod
+    def _parse(raw: bytes, otherwise: str) -> Any:
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            pass
+        raise CutOffError(otherwise)
+
+
+def _learn_border(buffer: bytearray) -> bytes | None:
+    """Return what stands between two rows, up to the first key of the second.
+
+    A server writes the same again and again, and texts and nested objects hardly hold
+    it.
+    """
+    first = _FIRST_KEY.match(buffer)
+    if first is None:
+        return None
+    border = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*" + re.escape(first[1]))
+    found = border.search(buffer)
+    return found[0] if found else None
+
+
+def _steps_back() -> Iterator[int]:
+    """Yield how much to leave out before the next try.
+
+    First nothing, then ever more: a long nested array has many false borders.
+    """
+    yield from [0] * 6
+    yield from (2**n for n in range(16))

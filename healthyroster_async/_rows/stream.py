@@ -1,0 +1,177 @@
+"""Rows as they come: a context manager to open, an iterator to read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, NoReturn, Protocol, Self
+
+from typing_extensions import override
+
+from healthyroster_async._core.errors import (
+    ConnectionLostError,
+    DecodingError,
+    TransportError,
+    UsageError,
+)
+from healthyroster_async._core.messages import BodyStream, Request, Response
+from healthyroster_async._rows.splitter import (
+    BrokenRowsError,
+    CutOffError,
+    RowSplitter,
+)
+
+# A row that fills this is no row of a report.
+_MAX_ROW = 16 * 2**20
+
+
+class RowSource(Protocol):
+    """What a stream needs of the way of a request."""
+
+    async def open(self, request: Request) -> Response:
+        """Make one attempt."""
+        ...
+
+    async def repeat(self, request: Request, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Await *call* within the deadline, several times if need be."""
+        ...
+
+
+class RowStream:
+    """The rows of one data source, read as they come, in bounded memory.
+
+    ::
+
+        async with clinic.reporting.rows(7, StartDate="2026-01-01") as rows:
+            async for row in rows:
+                ...
+
+    Leaving the block gives the connection back, however it is left. A connection lost
+    on the way is replaced and the rows go on where they were: what was given before is
+    compared with what comes again, byte by byte, and no row comes twice or is left out.
+    If it differs, the data has changed meanwhile and ``DecodingError`` says so.
+
+    Attributes:
+        bytes_read: Bytes of the answer read so far, decompressed.
+    """
+
+    def __init__(
+        self, request: Request, source: RowSource, rows_key: str | None
+    ) -> None:
+        self._request = request
+        self._source = source
+        self._splitter = RowSplitter(
+            path=tuple(rows_key.split(".")) if rows_key else None, max_row=_MAX_ROW
+        )
+        self._body: BodyStream | None = None
+        self._opened = False
+        self._closed = False
+        self._iterating = False
+        self.bytes_read = 0
+
+    @property
+    def row_count(self) -> int:
+        """Rows given so far."""
+        return self._splitter.rows
+
+    async def to_list(self) -> list[dict[str, Any]]:
+        """Return all rows at once; it needs no ``async with``.
+
+        Raises:
+            HealthyRosterError: As for a call; there is no list then, not a short one.
+        """
+        rows: list[dict[str, Any]] = []
+        async with self:
+            async for part in self._parts():
+                rows += part
+        return rows
+
+    async def __aenter__(self) -> Self:
+        if self._opened:
+            raise UsageError("a row stream is read once; ask for the rows again")
+        self._opened = True
+        await self._source.repeat(self._request, self._connect)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed = True
+        self._disconnect()
+
+    def __enter__(self) -> NoReturn:
+        raise UsageError("a row stream is opened with 'async with', not with 'with'")
+
+    def __exit__(self, *_: object) -> None:
+        """Stand here so that ``with`` gets as far as the explanation above."""
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        async for part in self._parts():
+            for row in part:
+                yield row
+
+    @override
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open" if self._opened else "not opened"
+        return f"<RowStream {self._request.label}: {state}, {self.row_count} rows>"
+
+    async def _parts(self) -> AsyncIterator[list[dict[str, Any]]]:
+        if not self._opened or self._closed:
+            raise UsageError(
+                "a row stream is read inside its block: "
+                "async with session.reporting.rows(...) as rows"
+            )
+        if self._iterating:
+            raise UsageError("a row stream is read once; ask for the rows again")
+        self._iterating = True
+        while not self._splitter.complete:
+            if self._closed:
+                raise UsageError("the block of this row stream has been left")
+            yield await self._source.repeat(self._request, self._next_part)
+            await asyncio.sleep(0)  # a fast server must not hold the loop
+
+    async def _connect(self) -> None:
+        response = await self._source.open(self._request)
+        assert response.stream is not None  # noqa: S101 - it was asked for as a stream
+        if self._closed:
+            response.stream.close()
+            raise UsageError("the block of this row stream has been left")
+        self._body = response.stream
+
+    async def _next_part(self) -> list[dict[str, Any]]:
+        if self._body is None:
+            await self._connect()
+            self._splitter.restart()
+        try:
+            return await self._read_part()
+        except TransportError:
+            self._disconnect()
+            raise
+        except CutOffError as error:
+            self._disconnect()
+            failure: Exception = ConnectionLostError(
+                self._request, str(error), answered=True
+            )
+        except BrokenRowsError as error:
+            failure = DecodingError(self._request.label, str(error))
+        raise failure
+
+    async def _read_part(self) -> list[dict[str, Any]]:
+        assert self._body is not None  # noqa: S101 - it was just connected
+        while data := await self._body.read():
+            self.bytes_read += len(data)
+            rows = self._splitter.feed(data)
+            if rows:
+                return rows
+        rows = self._splitter.finish()
+        self._disconnect()
+        return rows
+
+    def _disconnect(self) -> None:
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()

@@ -1,0 +1,203 @@
+"""A handle on one Healthcare Provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import attrs
+import orjson
+from typing_extensions import override
+
+from healthyroster_async._caller import Caller
+from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.messages import Response
+from healthyroster_async._core.outcome import Outcomes
+from healthyroster_async._core.settings import (
+    Environment,
+    Priority,
+    RetrySettings,
+    Timeouts,
+    check_deadline,
+)
+from healthyroster_async._fanout import (
+    Counting,
+    Job,
+    ProgressCallback,
+    checked_limit,
+    fan_out,
+)
+from healthyroster_async._resources.reporting import Reporting
+
+V = TypeVar("V")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class ProviderSession:
+    """Calls about one Healthcare Provider, made with the pool's connections.
+
+    It is immutable, costs microseconds, and opens nothing: make one wherever one is
+    needed.
+    """
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    @property
+    def provider_id(self) -> int | str:
+        """The Healthcare Provider."""
+        return self._caller.provider_id
+
+    @property
+    def environment(self) -> Environment:
+        """The environment whose credentials are used."""
+        return self._caller.environment
+
+    @property
+    def priority(self) -> Priority:
+        """The lane its calls wait in."""
+        return self._caller.priority
+
+    @property
+    def reporting(self) -> Reporting:
+        """The reporting endpoints: data sources and their rows."""
+        return Reporting(self._caller)
+
+    def with_options(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetrySettings | None = None,
+        priority: Priority | None = None,
+        deadline: float | None = None,
+    ) -> ProviderSession:
+        """Return a copy that shares the pool; what is not given stays as it is.
+
+        Args:
+            timeouts: Bounds of an attempt.
+            retry: Bounds of trying again.
+            priority: The lane to wait in.
+            deadline: Seconds that a call may take in all: waiting, attempts and sleeps.
+        """
+        given: dict[str, Any] = {
+            "timeouts": timeouts,
+            "retry": retry,
+            "priority": priority,
+            "deadline": check_deadline(deadline),
+        }
+        changed = {name: value for name, value in given.items() if value is not None}
+        return ProviderSession(attrs.evolve(self._caller, **changed))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        values: Mapping[str, int | str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        json: Any = None,
+        safe: bool | None = None,
+    ) -> Response:
+        """Send any request about the provider and return its answer, read whole.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL, as a template: the first placeholder is the
+                provider id, the others are filled from *values*. The template is
+                logged as it stands, so keep ids out of it.
+            values: Values of the other placeholders, by name.
+            query: Query parameters.
+            json: Body, to be sent as JSON; ``None`` for none.
+            safe: Whether repeating it changes nothing; by default GET, HEAD and OPTIONS
+                are. What is not is repeated only if it was surely not carried out.
+
+        Raises:
+            ConfigurationError: The request makes no sense as it is.
+            HealthyRosterError: The call came to nothing.
+        """
+        method = method.upper()
+        if method not in _METHODS:
+            raise ConfigurationError(f"{method!r} is no method of this API")
+        endpoint = _endpoint(method, path, safe=safe)
+        names = endpoint.placeholders[1:]
+        given = dict(values or {})
+        if set(names) != set(given):
+            raise ConfigurationError(
+                f"{endpoint.label}: values must name {sorted(names)}, "
+                f"but name {sorted(given)}"
+            )
+        request = self._caller.request(
+            endpoint,
+            *(given[name] for name in names),
+            query=f"?{urlencode(query, doseq=True)}" if query else "",
+            body=None if json is None else _json(endpoint, json),
+            headers={} if json is None else {"Content-Type": "application/json"},
+        )
+        return await self._caller.send_request(request)
+
+    async def fan_out(
+        self,
+        calls: Mapping[str, Callable[[ProviderSession], Awaitable[V]]],
+        *,
+        concurrency: int = 100,
+        progress: ProgressCallback | None = None,
+    ) -> Outcomes[V]:
+        """Make several calls about the provider concurrently and keep every outcome.
+
+        Args:
+            calls: What to call, by a name of your own; each gets this session.
+            concurrency: Most calls under way at once.
+            progress: Called after each outcome.
+
+        Returns:
+            The outcomes by name, in the order of *calls*.
+        """
+
+        async def jobs() -> AsyncIterator[Job]:
+            for name, call in calls.items():
+                yield Job(name, self.provider_id, partial(call, self))
+
+        limit = checked_limit(concurrency, len(calls))
+        counting = Counting(progress, len(calls))
+        return await fan_out(jobs(), limit=limit, counting=counting)  # type: ignore[return-value]
+
+    @override
+    def __repr__(self) -> str:
+        return (
+            f"<ProviderSession {self.environment.value} provider {self.provider_id} "
+            f"{self.priority.name.lower()}>"
+        )
+
+
+def _endpoint(method: str, path: str, *, safe: bool | None) -> Endpoint:
+    if not path.startswith("/") or path.startswith("//"):
+        raise ConfigurationError("the path begins with one slash, below the base URL")
+    if {"?", "#", "\\"} & set(path) or {".", ".."} & set(path.split("/")):
+        raise ConfigurationError(
+            "the path is plain: no query (give query=), no fragment, no dot segment"
+        )
+    endpoint = Endpoint(
+        name=f"{method} {path}",
+        method=method,
+        template=path,
+        safe=method in _SAFE_METHODS if safe is None else safe,
+    )
+    if not endpoint.placeholders:
+        raise ConfigurationError(
+            "the path has no placeholder for the provider id, such as "
+            "/HealthcareProvider/{id}/Anything"
+        )
+    return endpoint
+
+
+def _json(endpoint: Endpoint, value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise ConfigurationError(f"{endpoint.label}: json= {error}") from None

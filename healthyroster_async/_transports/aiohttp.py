@@ -1,0 +1,310 @@
+"""Carrying requests with aiohttp. No aiohttp exception leaves this module."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import ssl
+import urllib.request
+from collections.abc import Callable
+from functools import lru_cache, partial
+from urllib.parse import urlsplit
+
+import aiohttp
+from typing_extensions import override
+from yarl import URL
+
+from healthyroster_async._core.contract import is_loopback
+from healthyroster_async._core.errors import (
+    AttemptTimeoutError,
+    CertificateError,
+    ConnectError,
+    ConnectionLostError,
+    DecodingError,
+    ProtocolError,
+    TransportError,
+    is_success,
+)
+from healthyroster_async._core.messages import Request, Response, SignedRequest
+from healthyroster_async._transports.base import Transport
+from healthyroster_async._version import __version__
+
+# Kestrel keeps an idle connection 130 s, IIS 120 s, nginx 75 s, most load balancers
+# 60 s: whoever lets go first cannot be surprised by the other.
+_KEEP_ALIVE_S = 15.0
+_DNS_CACHE_S = 60
+_READ_BUFFER = 2**16
+# What is read whole are models and error texts; rows are streamed.
+_MAX_BODY = 64 * 2**20
+
+
+def user_agent(suffix: str | None = None) -> str:
+    """Return what we call ourselves, with the caller's own name behind it."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    library = ".".join(aiohttp.__version__.split(".")[:2])
+    name = f"healthyroster-async/{__version__} (Python/{python}; aiohttp/{library})"
+    return f"{name} {suffix}" if suffix else name
+
+
+class AiohttpTransport(Transport):
+    """One connector, one TLS context, no cookies, no redirects.
+
+    The connector has no limit of its own: waiting happens in the pacing policy, where
+    it holds no connection and counts against no timeout.
+    """
+
+    def __init__(
+        self,
+        *,
+        agent: str,
+        encrypted: bool = True,
+        tls: ssl.SSLContext | None = None,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self._headers = {"User-Agent": agent, "Accept": "application/json"}
+        self._encrypted = encrypted
+        self._tls = tls
+        self._given = session
+        self._session: aiohttp.ClientSession | None = session
+        self._streams: set[_AiohttpStream] = set()
+
+    @override
+    async def start(self) -> None:
+        if self._given is not None:
+            self._session = self._given
+            return
+        tls = self._tls
+        if tls is None and self._encrypted:
+            # Reading the certificates takes tens of milliseconds.
+            tls = await asyncio.to_thread(ssl.create_default_context)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=_KEEP_ALIVE_S,
+                ssl=True if tls is None else tls,
+                ttl_dns_cache=_DNS_CACHE_S,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            read_bufsize=_READ_BUFFER,
+            trust_env=False,  # else netrc adds an Authorization header
+        )
+
+    @override
+    async def send(self, signed: SignedRequest) -> Response:
+        request = signed.request
+        session = self._session
+        if session is None:
+            raise RuntimeError("the transport was not started")
+        headers = {**request.headers, **signed.secrets}
+        if self._given is not None:
+            headers = {**self._headers, **headers}
+        answer: aiohttp.ClientResponse | None = None
+        done = False
+        try:
+            async with asyncio.timeout(request.timeouts.attempt):
+                answer = await session.request(
+                    request.method,
+                    _parsed(request.url),
+                    headers=headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    timeout=_client_timeout(request.timeouts.connect),
+                    proxy=_proxy(request.url),
+                )
+                if request.stream and is_success(answer.status):
+                    done = True
+                    return Response(
+                        request=request,
+                        status=answer.status,
+                        headers=_plain(answer),
+                        stream=self._stream(request, answer),
+                    )
+                body = await _whole(answer)
+                done = True
+                return Response(
+                    request=request,
+                    status=answer.status,
+                    headers=_plain(answer),
+                    body=body,
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = transport_error(error, request, answered=answer is not None)
+        finally:
+            if answer is not None and not done:
+                answer.close()
+        # Raised out here: an aiohttp exception may show the secrets, so none hangs on
+        # ours as its context.
+        raise failure
+
+    @override
+    async def close(self) -> None:
+        for stream in tuple(self._streams):
+            stream.close()
+        session, self._session = self._session, None
+        if session is not None and session is not self._given:
+            await session.close()
+
+    def _stream(
+        self, request: Request, answer: aiohttp.ClientResponse
+    ) -> _AiohttpStream:
+        stream = _AiohttpStream(request, answer)
+        self._streams.add(stream)
+        stream.on_close(partial(self._streams.discard, stream))
+        return stream
+
+
+class _AiohttpStream:
+    """The body of a streamed answer."""
+
+    def __init__(self, request: Request, answer: aiohttp.ClientResponse) -> None:
+        self._request = request
+        self._answer = answer
+        self._silence = request.timeouts.read
+        self._callbacks: list[Callable[[], None]] = []
+        self._closed = False
+
+    async def read(self) -> bytes:
+        if self._closed:
+            raise ConnectionLostError(
+                self._request, "the stream was closed", answered=True
+            )
+        try:
+            async with asyncio.timeout(self._silence):
+                return await self._answer.content.readany()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = transport_error(error, self._request, answered=True)
+        raise failure
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        # aiohttp has already kept the connection if the body was read to its end.
+        self._answer.close()
+        for callback in self._callbacks:
+            callback()
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    content = answer.content
+    body = await content.readany()
+    if content.at_eof():
+        return body
+    parts = [body]
+    size = len(body)
+    while part := await content.readany():
+        parts.append(part)
+        size += len(part)
+        if size > _MAX_BODY:
+            raise _TooLargeError
+    return b"".join(parts)
+
+
+class _TooLargeError(ValueError):
+    """An answer that is read whole has no end."""
+
+
+@lru_cache(maxsize=4096)
+def _parsed(url: str) -> URL:
+    # The path is already escaped, and must stay as it is.
+    return URL(url, encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
+    # sock_connect, not connect: it covers name, TCP and TLS, but no waiting. Everything
+    # else is our own scope around the attempt.
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect)
+
+
+def _proxy(url: str) -> str | None:
+    return _proxy_of(url[: url.find("/", 8)])
+
+
+@lru_cache(maxsize=16)
+def _proxy_of(origin: str) -> str | None:
+    """Return the proxy that the environment variables name for a host.
+
+    aiohttp would read them itself with ``trust_env``, but netrc along with them.
+    """
+    parts = urlsplit(origin)
+    if is_loopback(parts) or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
+
+
+def _plain(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in answer.headers.items():
+        key = name.lower()
+        # RFC 9110, section 5.3: repeated fields are one list.
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+def transport_error(  # noqa: PLR0911 - a table: one kind, one line
+    error: Exception, request: Request, *, answered: bool
+) -> TransportError | DecodingError:
+    """Translate what aiohttp, the socket or TLS raised.
+
+    Args:
+        error: The exception.
+        request: What was to be sent.
+        answered: Whether the head of an answer had come.
+    """
+    kind = type(error).__name__
+    host = urlsplit(request.url).netloc.rpartition("@")[2]
+    match error:
+        case _TooLargeError():
+            return DecodingError(
+                request.label, f"the answer is larger than {_MAX_BODY >> 20} MiB"
+            )
+        case (
+            aiohttp.ClientConnectorCertificateError()
+            | aiohttp.ServerFingerprintMismatch()
+        ):
+            return CertificateError(
+                request, f"{host} has no valid certificate ({kind})"
+            )
+        case aiohttp.ClientConnectorDNSError():
+            return ConnectError(request, f"the name of {host} was not found ({kind})")
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectError(
+                request,
+                f"no connection to {host} within {request.timeouts.connect:g} s ({kind})",
+            )
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+            return ConnectError(
+                request, f"no connection to {host}{_why(error)} ({kind})"
+            )
+        case aiohttp.ServerTimeoutError() | TimeoutError():
+            bounds = request.timeouts
+            seconds = bounds.read if answered else bounds.attempt
+            return AttemptTimeoutError(
+                request, f"nothing came within {seconds:g} s ({kind})"
+            )
+        case aiohttp.ClientPayloadError():
+            return ConnectionLostError(
+                request, f"the answer broke off before its end ({kind})", answered=True
+            )
+        case aiohttp.ClientConnectionError() | OSError():
+            return ConnectionLostError(
+                request,
+                f"the connection was lost{_why(error)} ({kind})",
+                answered=answered,
+            )
+        case _:
+            return ProtocolError(
+                request, f"what came back is not readable HTTP ({kind})"
+            )
+
+
+def _why(error: Exception) -> str:
+    """Return the operating system's own words, which name neither path nor person."""
+    text = getattr(error, "strerror", None)
+    return f": {text}" if isinstance(text, str) and isinstance(error, OSError) else ""

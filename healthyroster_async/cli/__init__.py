@@ -1,0 +1,1 @@
+"""The ``healthyroster`` command, one module per subcommand."""

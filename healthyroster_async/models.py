@@ -1,0 +1,89 @@
+"""What the API describes, as frozen values.
+
+Every model keeps what it does not know in ``extra``, under the API's own names, and
+stands whatever is missing: publicly little is known of the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["DataSource", "DataSourceDetail", "DataSourceField", "DataSourceParameter"]
+
+
+@frozen(kw_only=True)
+class DataSource:
+    """A pre-packaged group of flattened rows.
+
+    Attributes:
+        id: What the API calls it by: an int, a GUID or another text, as it came.
+        name: What a person calls it.
+        description: What is in it.
+        extra: Fields of the answer that are not publicly known.
+    """
+
+    id: int | str
+    name: str | None = None
+    description: str | None = None
+    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class DataSourceField:
+    """A column of a data source.
+
+    Attributes:
+        name: The key of the column in a row.
+        type: The API's own word for its type.
+        description: What stands in it.
+        extra: Fields of the answer that are not publicly known.
+    """
+
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class DataSourceParameter:
+    """What the rows of a data source can be filtered by.
+
+    Attributes:
+        name: The key to give it under.
+        type: The API's own word for its type.
+        required: Whether the rows cannot be asked for without it; ``None`` if the API
+            does not say.
+        description: What it does.
+        extra: Fields of the answer that are not publicly known.
+    """
+
+    name: str | None = None
+    type: str | None = None
+    required: bool | None = None
+    description: str | None = None
+    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+
+
+@frozen(kw_only=True)
+class DataSourceDetail:
+    """One data source with its columns and filters.
+
+    Attributes:
+        id: What the API calls it by, as it came; what it was asked for by if missing.
+        name: What a person calls it.
+        description: What is in it.
+        fields: Its columns, in the API's order.
+        parameters: Its filters, in the API's order.
+        extra: Fields of the answer that are not publicly known.
+    """
+
+    id: int | str | None = None
+    name: str | None = None
+    description: str | None = None
+    fields: tuple[DataSourceField, ...] = ()
+    parameters: tuple[DataSourceParameter, ...] = ()
+    extra: Mapping[str, Any] = field(factory=dict, repr=False)

@@ -1,0 +1,121 @@
+"""What is checked, and how: ``nox`` runs it all, ``nox -s tests`` a part."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_external_run = True
+nox.options.reuse_venv = "yes"
+# Whoever has one Python can still pass the tests; what was left out is printed.
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "layers", "types", "tests", "coverage", "build"]
+
+if shutil.which("pyenv"):
+    # pyenv hides the Pythons that are not selected; select every one it has.
+    found = subprocess.run(
+        ["pyenv", "versions", "--bare"],  # noqa: S607 - it is on the path by design
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    has = [v for p in PYTHONS for v in found if v.startswith(f"{p}.")]
+    if has:
+        os.environ.setdefault("PYENV_VERSION", ":".join(has))
+
+
+def install(session: nox.Session, *groups: str, extras: str = "cli,speedups") -> None:
+    """Install the project as a user gets it, and what a session needs besides."""
+    packages = nox.project.dependency_groups(PROJECT, *groups)
+    ours = "--reinstall-package=healthyroster-async"
+    session.install(ours, f".[{extras}]" if extras else ".", *packages)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest."""
+    install(session, "tests")
+    env = {"COVERAGE_FILE": f".coverage.{session.python}"}
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+
+
+@nox.session(python=OLDEST)
+def coverage(session: nox.Session) -> None:
+    """Combine what the tests of all Pythons covered, and refuse too little."""
+    session.install(*nox.project.dependency_groups(PROJECT, "tests"))
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(python=OLDEST)
+def tests_min_deps(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that the metadata allows."""
+    session.install(
+        "--resolution=lowest-direct",
+        ".[cli,speedups]",
+        *nox.project.dependency_groups(PROJECT, "tests"),
+    )
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(python=OLDEST)
+def types(session: nox.Session) -> None:
+    """Check the types, ours and those that users see."""
+    install(session, "types", "tests", "bench")
+    session.install("nox")
+    session.run("mypy")
+    session.run("basedpyright")
+    session.run(
+        "basedpyright", "--verifytypes", "healthyroster_async", "--ignoreexternal"
+    )
+
+
+@nox.session(python=OLDEST)
+def layers(session: nox.Session) -> None:
+    """Check that imports go down the floor plan, and that every module has a floor."""
+    install(session, "layers")
+    session.run("lint-imports")
+
+
+@nox.session(python=OLDEST)
+def build(session: nox.Session) -> None:
+    """Build the wheel, look into it, and run the tests against it elsewhere."""
+    session.install("uv")
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--out-dir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    session.run("python", "tests/check_wheel.py", str(wheel))
+    session.install("--force-reinstall", str(wheel))
+    session.chdir(session.create_tmp())
+    session.run("python", "-c", "import healthyroster_async as h; print(h.__version__)")
+
+
+@nox.session(python=OLDEST)
+def demo(session: nox.Session) -> None:
+    """Run the main job against a local Healthy Roster."""
+    install(session)
+    session.run("healthyroster", "demo", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def bench(session: nox.Session) -> None:
+    """Measure against peers; needs nginx and a quiet machine."""
+    install(session, "bench")
+    session.run("python", "benchmarks/calls.py", *session.posargs)

@@ -1,0 +1,8 @@
+import pytest
+from virtual_time import VirtualTimeLoop
+
+
+@pytest.fixture
+def anyio_backend():
+    """Unit tests run in virtual time: sleeping is instant and exact."""
+    return "asyncio", {"loop_factory": VirtualTimeLoop}

@@ -1,0 +1,154 @@
+"""Every error class: survives copy and pickle, and tells nothing about people."""
+
+import copy
+import inspect
+import pickle
+
+import pytest
+from fakes import SECRET, request, response
+
+from healthyroster_async._core import errors
+from healthyroster_async._core.errors import (
+    CallError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    DecodingError,
+    HealthyRosterError,
+    MissingExtraError,
+    ResponseError,
+    TransportError,
+    error_for,
+)
+
+PRIVATE = (SECRET, "4711", "Quillfeather", "Broken ankle")
+
+
+def make(kind):
+    """Return an error of a class, of the richest kind there is."""
+    if issubclass(kind, ConnectionLostError):
+        return kind(request(), "the connection was lost", True)
+    if issubclass(kind, TransportError):
+        return kind(request(), "no connection")
+    if issubclass(kind, ResponseError):
+        return kind(
+            response(
+                429,
+                request=request(body=b"Broken ankle", headers={"x": SECRET}),
+                headers={"retry-after": "3", "location": "/x/4711", "set-cookie": "4711"},
+                body=b'{"patient": "Quillfeather", "problem": "Broken ankle"}',
+            )
+        )
+    if issubclass(kind, DecodingError):
+        return kind("GET /x/{id}", "no JSON")
+    if issubclass(kind, DeadlineExceededError):
+        return kind("GET /x/{id}", 2.5)
+    return kind("GET /x/{id}") if issubclass(kind, CallError) else kind("a sentence")
+
+
+CLASSES = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, HealthyRosterError)
+]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_survives_copy_and_pickle(kind):
+    """
+    Errors travel between worker processes; one that cannot hides all others.
+    """
+    error = make(kind)
+
+    for twin in (
+        copy.copy(error),
+        copy.deepcopy(error),
+        pickle.loads(pickle.dumps(error)),
+    ):
+        assert type(twin) is kind
+        assert str(twin) == str(error)
+        assert getattr(twin, "label", None) == getattr(error, "label", None)
+        assert getattr(twin, "status", None) == getattr(error, "status", None)
+        assert getattr(twin, "retry_after", None) == getattr(error, "retry_after", None)
+        assert getattr(twin, "answered", None) == getattr(error, "answered", None)
+        assert getattr(twin, "wait", None) == getattr(error, "wait", None)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_no_error_shows_a_body_a_secret_a_query_or_a_filled_in_path(kind):
+    """
+    Errors end up in logs, and logs are read by people who must not see patients.
+    """
+    error = make(kind)
+
+    for shown in (
+        str(error),
+        repr(error),
+        f"{error.args}",
+        pickle.dumps(error).decode("latin-1"),
+        repr(copy.deepcopy(error)),
+        repr(vars(error)),
+    ):
+        for private in PRIVATE:
+            assert private not in shown
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_stands_in_the_tree_at_the_top_of_the_module(kind):
+    """
+    The tree is what a reader decides by which class to catch.
+    """
+    assert f"{kind.__name__} " in errors.__doc__ or f"{kind.__name__}\n" in errors.__doc__
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (302, "RedirectError"),
+        (304, "RedirectError"),
+        (400, "InvalidRequestError"),
+        (401, "AuthenticationError"),
+        (402, "ResponseError"),
+        (403, "ForbiddenError"),
+        (404, "NotFoundError"),
+        (409, "ResponseError"),
+        (422, "InvalidRequestError"),
+        (429, "RateLimitedError"),
+        (500, "ServerError"),
+        (503, "ServerError"),
+        (599, "ServerError"),
+    ],
+)
+def test_a_status_has_its_error(status, name):
+    """
+    Callers catch by class, so the class must be the right one.
+    """
+    error = error_for(response(status))
+
+    assert type(error).__name__ == name
+    assert str(status) in str(error) or "3" in str(status)
+    assert "GET /HealthcareProvider/{id}/Datasources" in str(error)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 299])
+def test_success_is_no_error(status):
+    """
+    Only 2xx is success (RFC 9110, section 15.3).
+    """
+    assert error_for(response(status)) is None
+
+
+def test_a_missing_extra_is_an_import_error_too():
+    """
+    Who guards an import catches ImportError.
+    """
+    assert issubclass(MissingExtraError, ImportError)
+
+
+def test_the_body_is_there_for_who_asks():
+    """
+    The process that made the call may look at the answer.
+    """
+    error = error_for(response(400, body=b'{"title": "no"}'))
+
+    assert error.response.body == b'{"title": "no"}'
+    assert error.request.label == error.label

@@ -1,0 +1,66 @@
+"""Settings are checked when they are built, and say what is wrong."""
+
+import math
+
+import attrs
+import pytest
+
+from healthyroster_async import (
+    ConfigurationError,
+    PacingSettings,
+    RetrySettings,
+    Timeouts,
+)
+from healthyroster_async._core.settings import check_deadline
+
+NUMBERS = [
+    (kind, attribute.name)
+    for kind in (Timeouts, RetrySettings, PacingSettings)
+    for attribute in attrs.fields(kind)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+@pytest.mark.parametrize("bad", [-1, math.nan, math.inf, "7", None, True, 0])
+def test_every_number_is_checked_and_named(kind, name, bad):
+    """
+    A wrong setting must not show up as a strange behaviour an hour later.
+    """
+    with pytest.raises(ConfigurationError) as caught:
+        kind(**{name: bad})
+    assert f"{kind.__name__}.{name}" in str(caught.value)
+    assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Timeouts, RetrySettings, PacingSettings])
+def test_every_setting_is_documented_with_its_unit(kind):
+    """
+    A number without a unit is a guess.
+    """
+    for attribute in attrs.fields(kind):
+        assert f"    {attribute.name}: " in kind.__doc__
+
+
+def test_delays_that_contradict_each_other_are_refused():
+    """
+    The first wait cannot be longer than the longest.
+    """
+    with pytest.raises(ConfigurationError, match=r"base_delay is 5 s .* max_delay"):
+        RetrySettings(base_delay=5, max_delay=2)
+
+
+@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf, "soon", True])
+def test_a_deadline_is_a_number_of_seconds(bad):
+    """
+    A deadline of zero would fail every call.
+    """
+    with pytest.raises(ConfigurationError, match="deadline"):
+        check_deadline(bad)
+
+
+def test_no_deadline_is_a_deadline_too():
+    """
+    None means no bound.
+    """
+    assert check_deadline(None) is None
+    assert check_deadline(3) == 3.0
