@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, TypeVar, get_args
 
 import attrs
 import cattrs
@@ -43,8 +43,10 @@ _ALIASES: dict[type, dict[str, str]] = {
         "isrequired": "required",
     },
 }
-# A server has one spelling; this only bounds what a strange answer can make us keep.
-_SPELLINGS_KEPT = 256
+# A server has few shapes; this only bounds what a strange answer can make us keep.
+_PLANS_KEPT = 256
+_Hook: TypeAlias = Callable[[Any], Any]
+_Plan: TypeAlias = tuple[tuple[tuple[str, str, _Hook], ...], tuple[str, ...]]
 # Keys that a list is wrapped in when it is not the only one.
 _LIST_KEYS = frozenset({"data", "items", "results", "value", "values", "datasources"})
 
@@ -55,8 +57,8 @@ def plain_key(key: str) -> str:
 
 
 def _id(value: Any, _: object) -> int | str:
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise ValueError(f"an id is an int or a text, not {type(value).__name__}")
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(f"an id is an int or a text, not {type(value).__name__}")
     return value
 
 
@@ -73,39 +75,52 @@ def _flag(value: Any, _: object) -> bool | None:
 def _structure_model(model: type[Any]) -> Callable[[Any, object], Any]:
     """Make the hook of one model.
 
-    What a key means is worked out once per spelling and then looked up, so that an
-    item costs a dict access per key.
+    Which key means what is worked out once for each set of keys that occurs, so that an
+    item costs little more than its values.
     """
     members = [a for a in attrs.fields(attrs.resolve_types(model)) if a.name != "extra"]
     names = {plain_key(a.name): a.name for a in members} | _ALIASES[model]
     hooks = {a.name: _member_hook(a.type) for a in members}
-    seen: dict[str, str | None] = {}
+    plans: dict[tuple[str, ...], _Plan] = {}
 
     def structure(value: Any, _: object) -> Any:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict:
             raise TypeError(f"an object was expected, not {type(value).__name__}")
-        known: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-        for key, item in value.items():
-            try:
-                name = seen[key]
-            except KeyError:
-                name = names.get(plain_key(key))
-                if len(seen) < _SPELLINGS_KEPT:
-                    seen[key] = name
-            # Of two spellings of one name the first is meant, the other is kept.
-            if name is None or name in known:
-                extra[key] = item
-            else:
-                known[name] = hooks[name](item)
-        return model(extra=extra, **known)
+        keys = tuple(value)
+        plan = plans.get(keys)
+        if plan is None:
+            plan = _plan(keys, names, hooks)
+            if len(plans) < _PLANS_KEPT:
+                plans[keys] = plan
+        known, others = plan
+        extra = {key: value[key] for key in others} if others else {}
+        arguments = {name: hook(value[key]) for key, name, hook in known}
+        return model(extra=extra, **arguments)
 
     return structure
 
 
-def _member_hook(kind: Any) -> Callable[[Any], Any]:
+def _plan(
+    keys: Iterable[str], names: Mapping[str, str], hooks: Mapping[str, _Hook]
+) -> _Plan:
+    known: dict[str, tuple[str, str, _Hook]] = {}
+    extra = []
+    for key in keys:
+        name = names.get(plain_key(key))
+        # Of two spellings of one name the first is meant, the other is kept.
+        if name is None or name in known:
+            extra.append(key)
+        else:
+            known[name] = (key, name, hooks[name])
+    return tuple(known.values()), tuple(extra)
+
+
+def _member_hook(kind: Any) -> _Hook:
     hook = converter.get_structure_hook(kind)
-    return lambda value: hook(value, kind)
+    if kind == bool | None:
+        return lambda value: hook(value, kind)
+    # Nearly everything is a text already, and an empty id is checked where it is sent.
+    return lambda value: value if type(value) is str else hook(value, kind)
 
 
 def _many(kind: Any) -> Callable[[Any, object], tuple[Any, ...]]:
@@ -125,7 +140,9 @@ converter.register_structure_hook(
 )
 converter.register_structure_hook(str | None, _text)
 converter.register_structure_hook(bool | None, _flag)
-converter.register_structure_hook_factory(lambda kind: getattr(kind, "__origin__", None) is tuple, _many)
+converter.register_structure_hook_factory(
+    lambda kind: getattr(kind, "__origin__", None) is tuple, _many
+)
 converter.register_structure_hook_factory(
     lambda kind: kind in _ALIASES, _structure_model
 )

@@ -48,4 +48,4 @@ class Pipeline:
 
     async def repeat(self, request: Request, call: Callable[[], Awaitable[_T]]) -> _T:
         """Await *call* within the deadline of *request*, several times if need be."""
-        return await self._deadline.run(request, lambda: self._retry.run(call))
+        return await self._deadline.run(request, self._retry.run, call)

@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 V = TypeVar("V")
-_CUT_TIMEOUT_S = 2.0
 
 
 class _Lane:
@@ -284,7 +283,6 @@ class ConnectionPool:
         finally:
             running.deadline.cut()
             await running.transport.close()
-            await running.deadline.ended(_CUT_TIMEOUT_S)
             self._running = None
 
     async def __aenter__(self) -> Self:
@@ -426,7 +424,13 @@ class ConnectionPool:
         except KeyError:
             pass
         lane = running.lanes[environment]
-        policy = RetryPolicy(retry, lane.budget, lane.max_pause, Random())  # noqa: S311 - jitter
+        policy = RetryPolicy(
+            retry,
+            lane.budget,
+            running.deadline,
+            lane.max_pause,
+            Random(),  # noqa: S311 - jitter
+        )
         lane.retries[retry] = policy
         pipeline = running.pipelines[environment, retry] = Pipeline(
             deadline=running.deadline,

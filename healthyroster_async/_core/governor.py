@@ -59,6 +59,11 @@ class Governor:
     _guess: float = field(init=False, default=_FIRST_PAUSE_S)
 
     @property
+    def has_queue(self) -> bool:
+        """Whether anybody may be waiting."""
+        return bool(self._lanes[0] or self._lanes[1])
+
+    @property
     def waiting(self) -> int:
         """Calls in the queue."""
         return sum(not ticket.dropped for lane in self._lanes for ticket in lane)
@@ -68,8 +73,7 @@ class Governor:
         if (
             self.in_flight >= self.settings.max_concurrency
             or now < self.paused_until
-            or self._lanes[0]
-            or self._lanes[1]
+            or self.has_queue
         ):
             return False
         self.in_flight += 1

@@ -1,10 +1,10 @@
-"""One deadline over a whole call, and the means to end every call at once."""
+"""One deadline over a whole call, and the means to end waiting calls at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from healthyroster_async._core.errors import DeadlineExceededError, PoolClosedError
 from healthyroster_async._core.messages import Request, Response
@@ -23,20 +23,30 @@ class DeadlinePolicy:
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
         """Send *request* within its deadline."""
-        return await self.run(request, lambda: send(request))
+        return await self.run(request, send, request)
 
-    async def run(self, request: Request, call: Callable[[], Awaitable[_T]]) -> _T:
+    async def run(
+        self, request: Request, call: Callable[..., Awaitable[_T]], *args: Any
+    ) -> _T:
         """Await *call* within the deadline of *request*.
 
         Raises:
             DeadlineExceededError: The deadline passed.
             PoolClosedError: The pool was closed and would wait no longer.
         """
+        if request.deadline is None:
+            return await call(*args)
+        return await self.scoped(request, call, *args)
+
+    async def scoped(
+        self, request: Request, call: Callable[..., Awaitable[_T]], *args: Any
+    ) -> _T:
+        """Do as ``run`` does, and be ended by ``cut`` even without a deadline."""
         scope = asyncio.timeout_at(request.deadline)
         try:
             async with scope:
                 self._scopes.add(scope)
-                return await call()
+                return await call(*args)
         except TimeoutError:
             if not scope.expired():
                 raise
@@ -48,17 +58,9 @@ class DeadlinePolicy:
         raise DeadlineExceededError(request.label)
 
     def cut(self) -> None:
-        """End every call that is under way."""
+        """End every call that has a deadline or waits to be repeated."""
         self._cut = True
         now = asyncio.get_running_loop().time()
         for scope in tuple(self._scopes):
             if not scope.expired():
                 scope.reschedule(now)
-
-    async def ended(self, seconds: float) -> None:
-        """Wait until every call has noticed, *seconds* at most."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        # Bounded, short, and only at the end: an event would cost every call.
-        while self._scopes and loop.time() < until:  # noqa: ASYNC110
-            await asyncio.sleep(0)

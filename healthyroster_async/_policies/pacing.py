@@ -65,7 +65,8 @@ class _Gate:
         if self._idle is not None and not self.governor.in_flight:
             self._idle.set_result(None)
             self._idle = None
-        self._pump()
+        if self.governor.has_queue:
+            self._pump()
 
     async def drained(self) -> None:
         """Wait until every permit is back."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import backoff
 
-from healthyroster_async._core.delays import RetryBudget, RetryPlan
+from healthyroster_async._core.delays import RetryBudget, RetryPlan, is_retryable
 from healthyroster_async._core.errors import (
     DeadlineExceededError,
     ResponseError,
@@ -18,17 +18,30 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import RetrySettings
+from healthyroster_async._policies.deadline import DeadlinePolicy
 
 _logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
 class _Retried(Protocol):
-    async def __call__(self, call: Callable[..., Awaitable[_T]], *args: Any) -> _T: ...
+    async def __call__(
+        self, first: _First, call: Callable[..., Awaitable[_T]], *args: Any
+    ) -> _T: ...
+
+
+class _First:
+    """The failure of the first attempt, on its way into the loop."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
 
 
 # backoff takes a callable object for a synchronous one: only a plain function is safe.
-async def _once(call: Callable[..., Awaitable[_T]], *args: Any) -> _T:
+async def _once(first: _First, call: Callable[..., Awaitable[_T]], *args: Any) -> _T:
+    error, first.error = first.error, None
+    if error is not None:
+        raise error
     return await call(*args)
 
 
@@ -45,12 +58,14 @@ class RetryPolicy:
         self,
         settings: RetrySettings,
         budget: RetryBudget,
+        deadline: DeadlinePolicy,
         max_pause: float,
         rng: Random,
     ) -> None:
         self.settings = settings
         self.budget = budget
         self.retries = 0
+        self._deadline = deadline
         self._max_pause = max_pause
         self._rng = rng
         decorate = backoff.on_exception(
@@ -70,7 +85,20 @@ class RetryPolicy:
 
     async def run(self, call: Callable[..., Awaitable[_T]], *args: Any) -> _T:
         """Await *call*, several times if need be."""
-        result = await self._retried(call, *args)
+        # Nearly every call succeeds at once and need not pay for the loop: only a
+        # failure goes into it, and it begins there.
+        try:
+            result = await call(*args)
+        except (TransportError, ResponseError) as error:
+            first = error
+        else:
+            self.budget.earn()
+            return result
+        if not is_retryable(first, safe=first.request.safe):
+            raise first
+        result = await self._deadline.scoped(
+            first.request, self._retried, _First(first), call, *args
+        )
         self.budget.earn()
         return result
 

@@ -21,6 +21,7 @@ from healthyroster_async._core.errors import (
     ConnectError,
     ConnectionLostError,
     DecodingError,
+    PoolClosedError,
     ProtocolError,
     TransportError,
     is_success,
@@ -67,6 +68,8 @@ class AiohttpTransport(Transport):
         self._given = session
         self._session: aiohttp.ClientSession | None = session
         self._streams: set[_AiohttpStream] = set()
+        self._scopes: set[asyncio.Timeout] = set()
+        self._closed = False
 
     @override
     async def start(self) -> None:
@@ -101,8 +104,10 @@ class AiohttpTransport(Transport):
             headers = {**self._headers, **headers}
         answer: aiohttp.ClientResponse | None = None
         done = False
+        scope = asyncio.timeout(request.timeouts.attempt)
         try:
-            async with asyncio.timeout(request.timeouts.attempt):
+            async with scope:
+                self._scopes.add(scope)
                 answer = await session.request(
                     request.method,
                     _parsed(request.url),
@@ -132,14 +137,26 @@ class AiohttpTransport(Transport):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = transport_error(error, request, answered=answer is not None)
         finally:
+            self._scopes.discard(scope)
             if answer is not None and not done:
                 answer.close()
+        if self._closed:
+            raise PoolClosedError(f"{request.label}: the pool was closed")
         # Raised out here: an aiohttp exception may show the secrets, so none hangs on
         # ours as its context.
         raise failure
 
     @override
     async def close(self) -> None:
+        self._closed = True
+        now = asyncio.get_running_loop().time()
+        for scope in tuple(self._scopes):
+            if not scope.expired():
+                scope.reschedule(now)
+        # Those that were cut off end before their connections do: a few ticks, once,
+        # where an event would cost every call.
+        while self._scopes:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         for stream in tuple(self._streams):
             stream.close()
         session, self._session = self._session, None
@@ -239,11 +256,11 @@ def _proxy_of(origin: str) -> str | None:
 
 
 def _plain(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in answer.headers.items():
-        key = name.lower()
+    fields = answer.headers
+    headers = {name.lower(): value for name, value in fields.items()}
+    if len(headers) < len(fields):
         # RFC 9110, section 5.3: repeated fields are one list.
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+        headers = {name: ", ".join(fields.getall(name)) for name in headers}
     return headers
 
 
@@ -258,6 +275,7 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
         answered: Whether the head of an answer had come.
     """
     kind = type(error).__name__
+    bounds = request.timeouts
     host = urlsplit(request.url).netloc.rpartition("@")[2]
     match error:
         case _TooLargeError():
@@ -276,14 +294,13 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
         case aiohttp.ConnectionTimeoutError():
             return ConnectError(
                 request,
-                f"no connection to {host} within {request.timeouts.connect:g} s ({kind})",
+                f"no connection to {host} within {bounds.connect:g} s ({kind})",
             )
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return ConnectError(
                 request, f"no connection to {host}{_why(error)} ({kind})"
             )
         case aiohttp.ServerTimeoutError() | TimeoutError():
-            bounds = request.timeouts
             seconds = bounds.read if answered else bounds.attempt
             return AttemptTimeoutError(
                 request, f"nothing came within {seconds:g} s ({kind})"

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import time
+from functools import lru_cache
 
 import orjson
 import pytest
@@ -86,7 +87,7 @@ def test_the_text_holds_what_breaks_careless_splitters():
         assert nasty in text
 
 
-@pytest.mark.parametrize("provider", [1, 42, 10**12, "a%d \"quoted\" é", "0"])
+@pytest.mark.parametrize("provider", [1, 42, 10**12, 'a%d "quoted" é', "0"])
 def test_row_ids_are_unique_and_providers_differ(provider):
     """
     Merged or swapped providers must show in the data.
@@ -96,7 +97,9 @@ def test_row_ids_are_unique_and_providers_differ(provider):
 
     assert len({row["id"] for row in rows}) == 1500
     assert {row["providerId"] for row in rows} == {provider}
-    assert [row["patientName"] for row in rows] != [row["patientName"] for row in others]
+    assert [row["patientName"] for row in rows] != [
+        row["patientName"] for row in others
+    ]
 
 
 def test_the_same_settings_give_the_same_bytes():
@@ -109,6 +112,11 @@ def test_the_same_settings_give_the_same_bytes():
 
     assert render(SOURCES[1])[0] == first
     assert render(SOURCES[1], style=Style(1, "camel", False, False))[0] != first
+
+
+@lru_cache
+def every_row(source, rows):
+    return orjson.loads(render(source, rows=rows)[0])
 
 
 FILTERS = [
@@ -147,7 +155,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("rows", [0, 1, 37, 3000])
+@pytest.mark.parametrize("rows", [0, 1, 37, 1100])
 @pytest.mark.parametrize(("source", "parameters"), FILTERS)
 def test_the_count_that_is_computed_is_the_count_that_is_made(source, parameters, rows):
     """
@@ -155,7 +163,7 @@ def test_the_count_that_is_computed_is_the_count_that_is_made(source, parameters
     """
     raw, count = render(source, parameters, rows=rows)
     got = orjson.loads(raw)
-    everything = orjson.loads(render(source, rows=rows)[0])
+    everything = every_row(source, rows)
     given = {name.lower(): value for name, value in parameters.items()}
     start = str(given.pop("startdate", None) or "0")[:10]
     end = str(given.pop("enddate", None) or "9")[:10]

@@ -1,9 +1,12 @@
 """Which request meets which fault; and where a body is cut."""
 
+import sys
+
+import attrs
 import pytest
 
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async.emulator import Emulator, Fault, Seen
+from healthyroster_async.emulator import Emulator, Fault, Seen, encoding
 from healthyroster_async.emulator.answers import cut
 from healthyroster_async.emulator.faults import FaultPlan
 
@@ -125,6 +128,27 @@ def test_a_wrong_setting_is_refused_by_name(options, word):
     """
     with pytest.raises(ConfigurationError, match=word):
         Emulator(**options)
+
+
+@pytest.mark.parametrize(
+    ("coding", "module"), [("br", "brotli"), ("zstd", encoding._zstd_module())]
+)
+def test_a_coding_that_is_not_installed_names_its_package(monkeypatch, coding, module):
+    """
+    The core does not depend on it; a traceback in the middle of an answer helps nobody.
+    """
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigurationError, match="pip install"):
+        Emulator(compression=coding)
+
+
+def test_every_setting_is_described_where_the_constructor_is():
+    """
+    It is asked for in a notebook with one question mark.
+    """
+    for attribute in attrs.fields(Emulator):
+        if attribute.init:
+            assert f"    {attribute.alias}:" in Emulator.__doc__
 
 
 def test_counters_can_be_written_as_json_and_cleared():

@@ -36,7 +36,14 @@ def test_a_window_forgets_everything_at_its_end():
     """
     limiter = Limiter(RateLimit(rate=2, per=10, kind="window"))
 
-    assert asked(limiter, 0, 9, 9.9, 10, 10, 10) == [True, True, False, True, True, False]
+    assert asked(limiter, 0, 9, 9.9, 10, 10, 10) == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("kind", ["bucket", "window"])

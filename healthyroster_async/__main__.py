@@ -1,0 +1,37 @@
+"""``python -m healthyroster_async``: the same as the ``healthyroster`` command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+_PACKAGES = frozenset({"click", "rich", "rich_click"})
+_WRONG_USE, _INTERRUPTED = 2, 130
+
+
+def main() -> None:
+    """Run the command and leave with its exit code."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # From here on there is only the way out; a second Ctrl-C must not litter it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(_INTERRUPTED)
+
+
+def _run() -> None:
+    try:
+        from healthyroster_async.cli.app import app  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        sys.stderr.write(
+            'the healthyroster command needs the extra "cli": '
+            "pip install 'healthyroster-async[cli]'\n"
+        )
+        sys.exit(_WRONG_USE)
+    app.main(prog_name="healthyroster")
+
+
+if __name__ == "__main__":
+    main()

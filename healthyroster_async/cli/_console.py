@@ -1,0 +1,112 @@
+"""What a person or a program reads: data on stdout, messages on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any, NoReturn, TextIO
+
+import orjson
+from rich.box import ROUNDED, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
+
+# Nothing is cut or wrapped for a reader that has no width.
+_NO_WIDTH = 100_000
+_STEP = 1000
+_SIZES = ("B", "kB", "MB", "GB", "TB")
+
+
+class OutputClosedError(Exception):
+    """Whoever read the output stopped reading."""
+
+
+class _Console(Console):
+    @override
+    def on_broken_pipe(self) -> NoReturn:
+        raise OutputClosedError
+
+
+def _console(stream: TextIO) -> Console:
+    # A name that the encoding of the terminal lacks must not end the command.
+    if hasattr(stream, "reconfigure"):
+        with contextlib.suppress(ValueError):
+            stream.reconfigure(errors="backslashreplace")
+    terminal = is_terminal(stream)
+    return _Console(
+        file=stream,
+        width=None if terminal else _NO_WIDTH,
+        markup=False,  # what the API answers is text, brackets or not
+        emoji=False,
+        highlight=False,
+    )
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether a person looks at it."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def output() -> Console:
+    """Return where data goes."""
+    return _console(sys.stdout)
+
+
+def messages() -> Console:
+    """Return where everything else goes."""
+    return _console(sys.stderr)
+
+
+def message(text: str) -> None:
+    """Tell a person something."""
+    messages().print(Text(text), soft_wrap=True)
+
+
+def error(text: str) -> None:
+    """Tell a person in one line what went wrong."""
+    line = Text.assemble(("error:", "bold red"), f" {plain(text)}")
+    messages().print(line, soft_wrap=True)
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON document to stdout."""
+    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    # Not through the console: it would look for colours in it.
+    sys.stdout.write(orjson.dumps(value, option=option).decode())
+    sys.stdout.flush()
+
+
+def plain(value: object) -> str:
+    """Return a text in one line, without what could move a terminal's cursor."""
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def table(console: Console, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table; columns in *right* hold numbers."""
+    made = Table(
+        box=ROUNDED if console.is_terminal else SIMPLE_HEAD,
+        header_style="bold",
+        border_style="dim",
+        show_edge=console.is_terminal,
+        pad_edge=console.is_terminal,
+    )
+    for column in columns:
+        if column in right:
+            made.add_column(column, justify="right", no_wrap=True)
+        else:
+            made.add_column(column, overflow="fold")
+    return made
+
+
+def size(count: float) -> str:
+    """Return bytes as a person says it."""
+    step = 0
+    while count >= _STEP and step < len(_SIZES) - 1:
+        count, step = count / _STEP, step + 1
+    return f"{count:.0f} B" if step == 0 else f"{count:.1f} {_SIZES[step]}"

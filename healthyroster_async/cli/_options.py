@@ -1,0 +1,94 @@
+"""What commands that call the API have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import rich_click as click
+from attrs import frozen
+
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.settings import Environment
+from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._session import ProviderSession
+from healthyroster_async.cli import _run
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+
+@frozen(kw_only=True)
+class Access:
+    """How to reach a Healthcare Provider.
+
+    Attributes:
+        provider: Its id.
+        environment: Whose credentials to use; ``None`` leaves it to the settings.
+        profile: Name of the profile; ``None`` leaves it to the environment.
+        swagger: Path or URL of the swagger document; the same.
+    """
+
+    provider: str
+    environment: str | None
+    profile: str | None
+    swagger: str | None
+
+    def call(self, call: Callable[[ProviderSession], Awaitable[T]]) -> T:
+        """Make calls with a session on the provider.
+
+        Raises:
+            HealthyRosterError: Something is missing, or the call came to nothing.
+        """
+        wanted = Environment(self.environment) if self.environment else None
+        # It may fetch the document, which blocks: so not in the loop.
+        pool = ConnectionPool.from_environment(
+            profile=self.profile, swagger=self.swagger, environment=wanted
+        )
+        session = self._session(pool, wanted)
+
+        async def main() -> T:
+            async with pool:
+                return await call(session)
+
+        return _run.run(main)
+
+    def _session(
+        self, pool: ConnectionPool, wanted: Environment | None
+    ) -> ProviderSession:
+        try:
+            return pool.session(self.provider)
+        except ConfigurationError:
+            if wanted is not None or len(pool.environments) == 1:
+                raise
+        pool.session(self.provider, environment=pool.environments[0])  # is the id one?
+        raise ConfigurationError(
+            "there are credentials of several environments and none is assumed; give "
+            "--environment sandbox or --environment production, or set "
+            "HEALTHYROSTER_ENVIRONMENT"
+        )
+
+
+def access(command: F) -> F:
+    """Add the options that say how to reach the API."""
+    for decorate in (
+        click.option(
+            "--swagger",
+            metavar="PATH_OR_URL",
+            help="The vendor's swagger document.  [HEALTHYROSTER_SWAGGER]",
+        ),
+        click.option(
+            "--profile",
+            metavar="NAME",
+            help="Profile to take settings from.  [HEALTHYROSTER_PROFILE]",
+        ),
+        click.option(
+            "--environment",
+            type=click.Choice([e.value for e in Environment]),
+            help="Whose credentials to use.  [HEALTHYROSTER_ENVIRONMENT]",
+        ),
+    ):
+        command = decorate(command)
+    return command

@@ -1,0 +1,155 @@
+"""Running a command: the loop it runs on, and what its exit code says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import rich_click as click
+
+from healthyroster_async._core.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    HealthyRosterError,
+    MissingExtraError,
+    UsageError,
+)
+from healthyroster_async.cli import _console
+
+T = TypeVar("T")
+
+DONE, FAILED, WRONG_USE, NO_ACCESS = 0, 1, 2, 3
+# A signal's number and 128, as shells count it.
+INTERRUPTED, OUTPUT_CLOSED, TERMINATED = 130, 141, 143
+
+EXIT_CODES = (
+    (DONE, "done"),
+    (FAILED, "something failed: a call, or counts that differ"),
+    (WRONG_USE, "wrong use or configuration"),
+    (NO_ACCESS, "no access (401, 403)"),
+    (INTERRUPTED, "interrupted (Ctrl-C)"),
+    (OUTPUT_CLOSED, "whoever read the output stopped reading"),
+    (TERMINATED, "terminated (SIGTERM)"),
+)
+
+_CODE_OF: tuple[tuple[type[HealthyRosterError], int], ...] = (
+    (ConfigurationError, WRONG_USE),
+    (UsageError, WRONG_USE),
+    (MissingExtraError, WRONG_USE),
+    (AuthenticationError, NO_ACCESS),
+    (ForbiddenError, NO_ACCESS),
+)
+
+
+class TerminatedError(Exception):
+    """Somebody asked the process to end (SIGTERM)."""
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end, on uvloop where it is installed.
+
+    Ctrl-C and SIGTERM cancel it, so that everything it opened is closed.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+        TerminatedError: SIGTERM came.
+    """
+    terminated = False
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+
+        def terminate() -> None:
+            nonlocal terminated
+            terminated = True
+            if task is not None:
+                task.cancel()
+
+        # Windows has no such handlers, and only a main thread may have one.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGTERM, terminate)
+        return await main()
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(guarded())
+    except asyncio.CancelledError:
+        if terminated:
+            raise TerminatedError from None
+        raise
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        import uvloop  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+@contextlib.contextmanager
+def closed_output() -> Iterator[None]:
+    """Turn a broken pipe into what click lets through."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise _console.OutputClosedError from None
+
+
+def exit_code(command: Callable[[], object]) -> int:
+    """Run a command and return its exit code; what went wrong goes to stderr."""
+    try:
+        result = command()
+        with closed_output():
+            sys.stdout.flush()
+    except click.UsageError as error:
+        if error.ctx is not None:
+            _console.message(error.ctx.get_usage())
+            _console.message(f"Try '{error.ctx.command_path} --help' for help.")
+        return _failed(error.format_message(), WRONG_USE)
+    except click.ClickException as error:
+        return _failed(error.format_message(), error.exit_code)
+    except HealthyRosterError as error:
+        return _failed(str(error), code_of(error))
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except TerminatedError:
+        return TERMINATED
+    except _console.OutputClosedError:
+        _discard_output()
+        return OUTPUT_CLOSED
+    except OSError as error:
+        return _failed(error.strerror or type(error).__name__, FAILED)
+    return result if isinstance(result, int) else DONE
+
+
+def code_of(error: HealthyRosterError) -> int:
+    """Return the exit code that an error stands for."""
+    for kind, code in _CODE_OF:
+        if isinstance(error, kind):
+            return code
+    return FAILED
+
+
+def _failed(text: str, code: int) -> int:
+    _console.error(text)
+    return code
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, so that leaving does not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            if stream is sys.stdout or not stream.writable():
+                os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

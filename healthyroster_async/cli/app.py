@@ -1,0 +1,79 @@
+"""The group of all subcommands; each is imported when it is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any, NoReturn
+
+import rich_click as click
+from typing_extensions import override
+
+from healthyroster_async._version import __version__
+from healthyroster_async.cli import _run
+
+_MODULES = {
+    "demo": "healthyroster_async.cli.demo",
+    "describe": "healthyroster_async.cli.describe",
+    "emulate": "healthyroster_async.cli.emulate",
+    "sources": "healthyroster_async.cli.sources",
+}
+_EPILOG = "Exit codes:\n\n" + "\n\n".join(
+    f"{code:>3}  {meaning}" for code, meaning in _run.EXIT_CODES
+)
+
+
+class _Commands(click.RichGroup):
+    """Subcommands that cost nothing until they are asked for."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_MODULES)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = import_module(_MODULES[cmd_name]).command
+        return command
+
+    @override
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _run.closed_output():
+            return super().make_context(*args, **options)
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        with _run.closed_output():
+            return super().invoke(ctx)
+
+    @override
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        **options: Any,
+    ) -> NoReturn:
+        options["standalone_mode"] = False
+        command = partial(super().main, args, prog_name, **options)
+        sys.exit(_run.exit_code(command))
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EPILOG,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="healthyroster")
+@click.pass_context
+def app(ctx: click.Context) -> None:
+    """Work with the Healthy Roster API (unofficial).
+
+    Data goes to stdout, everything else to stderr. NO_COLOR and FORCE_COLOR are
+    respected.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,132 @@
+"""``healthyroster emulate``: a local Healthy Roster until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from healthyroster_async._core.settings import Environment
+from healthyroster_async.cli import _console, _run
+from healthyroster_async.cli._rate import RateType
+
+if TYPE_CHECKING:
+    from healthyroster_async.emulator import Emulator
+
+_BOTH = "both"
+
+
+@click.command("emulate")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--providers",
+    default=20,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Healthcare Providers; their ids begin with 1.",
+)
+@click.option(
+    "--rows",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Rows of each data source.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Decides data and credentials.",
+)
+@click.option(
+    "--environment",
+    default=Environment.SANDBOX.value,
+    show_default=True,
+    type=click.Choice([*(e.value for e in Environment), _BOTH]),
+    help="What it stands for.",
+)
+@click.option(
+    "--key-casing",
+    default="camel",
+    show_default=True,
+    type=click.Choice(["camel", "pascal", "snake"]),
+    help="How keys are spelled.",
+)
+@click.option("--envelope", metavar="KEY", help="Key of the rows in an object around.")
+@click.option(
+    "--id-style",
+    default="int",
+    show_default=True,
+    type=click.Choice(["int", "guid", "text"]),
+    help="Ids of data sources.",
+)
+@click.option(
+    "--latency",
+    default=0.0,
+    metavar="SECONDS",
+    type=click.FloatRange(0),
+    help="Seconds that every answer takes longer.",
+)
+@click.option(
+    "--rate-limit", type=RateType(), help="Calls allowed in so many seconds: 20/1."
+)
+@click.option(
+    "--deny",
+    "denied",
+    multiple=True,
+    metavar="PROVIDER[:ENDPOINT]",
+    help="Grant to leave out; ENDPOINT is data_sources, data_source or rows. Repeatable.",
+)
+def command(environment: str, denied: Sequence[str], **settings: Any) -> None:
+    """Run a local Healthy Roster with synthetic data until Ctrl-C.
+
+    What to export, so that other commands find it, is written to stdout. The
+    credentials open nothing but this emulator.
+    """
+    from healthyroster_async.emulator import Emulator  # noqa: PLC0415 - slow
+
+    environments = (
+        tuple(Environment) if environment == _BOTH else (Environment(environment),)
+    )
+    emulator = Emulator(environments=environments, **settings)
+    for grant in denied:
+        provider, _, endpoint = grant.partition(":")
+        emulator.deny(provider, endpoint or "*")
+
+    async def serve() -> None:
+        async with emulator:
+            _announce(emulator)
+            await asyncio.Event().wait()
+
+    _run.run(serve)
+
+
+def _announce(emulator: Emulator) -> None:
+    variables = {"HEALTHYROSTER_SWAGGER": emulator.swagger_url}
+    for environment, credentials in emulator.credentials.items():
+        prefix = f"HEALTHYROSTER_{environment.name}_APPLICATION"
+        variables[f"{prefix}_ID"] = credentials.application_id
+        variables[f"{prefix}_SECRET"] = credentials.application_secret.reveal()
+    # Of several environments none is assumed, so one has to be named.
+    variables["HEALTHYROSTER_ENVIRONMENT"] = emulator.environments[0].value
+    for name, value in variables.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    sys.stdout.flush()
+    _console.message(
+        f"A local Healthy Roster with synthetic data listens on {emulator.url}\n"
+        f"  look at it   {emulator.url}/swagger\n"
+        "  call it      paste the export lines into another terminal, then:\n"
+        "               healthyroster sources 1\n"
+        "  stop it      Ctrl-C"
+    )

@@ -1,0 +1,161 @@
+"""Faults: what goes wrong, for which requests, and how often."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+from attrs import Attribute, Factory, define, field, frozen
+
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async.emulator.limits import choice, number, whole
+
+FaultKind: TypeAlias = Literal[
+    "status",
+    "reset",
+    "reset-inside",
+    "truncate",
+    "stall",
+    "malformed",
+    "html",
+    "redirect",
+]
+KINDS: tuple[FaultKind, ...] = (
+    "status",
+    "reset",
+    "reset-inside",
+    "truncate",
+    "stall",
+    "malformed",
+    "html",
+    "redirect",
+)
+ENDPOINTS = ("data_sources", "data_source", "rows")
+
+
+def endpoint_name(value: str) -> str:
+    """Check the name of an endpoint.
+
+    Raises:
+        ConfigurationError: There is no such endpoint.
+    """
+    if value not in {*ENDPOINTS, "*"}:
+        raise ConfigurationError(
+            f"endpoint is {value!r}; give one of {', '.join(ENDPOINTS)} or '*'"
+        )
+    return value
+
+
+def _probability(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None:
+        number(least=0.0)(instance, attribute, value)
+        if value > 1:
+            raise ConfigurationError(f"Fault.probability is {value!r}; the most is 1")
+
+
+@frozen(kw_only=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Only requests that would have been answered well can meet it: those with the right
+    credentials, inside the limit, granted and valid.
+
+    Attributes:
+        kind: ``status`` answers an error status with a JSON body; ``reset`` breaks the
+            connection before the first byte, ``reset-inside`` in the body;
+            ``truncate`` ends it there as if all was well; ``stall`` goes silent there;
+            ``malformed`` sends broken JSON in sound HTTP; ``html`` an error page;
+            ``redirect`` points to another origin.
+        status: Status of the kinds ``status`` and ``html``.
+        endpoint: Endpoint it happens at, ``*`` for all.
+        provider: Provider it happens to, ``*`` for all.
+        every: Happens to every n-th matching request.
+        probability: Happens with this probability; the emulator's seed decides.
+        times: Happens so many times at most.
+        after_bytes: Bytes of the body that arrive before it happens.
+        retry_after: Value of a Retry-After header, for ``status`` and ``html``.
+        location: Where ``redirect`` points; ``None`` is the emulator's own other
+            origin, which counts the secrets that arrive there.
+    """
+
+    kind: FaultKind = field(validator=choice(*KINDS))
+    status: int = field(default=503, validator=whole(least=200, most=599))
+    endpoint: str = field(default="*", converter=endpoint_name)
+    provider: int | str = "*"
+    every: int | None = field(default=None, validator=whole(least=1))
+    probability: float | None = field(default=None, validator=_probability)
+    times: int | None = field(default=None, validator=whole(least=0))
+    after_bytes: int = field(default=1000, validator=whole(least=0))
+    retry_after: str | None = None
+    location: str | None = None
+
+    def matches(self, endpoint: str, provider: int | str) -> bool:
+        """Return whether it may happen to a request."""
+        return self.endpoint in {"*", endpoint} and str(self.provider) in {
+            "*",
+            str(provider),
+        }
+
+
+@define
+class _Count:
+    fault: Fault
+    seen: int = 0
+    happened: int = 0
+
+
+def _counts(faults: Iterable[Fault]) -> list[_Count]:
+    counts = []
+    for fault in faults:
+        if not isinstance(fault, Fault):
+            raise ConfigurationError(f"{fault!r} is no Fault; give Fault(kind=...)")
+        counts.append(_Count(fault))
+    return counts
+
+
+@define
+class FaultPlan:
+    """Decides what goes wrong next.
+
+    Attributes:
+        counts: The faults and how often each was met.
+        seed: Decides the probable ones.
+    """
+
+    counts: list[_Count] = field(converter=_counts)
+    seed: int = 0
+    _rng: random.Random = field(
+        init=False,
+        default=Factory(
+            lambda self: random.Random(f"{self.seed}/faults"),  # noqa: S311
+            takes_self=True,
+        ),
+    )
+
+    def add(self, fault: Fault) -> None:
+        """Add a fault after the others."""
+        self.counts.extend(_counts([fault]))
+
+    def next(self, endpoint: str, provider: int | str) -> Fault | None:
+        """Count a request and return what goes wrong with it: the first that is due."""
+        due: _Count | None = None
+        for count in self.counts:
+            fault = count.fault
+            if not fault.matches(endpoint, provider):
+                continue
+            count.seen += 1
+            unlucky = (
+                fault.probability is None or self._rng.random() < fault.probability
+            )
+            if (
+                due is None
+                and unlucky
+                and count.seen % (fault.every or 1) == 0
+                and (fault.times is None or count.happened < fault.times)
+            ):
+                due = count
+        if due is None:
+            return None
+        due.happened += 1
+        return due.fault

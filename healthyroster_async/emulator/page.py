@@ -1,0 +1,197 @@
+"""The page that shows the swagger document to a person; it loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from string import Template
+from typing import Any
+
+_PAGE = Template("""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>$title</title>
+<style>
+:root { --ink:#1c2733; --soft:#5b6b7b; --line:#dde4ea; --page:#f5f7f9; --card:#fff;
+  --get:#2563a8; --get-bg:#eaf2fb; --post:#1d7f5a; --post-bg:#e8f6f0; --code:#f0f3f6;
+  --bar:#173042; }
+@media (prefers-color-scheme: dark) { :root { --ink:#e4ebf1; --soft:#9fb0bf;
+  --line:#2c3a46; --page:#10171d; --card:#18222b; --get:#7db6f0; --get-bg:#172a3d;
+  --post:#6fd3a8; --post-bg:#142e25; --code:#22303b; --bar:#0b1116; } }
+* { box-sizing:border-box }
+body { margin:0; background:var(--page); color:var(--ink);
+  font:15px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",sans-serif }
+code, .path { font-family:ui-monospace,"Cascadia Code",Menlo,Consolas,monospace }
+header { background:var(--bar); color:#fff }
+header div, main { max-width:68rem; margin:auto; padding:0 1.5rem }
+header div { display:flex; gap:.75rem; align-items:center; height:3.5rem }
+header b { font-size:1.05rem; letter-spacing:.01em }
+header a { color:#b9d3e6; margin-left:auto; text-decoration:none }
+header a:hover { text-decoration:underline }
+.pill { border-radius:1rem; padding:.05rem .6rem; font-size:.78rem; font-weight:600;
+  background:#2c4b61; color:#dcebf6 }
+h1 { font-size:1.9rem; margin:2rem 0 .25rem; line-height:1.2 }
+h2 { font-size:1.15rem; margin:2.2rem 0 .6rem }
+p.lead { color:var(--soft); margin:.25rem 0 1.5rem; max-width:46rem }
+.grid { display:grid; gap:1rem;
+  grid-template-columns:repeat(auto-fit,minmax(18rem,1fr)) }
+.card { background:var(--card); border:1px solid var(--line); border-radius:.6rem;
+  padding:1rem 1.15rem }
+.card h3 { margin:0 0 .5rem; font-size:.78rem; color:var(--soft); font-weight:600;
+  text-transform:uppercase; letter-spacing:.06em }
+.card p { margin:.35rem 0; display:flex; justify-content:space-between; gap:1rem;
+  flex-wrap:wrap }
+.card code { background:var(--code); border-radius:.3rem; padding:.05rem .4rem;
+  font-size:.88em }
+details { background:var(--card); border:1px solid var(--line); border-radius:.6rem;
+  margin:.7rem 0; overflow:hidden }
+details.get { border-left:4px solid var(--get) }
+details.post { border-left:4px solid var(--post) }
+summary { display:flex; gap:.9rem; align-items:center; padding:.65rem 1rem;
+  cursor:pointer; list-style:none; flex-wrap:wrap }
+summary::-webkit-details-marker { display:none }
+.get > summary { background:var(--get-bg) }
+.post > summary { background:var(--post-bg) }
+.verb { font-weight:700; font-size:.78rem; color:#fff; border-radius:.35rem;
+  min-width:3.6rem; text-align:center; padding:.25rem 0; background:#2563a8 }
+.post .verb { background:#1d7f5a }
+.path { font-weight:600; overflow-wrap:anywhere }
+.sum { color:var(--soft); margin-left:auto; font-size:.9rem }
+.body { padding:.4rem 1rem 1rem }
+table { border-collapse:collapse; width:100%; margin:.3rem 0 }
+th { text-align:left; font-size:.78rem; color:var(--soft); font-weight:600 }
+th, td { padding:.4rem .8rem .4rem 0; border-bottom:1px solid var(--line);
+  vertical-align:top }
+tr:last-child td { border-bottom:0 }
+td:first-child { width:14rem }
+h4 { margin:1rem 0 .2rem; font-size:.9rem }
+small { color:var(--soft) }
+.req { color:#c2410c; font-size:.78rem; font-weight:600 }
+footer { color:var(--soft); font-size:.85rem; padding:2rem 0 3rem }
+</style>
+</head>
+<body>
+<header><div><b>$title</b><span class="pill">$version</span>
+<span class="pill">OAS $openapi</span>
+<a href="$document_url">swagger.json</a></div></header>
+<main>
+<h1>$title</h1>
+<p class="lead">$description</p>
+<div class="grid">
+<section class="card"><h3>Servers</h3>$servers</section>
+<section class="card"><h3>Credentials, in every request</h3>$schemes</section>
+</div>
+$operations
+<h2>Schemas</h2>
+$schemas
+<footer>Everything here is synthetic. No real person, school or clinic.</footer>
+</main>
+</body>
+</html>
+""")
+
+
+def render(document: Mapping[str, Any], document_url: str) -> str:
+    """Return the page.
+
+    Args:
+        document: The swagger document.
+        document_url: Where the page finds it, for its link.
+    """
+    info, components = document["info"], document["components"]
+    return _PAGE.substitute(
+        title=escape(info["title"]),
+        description=escape(info["description"]),
+        version=escape(info["version"]),
+        openapi=escape(document["openapi"]),
+        document_url=escape(document_url),
+        servers="".join(
+            f"<p><span>{escape(server['description'])}</span>"
+            f"<code>{escape(server['url'])}</code></p>"
+            for server in document["servers"]
+        ),
+        schemes="".join(
+            f"<p><span>{escape(scheme['description'])}</span>"
+            f"<code>{escape(scheme['name'])}</code></p>"
+            for scheme in components["securitySchemes"].values()
+        ),
+        operations="".join(_operations(document)),
+        schemas="".join(
+            _schema(name, schema) for name, schema in components["schemas"].items()
+        ),
+    )
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[str]:
+    for tag in document["tags"]:
+        name, text = escape(tag["name"]), escape(tag["description"])
+        yield f"<h2>{name} <small>{text}</small></h2>"
+        for path, item in document["paths"].items():
+            for verb, operation in item.items():
+                if tag["name"] in operation["tags"]:
+                    yield _operation(path, verb, operation)
+
+
+def _operation(path: str, verb: str, operation: Mapping[str, Any]) -> str:
+    parameters = "".join(
+        f"<tr><td><code>{escape(parameter['name'])}</code> "
+        f"<span class='req'>required</span><br><small>{escape(parameter['in'])}</small>"
+        f"</td><td>{_type(parameter['schema'])}</td>"
+        f"<td>{escape(parameter['description'])}</td></tr>"
+        for parameter in operation["parameters"]
+    )
+    body = operation.get("requestBody")
+    if body is not None:
+        schema = next(iter(body["content"].values()))["schema"]
+        parameters += (
+            f"<tr><td><code>body</code><br><small>application/json</small></td>"
+            f"<td>{_type(schema)}</td><td>{escape(body['description'])}</td></tr>"
+        )
+    responses = "".join(
+        f"<tr><td><code>{status}</code></td>"
+        f"<td>{_type(next(iter(response['content'].values()))['schema'])}</td>"
+        f"<td>{escape(response['description'])}</td></tr>"
+        for status, response in operation["responses"].items()
+    )
+    text = operation.get("description")
+    more = f"<p>{escape(text)}</p>" if text else ""
+    return (
+        f"<details open class='{verb}'><summary>"
+        f"<span class='verb'>{verb.upper()}</span>"
+        f"<span class='path'>{escape(path)}</span>"
+        f"<span class='sum'>{escape(operation['summary'])}</span></summary>"
+        f"<div class='body'>{more}"
+        f"<h4>Parameters</h4><table><tr><th>Name</th><th>Type</th><th>Description</th>"
+        f"</tr>{parameters}</table><h4>Responses</h4><table><tr><th>Status</th>"
+        f"<th>Body</th><th>Description</th></tr>{responses}</table></div></details>"
+    )
+
+
+def _schema(name: str, schema: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td><code>{escape(key)}</code></td><td>{_type(value)}</td></tr>"
+        for key, value in schema.get("properties", {}).items()
+    )
+    rows = rows or "<tr><td>Any members.</td></tr>"
+    return (
+        f"<details><summary><span class='path'>{escape(name)}</span></summary>"
+        f"<div class='body'><table>{rows}</table></div></details>"
+    )
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """Return a schema in one line."""
+    if "$ref" in schema:
+        text = str(schema["$ref"]).rpartition("/")[2]
+    elif schema.get("type") == "array":
+        return f"{_type(schema['items'])}<small> []</small>"
+    elif "properties" in schema:
+        key, inner = next(iter(schema["properties"].items()))
+        return f"<code>{escape(key)}</code><small>:</small> {_type(inner)}"
+    else:
+        text = str(schema.get("format", schema.get("type", "any")))
+    return f"<code>{escape(text)}</code>"
