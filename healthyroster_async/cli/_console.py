@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from typing import Any, NoReturn, TextIO
 
@@ -31,7 +32,7 @@ class _Console(Console):
 
 def _console(stream: TextIO) -> Console:
     # A name that the encoding of the terminal lacks must not end the command.
-    if hasattr(stream, "reconfigure"):
+    if isinstance(stream, io.TextIOWrapper):
         with contextlib.suppress(ValueError):
             stream.reconfigure(errors="backslashreplace")
     terminal = is_terminal(stream)

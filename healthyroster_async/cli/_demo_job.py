@@ -230,7 +230,7 @@ class Job:
         """Wait until the server has counted what it sent."""
         clock = asyncio.get_running_loop().time
         until = clock() + _SETTLE_S
-        while self.emulator.seen.in_flight and clock() < until:
+        while self.emulator.seen.in_flight and clock() < until:  # noqa: ASYNC110 - another side's state
             await asyncio.sleep(0.01)
 
     def _report(

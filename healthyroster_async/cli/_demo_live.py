@@ -78,8 +78,7 @@ def watched(job: Job) -> Iterator[None]:
         yield
         return
     bar = Progress(
-        TextColumn("  {task.completed:.0f} of"),
-        TextColumn("{task.total:.0f} data sources" if False else "data sources"),
+        TextColumn("  {task.completed:.0f} of {task.total:.0f} data sources"),
         BarColumn(bar_width=None),
         TimeElapsedColumn(),
         console=console,

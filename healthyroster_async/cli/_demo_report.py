@@ -8,6 +8,7 @@ from typing import Any, Self
 import attrs
 from attrs import frozen
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from healthyroster_async._core.errors import LikelyCause
@@ -177,10 +178,10 @@ def show(report: Report, console: Console) -> None:
     """Write a report for a person."""
     _show_sources(report, console)
     console.print()
+    facts = Table.grid(padding=(0, 2))
     for name, text in _facts(report):
-        line = Text.assemble((f"{name:<10}", "bold"), f" {text}")
-        line.hang = 11  # type: ignore[attr-defined]
-        console.print(line)
+        facts.add_row(Text(name, style="bold"), Text(text))
+    console.print(facts)
     console.print()
     if report.missing:
         _show_missing(report, console)
@@ -235,8 +236,10 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     endpoints = sum(len(grants.endpoints) for grants in report.missing)
     yield (
         "Denied",
-        f"{stats.denied} attempts (403), never repeated: "
-        f"{endpoints} grants missing at {len(report.missing)} providers",
+        (
+            f"{stats.denied} attempts (403), never repeated: "
+            f"{endpoints} grants missing at {len(report.missing)} providers"
+        ),
     )
 
 

@@ -105,7 +105,7 @@ def closed_output() -> Iterator[None]:
         raise _console.OutputClosedError from None
 
 
-def exit_code(command: Callable[[], object]) -> int:
+def exit_code(command: Callable[[], object]) -> int:  # noqa: PLR0911 - a table
     """Run a command and return its exit code; what went wrong goes to stderr."""
     try:
         result = command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
@@ -50,14 +49,9 @@ class _Commands(click.RichGroup):
             return super().invoke(ctx)
 
     @override
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        **options: Any,
-    ) -> NoReturn:
+    def main(self, *args: Any, **options: Any) -> NoReturn:
         options["standalone_mode"] = False
-        command = partial(super().main, args, prog_name, **options)
+        command = partial(super().main, *args, **options)
         sys.exit(_run.exit_code(command))
 
 

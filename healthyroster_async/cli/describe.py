@@ -82,6 +82,7 @@ def _show(console: Console, found: DataSourceDetail) -> None:
         return
     parameters = _console.table(console, "Parameter", "Type", "Required", "Description")
     for one in found.parameters:
-        cells = (one.name, one.type, _REQUIRED[one.required], one.description)
-        parameters.add_row(*map(_console.plain, cells))
+        required = _REQUIRED[one.required]
+        texts = (one.name, one.type, required, one.description)
+        parameters.add_row(*map(_console.plain, texts))
     console.print(parameters)

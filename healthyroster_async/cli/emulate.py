@@ -86,7 +86,8 @@ _BOTH = "both"
     "denied",
     multiple=True,
     metavar="PROVIDER[:ENDPOINT]",
-    help="Grant to leave out; ENDPOINT is data_sources, data_source or rows. Repeatable.",
+    help="Grant to leave out; ENDPOINT is data_sources, data_source or rows. "
+    "Repeatable.",
 )
 def command(environment: str, denied: Sequence[str], **settings: Any) -> None:
     """Run a local Healthy Roster with synthetic data until Ctrl-C.

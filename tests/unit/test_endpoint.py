@@ -45,7 +45,7 @@ def test_what_would_leave_its_place_is_refused_by_name(bad):
     """
     An id of ".." asks another endpoint, with the credentials of this one.
     """
-    with pytest.raises(ConfigurationError, match="^other "):
+    with pytest.raises(ConfigurationError, match=r"^other "):
         ENDPOINT.path(1, bad)
 
 

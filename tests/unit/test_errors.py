@@ -34,7 +34,11 @@ def make(kind):
             response(
                 429,
                 request=request(body=b"Broken ankle", headers={"x": SECRET}),
-                headers={"retry-after": "3", "location": "/x/4711", "set-cookie": "4711"},
+                headers={
+                    "retry-after": "3",
+                    "location": "/x/4711",
+                    "set-cookie": "4711",
+                },
                 body=b'{"patient": "Quillfeather", "problem": "Broken ankle"}',
             )
         )
@@ -97,7 +101,9 @@ def test_every_error_stands_in_the_tree_at_the_top_of_the_module(kind):
     """
     The tree is what a reader decides by which class to catch.
     """
-    assert f"{kind.__name__} " in errors.__doc__ or f"{kind.__name__}\n" in errors.__doc__
+    assert (
+        f"{kind.__name__} " in errors.__doc__ or f"{kind.__name__}\n" in errors.__doc__
+    )
 
 
 @pytest.mark.parametrize(
