@@ -12,6 +12,7 @@ import orjson
 from healthyroster_async import models
 from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Response
+from healthyroster_async._rows.envelope import NoRowsError, find_rows
 
 _M = TypeVar("_M")
 
@@ -47,8 +48,6 @@ _ALIASES: dict[type, dict[str, str]] = {
 _PLANS_KEPT = 256
 _Hook: TypeAlias = Callable[[Any], Any]
 _Plan: TypeAlias = tuple[tuple[tuple[str, str, _Hook], ...], tuple[str, ...]]
-# Keys that a list is wrapped in when it is not the only one.
-_LIST_KEYS = frozenset({"data", "items", "results", "value", "values", "datasources"})
 
 
 def plain_key(key: str) -> str:
@@ -206,12 +205,15 @@ def _kind_of(error: Exception) -> str:
 def _unwrap(response: Response, value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
-    if isinstance(value, dict):
-        lists = {key: item for key, item in value.items() if isinstance(item, list)}
-        if len(lists) > 1:
-            lists = {k: v for k, v in lists.items() if plain_key(k) in _LIST_KEYS}
-        if len(lists) == 1:
-            return next(iter(lists.values()))
-    raise DecodingError(
-        response.request.label, f"a list was expected, not {type(value).__name__}"
-    )
+    # Items are found as rows are: the envelope is the vendor's either way.
+    try:
+        place = find_rows(response.body)
+    except NoRowsError:
+        place = None
+    if place is None:
+        raise DecodingError(
+            response.request.label, f"a list was expected, not {type(value).__name__}"
+        )
+    for key in place.path:
+        value = value[key]
+    return list(value)

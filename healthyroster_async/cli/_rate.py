@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?)s?)?")
 
 
-class RateType(click.ParamType):  # type: ignore[type-arg,unused-ignore] - generic from click 8.2 on
+class RateType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """Requests and seconds, with a slash between."""
 
     name = "N/SECONDS"

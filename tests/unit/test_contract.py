@@ -1,0 +1,196 @@
+"""How the API looks: nothing is guessed, and what cannot be is refused."""
+
+import json
+
+import pytest
+from fakes import PRODUCTION_URL, SANDBOX_URL, contract
+
+from healthyroster_async import ConfigurationError, Contract, Environment
+
+BOTH = {Environment.SANDBOX: SANDBOX_URL, Environment.PRODUCTION: PRODUCTION_URL}
+DOCUMENT = {
+    "openapi": "3.0.4",
+    "servers": [
+        {"url": "https://sandbox.test/v1/", "description": "Sandbox"},
+        {"url": "https://api.test/v1", "description": "Production"},
+    ],
+    "paths": {
+        "/v2/healthcareprovider/{providerId}/datasources": {"get": {}},
+        "/v2/healthcareprovider/{providerId}/reporting/datasources/{x}/data": {
+            "post": {}
+        },
+    },
+    "components": {
+        "securitySchemes": {
+            "ApplicationId": {"type": "apiKey", "in": "header", "name": "X-Id"},
+            "ApplicationSecret": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Secret",
+            },
+            "Other": {"type": "http", "scheme": "basic"},
+        }
+    },
+}
+OLD = {
+    "swagger": "2.0",
+    "host": "sandbox.test:8443",
+    "basePath": "/v1",
+    "schemes": ["https"],
+    "paths": {},
+    "securityDefinitions": DOCUMENT["components"]["securitySchemes"],
+}
+
+
+def test_a_document_says_hosts_header_names_and_spelling():
+    """
+    The vendor's paths disagree in case; the document's spelling is sent.
+    """
+    read = Contract.from_swagger(DOCUMENT)
+
+    assert read.base_urls == {
+        Environment.SANDBOX: "https://sandbox.test/v1",
+        Environment.PRODUCTION: "https://api.test/v1",
+    }
+    assert read.application_id_header == "X-Id"
+    assert read.application_secret_header == "X-Secret"
+    path = read.data_sources.path(7)
+    assert path == "/v2/healthcareprovider/7/datasources"
+    assert read.rows.path(7, 1).endswith("/reporting/datasources/1/data")
+    assert read.rows.safe
+    assert read.data_source.path(7, 1).startswith("/HealthcareProvider/7/Reporting")
+
+
+def test_a_document_comes_in_any_form(tmp_path):
+    """
+    A path, bytes with a byte order mark, a dict.
+    """
+    file = tmp_path / "swagger.json"
+    file.write_text(json.dumps(OLD))
+    forms = [file, str(file), b"\xef\xbb\xbf" + json.dumps(OLD).encode(), OLD]
+    read = [Contract.from_swagger(form) for form in forms]
+
+    assert {r.base_urls[Environment.SANDBOX] for r in read} == {
+        "https://sandbox.test:8443/v1"
+    }
+
+
+def test_arguments_win_over_the_document():
+    """
+    Where the document is wrong, the caller says it.
+    """
+    read = Contract.from_swagger(
+        DOCUMENT,
+        base_urls=BOTH,
+        application_id_header="A",
+        application_secret_header="B",
+        rows_key="data",
+    )
+
+    assert read.base_urls == BOTH
+    assert (read.application_id_header, read.application_secret_header) == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"servers": []}, "names no server; give base_urls="),
+        ({"servers": [{"url": "https://x.test"}]}, "which environment"),
+        ({"servers": {}}, "names no server"),
+        ({"servers": "x"}, "a list belongs"),
+        ({"servers": ["x"]}, "an object belongs"),
+        ({"components": {}}, "give application_id_header="),
+        ({"openapi": None, "swagger": None}, None),
+    ],
+)
+def test_what_a_document_leaves_open_is_asked_for_by_name(changes, sentence):
+    """
+    A host is never guessed: a secret would go there.
+    """
+    document = DOCUMENT | changes
+    if sentence is None:
+        document = {"paths": {}}
+        sentence = "no swagger document"
+
+    with pytest.raises(ConfigurationError, match=sentence):
+        Contract.from_swagger(document)
+
+
+@pytest.mark.parametrize(
+    "source", [b"{", b"[]", b"", "/no/such/file.json", "http://127.0.0.1:1/x"]
+)
+def test_what_is_no_document_is_refused_with_a_sentence(source):
+    """
+    A wrong path is the commonest mistake.
+    """
+    with pytest.raises(ConfigurationError, match="swagger document"):
+        Contract.from_swagger(source)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://api.test", "plain http"),
+        ("http://10.0.0.1", "plain http"),
+        ("http://127.0.0.1.evil.test", "plain http"),
+        ("api.test", "not absolute"),
+        ("ftp://api.test", "not absolute"),
+        ("", "not absolute"),
+        ("https://", "not absolute"),
+        ("https://user:pw@api.test", "user"),
+        ("https://api.test?x=1", "query"),
+        ("https://api.test#x", "query"),
+        ("https://api.test/../x", "dots"),
+        ("https://api.test/a b", "escape"),
+        ("https://api.test:0", "host or port"),
+        ("https://api.test:x", "cannot be read"),
+        ("https://ünï.test", "host or port"),
+        (7, "give a text"),
+    ],
+)
+def test_a_base_url_that_would_leak_or_fail_is_refused(url, sentence):
+    """
+    The secret goes over https, except to this machine.
+    """
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        contract(base_urls={Environment.SANDBOX: url})
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"]
+)
+def test_plain_http_is_for_this_machine(url):
+    """
+    The emulator speaks plain http.
+    """
+    base_urls = contract(base_urls={Environment.SANDBOX: url + "/"}).base_urls
+
+    assert base_urls == {Environment.SANDBOX: url}
+
+
+def test_the_environments_are_two_hosts():
+    """
+    Else the credentials of one would reach the other.
+    """
+    twice = {Environment.SANDBOX: "https://a.test/s", "x": "https://b.test"}
+    same = {
+        Environment.SANDBOX: "https://A.test/s",
+        Environment.PRODUCTION: "https://a.test/p",
+    }
+
+    with pytest.raises(ConfigurationError, match="same host"):
+        contract(base_urls=same)
+    with pytest.raises(ConfigurationError, match="member of Environment"):
+        contract(base_urls=twice)
+
+
+@pytest.mark.parametrize("bad", ["", "X Id", "X:Id", "Host", "content-type", None])
+def test_a_header_name_that_cannot_be_is_refused(bad):
+    """
+    A name from a sentence of the document is no header name.
+    """
+    with pytest.raises(ConfigurationError, match="application_id_header"):
+        contract(application_id_header=bad)
+    with pytest.raises(ConfigurationError, match="both"):
+        contract(application_id_header="x-app-secret")
