@@ -18,8 +18,8 @@ from healthyroster_async._core.settings import Environment
 _FETCH_TIMEOUT_S = 30.0
 _MAX_BYTES = 32 * 2**20
 _ENVIRONMENT_WORDS = {
-    Environment.SANDBOX: re.compile(r"sandbox|staging|\btest", re.IGNORECASE),
-    Environment.PRODUCTION: re.compile(r"\bprod|\blive\b", re.IGNORECASE),
+    Environment.SANDBOX: re.compile(r"sandbox", re.IGNORECASE),
+    Environment.PRODUCTION: re.compile(r"\bprod(uction)?\b", re.IGNORECASE),
 }
 
 

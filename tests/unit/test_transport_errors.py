@@ -60,7 +60,7 @@ MAPPED = {
     "SocketTimeoutError": AttemptTimeoutError,
     "TooManyRedirects": ProtocolError,
     "UnixClientConnectorError": ConnectError,
-    "WSMessageTypeError": ProtocolError,
+    "UploadAbortedError": ProtocolError,
     "WSServerHandshakeError": ProtocolError,
 }
 CLASSES = {
@@ -71,8 +71,8 @@ CLASSES = {
 }
 
 
-def make(kind):
-    if issubclass(kind, aiohttp.UnixClientConnectorError):
+def make(kind):  # noqa: PLR0911 - a table
+    if issubclass(kind, aiohttp.client_exceptions.UnixClientConnectorError):
         return kind("/run/x", KEY, REFUSED)
     if issubclass(kind, aiohttp.ClientConnectorCertificateError):
         return kind(KEY, CERTIFICATE)

@@ -1,0 +1,450 @@
+"""The pool: what it refuses, how it begins and ends, and that it loses nothing."""
+
+import asyncio
+import gc
+import os
+import timeit
+
+import aiohttp
+import pytest
+from fakes import OTHER_SECRET, PRODUCTION_URL, SANDBOX_URL, SECRET, contract, pool
+
+from healthyroster_async import (
+    ConfigurationError,
+    ConnectError,
+    ConnectionPool,
+    Contract,
+    Credentials,
+    DeadlineExceededError,
+    Environment,
+    PacingSettings,
+    PoolClosedError,
+    Priority,
+    RedirectError,
+    RetrySettings,
+    Timeouts,
+    UsageError,
+)
+from healthyroster_async.emulator import Emulator, Fault
+
+SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
+ONE = Credentials("app-1", SECRET)
+TWO = Credentials("app-2", OTHER_SECRET)
+
+
+def stats(own):
+    return own.stats()[SANDBOX]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "changes", "sentence"),
+    [
+        ({}, {}, "per environment"),
+        (None, {}, "per environment"),
+        ({"sandbox": ONE}, {}, "members of Environment"),
+        ({SANDBOX: ("a", "b")}, {}, "members of Environment"),
+        ({SANDBOX: ONE, PRODUCTION: ONE}, {}, "same application secret"),
+        ({SANDBOX: ONE}, {"environment": PRODUCTION}, "no credentials of 'production'"),
+        ({SANDBOX: ONE}, {"deadline": -1}, "deadline"),
+        (
+            {PRODUCTION: TWO},
+            {"contract": contract(base_urls={SANDBOX: SANDBOX_URL})},
+            "no base URL",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(credentials, changes, sentence):
+    """
+    Sandbox credentials in the place of the production ones, and the like.
+    """
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        ConnectionPool(credentials, **({"contract": contract()} | changes))
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["", " ", ".", "..", "1/2", "a\\b", "\n", None, 1.5])
+def test_a_provider_id_stays_in_its_place(bad):
+    """
+    An id of ".." would ask something else with the application's credentials.
+    """
+    with pytest.raises(ConfigurationError, match="provider_id"):
+        pool().session(bad)
+
+
+def test_with_two_environments_none_is_assumed():
+    """
+    Writing to production by default is how accidents happen.
+    """
+    own = ConnectionPool({SANDBOX: ONE, PRODUCTION: TWO}, contract=contract())
+
+    with pytest.raises(ConfigurationError, match="none is assumed"):
+        own.session(1)
+    assert own.session(1, environment=PRODUCTION).environment is PRODUCTION
+    assert pool().session(1).environment is SANDBOX
+    with pytest.raises(ConfigurationError, match="it has those of sandbox"):
+        pool().session(1, environment=PRODUCTION)
+
+
+def test_a_handle_is_immutable_and_costs_microseconds():
+    """
+    One is made for every web request and every provider of a pull.
+    """
+    own = pool()
+    session = own.session(1)
+    changed = session.with_options(
+        timeouts=Timeouts(attempt=1), retry=RetrySettings(max_attempts=1),
+        priority=Priority.BULK, deadline=5,
+    )  # fmt: skip
+    each = min(timeit.repeat(lambda: own.session(1), number=1000, repeat=5)) / 1000
+
+    with pytest.raises(AttributeError):
+        session.provider_id = 2
+    assert changed.priority is Priority.BULK
+    assert session.priority is Priority.INTERACTIVE
+    assert changed.provider_id == 1
+    assert each < 100e-6
+    for shown in (repr(own), repr(session)):
+        assert SECRET not in shown
+        assert "app-1" not in shown
+
+
+async def test_wrong_use_says_what_is_wrong():
+    """
+    The first five minutes with a library are made of these.
+    """
+    own = pool()
+    call = own.session(1).reporting.data_sources
+    with pytest.raises(UsageError, match="async with"), own:
+        pass
+    with pytest.raises(PoolClosedError, match="not started"):
+        await call()
+    with pytest.raises(PoolClosedError, match="not started"):
+        own.stats()
+    async with own:
+        assert await own.start() is own
+    with pytest.raises(PoolClosedError, match="not started"):
+        await call()
+    await own.close()
+
+
+async def test_a_second_loop_is_told(anyio_backend):
+    """
+    Connections belong to a loop; used in another one they hang.
+    """
+    async with pool() as own:
+
+        def other():
+            with pytest.raises(UsageError, match="another event loop"):
+                asyncio.run(
+                    own.start().__await__ and own.session(1).reporting.data_sources()
+                )
+            with pytest.raises(UsageError, match="another event loop"):
+                asyncio.run(own.close())
+
+        async def start():
+            await own.start()
+
+        await asyncio.to_thread(other)
+        with pytest.raises(UsageError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, start())
+
+
+def test_a_pool_may_be_used_in_one_loop_after_another():
+    """
+    Scripts call asyncio.run several times.
+    """
+    own = pool()
+
+    async def use():
+        async with own:
+            return own.stats()[SANDBOX].attempts
+
+    assert [asyncio.run(use()) for _ in range(3)] == [0, 0, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+async def test_a_forked_process_is_told():
+    """
+    Two processes on one socket mix their answers: one clinic's rows in the other's.
+    """
+    async with pool() as own:
+        own._running = own._running.__class__(
+            own._running.loop,
+            os.getppid(),
+            own._running.transport,
+            own._running.deadline,
+            own._running.lanes,
+            own._running.pipelines,
+        )
+        with pytest.raises(UsageError, match="after the fork"):
+            await own.session(1).reporting.data_sources()
+
+
+async def test_nothing_is_followed_and_nothing_is_kept():
+    """
+    aiohttp would send custom secret headers along with a redirect.
+    """
+    async with Emulator(providers=1) as emulator:
+        emulator.add_fault(
+            Fault(kind="redirect", location=f"http://localhost:{emulator.url[-5:]}/x")
+        )
+        async with emulator.pool() as own:
+            with pytest.raises(RedirectError, match="base URL"):
+                await own.session(1).reporting.data_sources()
+            assert len(own._running.transport._session.cookie_jar) == 0
+
+        assert emulator.seen.requests == 1
+        assert emulator.seen.secrets_elsewhere == 0
+
+
+async def test_the_client_is_set_as_it_should_be(monkeypatch):
+    """
+    One connector without a limit of its own, no cookies, no netrc, short keep-alive.
+    """
+    async with pool() as own:
+        session = own._running.transport._session
+        connector = session.connector
+
+        assert connector.limit == 0
+        assert isinstance(session.cookie_jar, aiohttp.DummyCookieJar)
+        assert not session.trust_env
+        assert connector._keepalive_timeout < 60
+        assert connector._ssl is not None
+        assert session.headers["User-Agent"].startswith("healthyroster-async/")
+
+
+async def test_an_own_client_session_is_used_and_left_open():
+    """
+    Apps with a session of their own, for a proxy or a trace, can give it.
+    """
+    async with (
+        Emulator(providers=1) as emulator,
+        aiohttp.ClientSession(raise_for_status=True) as session,
+    ):
+        async with emulator.pool(client_session=session) as own:
+            assert len(await own.session(1).reporting.data_sources()) >= 9
+        assert not session.closed
+
+
+async def test_nobody_there_is_a_connect_error_after_a_few_tries():
+    """
+    The text says which host; nothing was sent, so every endpoint may try again.
+    """
+    closed = Contract(
+        base_urls={SANDBOX: "http://127.0.0.1:9"},
+        application_id_header="A",
+        application_secret_header="B",
+    )
+    settings = RetrySettings(base_delay=0.01, max_delay=0.01)
+    async with ConnectionPool({SANDBOX: ONE}, contract=closed, retry=settings) as own:
+        with pytest.raises(ConnectError, match=r"127\.0\.0\.1:9") as caught:
+            await own.session(1).reporting.data_sources()
+
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        assert stats(own).attempts == 4
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="status", status=503, times=2),
+        Fault(kind="status", status=429, retry_after="0", times=2),
+        Fault(kind="status", status=500, times=1),
+        Fault(kind="reset", times=2),
+        Fault(kind="reset-inside", after_bytes=100, times=2),
+        Fault(kind="truncate", after_bytes=100, times=2),
+        Fault(kind="reset-inside", after_bytes=70_000, times=1, endpoint="rows"),
+        Fault(kind="reset-inside", after_bytes=300_000, times=1, endpoint="rows"),
+        Fault(kind="truncate", after_bytes=300_000, times=2, endpoint="rows"),
+        Fault(kind="malformed", times=1, endpoint="rows"),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.after_bytes}",
+)
+async def test_what_can_be_mended_is_mended(fault):
+    """
+    Every row comes exactly once, in order, however the first answers ended.
+    """
+    retry = RetrySettings(base_delay=0.01, max_delay=0.02)
+    async with Emulator(providers=1, rows=1000) as emulator:
+        async with emulator.pool() as own:
+            expected = await own.session(1).reporting.rows(1).to_list()
+        emulator.add_fault(fault)
+        async with emulator.pool(retry=retry) as own:
+            clinic = own.session(1).reporting
+            if fault.endpoint != "rows":
+                assert len(await clinic.data_sources()) >= 9
+            assert await clinic.rows(1).to_list() == expected
+
+            assert stats(own).retries >= 1
+            assert stats(own).open_streams == stats(own).in_flight == 0
+
+
+async def test_a_stalled_answer_ends():
+    """
+    A server that says nothing must not hold a caller for ever.
+    """
+    timeouts = Timeouts(read=0.2, attempt=0.2)
+    stall = Fault(kind="stall", after_bytes=500)
+    async with (
+        Emulator(providers=1, rows=100, faults=[stall]) as emulator,
+        emulator.pool(
+            timeouts=timeouts, retry=RetrySettings(max_attempts=1), deadline=5
+        ) as own,
+    ):
+        reporting = own.session(1).reporting
+        with pytest.raises(Exception, match="nothing came within 0.2 s"):
+            await reporting.data_sources()
+        with pytest.raises(Exception, match="nothing came within 0.2 s"):
+            await reporting.rows(1).to_list()
+        with pytest.raises(DeadlineExceededError):
+            await (
+                own.session(1)
+                .with_options(deadline=0.1, timeouts=Timeouts())
+                .reporting.data_sources()
+            )
+
+        assert stats(own).in_flight == stats(own).open_streams == 0
+
+
+async def cancelled_after(ticks, call):
+    """Cancel *call* after so many steps of the loop; return whether it had ended."""
+    task = asyncio.ensure_future(call())
+    for _ in range(ticks):
+        if task.done():
+            break
+        await asyncio.sleep(0)
+    ended = task.done()
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+    return ended
+
+
+@pytest.mark.parametrize("kind", ["models", "rows", "break", "retry", "queue"])
+async def test_a_call_cancelled_at_any_await_gives_back_everything(kind):
+    """
+    Slot, permit, place in the queue, socket: at every point there is.
+    """
+    faults = [Fault(kind="status", every=2)] if kind == "retry" else []
+    limit = 1 if kind == "queue" else 3
+    async with (
+        Emulator(providers=1, rows=30, faults=faults) as emulator,
+        emulator.pool(
+            pacing=PacingSettings(max_concurrency=limit),
+            retry=RetrySettings(base_delay=0.001, max_delay=0.001),
+        ) as own,
+    ):
+        reporting = own.session(1).reporting
+
+        async def call():
+            if kind in {"models", "retry"}:
+                await reporting.data_sources()
+            elif kind == "rows":
+                await reporting.rows(1).to_list()
+            elif kind == "queue":
+                await asyncio.gather(*(reporting.data_sources() for _ in range(3)))
+            else:
+                async with reporting.rows(1) as rows:
+                    async for _ in rows:
+                        break
+
+        ticks = 0
+        while not await cancelled_after(ticks, call) and ticks < 400:
+            ticks += 1 if ticks < 60 else 7
+            now = stats(own)
+            assert (now.in_flight, now.open_streams, now.waiting) == (0, 0, 0)
+        await reporting.data_sources()
+
+        assert ticks > 5
+        assert not own._running.transport._streams
+        assert not own._running.transport._scopes
+
+
+async def test_closing_drains_then_cuts():
+    """
+    What is under way may finish; what does not is ended, and says why.
+    """
+    async with Emulator(providers=1, latency=0.2) as emulator:
+        own = await emulator.pool().start()
+        call = own.session(1).reporting.data_sources
+        drained = asyncio.ensure_future(call())
+        await asyncio.sleep(0.05)
+        await own.close()
+        assert len(await drained) >= 9
+
+        emulator.add_fault(Fault(kind="stall"))
+        await own.start()
+        cut = [asyncio.ensure_future(call()) for _ in range(3)]
+        stream = own.session(1).reporting.rows(1)
+        cut.append(asyncio.ensure_future(stream.to_list()))
+        await asyncio.sleep(0.5)
+        began = asyncio.get_running_loop().time()
+        closing = asyncio.ensure_future(own.close(timeout=0.2))
+        await asyncio.sleep(0.05)
+        with pytest.raises(PoolClosedError):
+            await call()
+        await closing
+        took = asyncio.get_running_loop().time() - began
+        for task in cut:
+            with pytest.raises(PoolClosedError):
+                await task
+
+    assert 0.2 <= took < 3
+    assert "closed" in repr(own)
+
+
+async def test_leaving_with_an_error_does_not_wait():
+    """
+    Who leaves by Ctrl-C wants to be gone.
+    """
+    fault = Fault(kind="stall", endpoint="data_sources")
+    async with Emulator(providers=1, faults=[fault]) as emulator:
+        began = asyncio.get_running_loop().time()
+        task = None
+        with pytest.raises(ZeroDivisionError):
+            async with emulator.pool() as own:
+                task = asyncio.ensure_future(own.session(1).reporting.data_sources())
+                await asyncio.sleep(0.1)
+                raise ZeroDivisionError
+        with pytest.raises(PoolClosedError):
+            await task
+
+    assert asyncio.get_running_loop().time() - began < 3
+
+
+async def test_a_thousand_pools_in_a_row_leave_nothing_behind():
+    """
+    No task, no socket, no warning: tests and workers make many pools.
+    """
+    async with Emulator(providers=1, rows=1) as emulator:
+        own_contract = emulator.contract()
+
+        async def once():
+            async with ConnectionPool(
+                emulator.credentials, contract=own_contract
+            ) as own:
+                await own.session(1).reporting.data_sources()
+
+        for _ in range(20):
+            await once()
+        gc.collect()
+        tasks, files = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+        for _ in range(1000):
+            await once()
+        await asyncio.sleep(0.05)
+        gc.collect()
+
+        assert len(asyncio.all_tasks()) <= tasks
+        assert len(os.listdir("/proc/self/fd")) <= files + 2
+        assert emulator.seen.by_status[200] == 1020
+
+
+def test_production_is_asked_over_tls_only():
+    """
+    A context of one's own is for a private authority.
+    """
+    assert contract().base_urls[PRODUCTION] == PRODUCTION_URL
+    with pytest.raises(ConfigurationError, match="plain http"):
+        contract(base_urls={PRODUCTION: "http://api.example.test"})

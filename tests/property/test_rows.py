@@ -1,0 +1,188 @@
+"""Laws of cutting an answer into rows."""
+
+import json
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from healthyroster_async._rows import splitter as module
+from healthyroster_async._rows.splitter import (
+    BrokenRowsError,
+    CutOffError,
+    RowSplitter,
+)
+
+# Texts that look like what stands between rows.
+nasty = st.sampled_from(
+    ["},{", '"},{"', '}],"x":[{', "\\", '\\"', "]", "[{", "\n", "é🩺", '},{"id":', ""]
+)
+texts = st.lists(st.one_of(nasty, st.text(max_size=5)), max_size=4).map("".join)
+leaves = st.one_of(st.none(), st.booleans(), st.integers(-9, 10**12), texts)
+values = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+row = st.one_of(
+    st.dictionaries(st.sampled_from(["id", "Name", "x y", 'q"', ""]), values),
+    st.fixed_dictionaries({"id": st.integers(0, 99), "note": texts, "in": values}),
+)
+rows_ = st.lists(row, max_size=12)
+sides = st.dictionaries(
+    st.sampled_from(["totalCount", "columns", "title", "links", "meta"]),
+    st.one_of(leaves, st.lists(leaves, max_size=2), st.just([{"a": 1}])),
+    max_size=3,
+)
+keys = st.sampled_from(["data", "rows", "whatever", "Items"])
+
+
+def small(monkeypatch_part=40):
+    own = RowSplitter(max_row=1 << 20)
+    own._wait_for = monkeypatch_part
+    return own
+
+
+def drive(own, raw, sizes, cut_at=None):
+    """Feed *raw* in pieces; at *cut_at* the connection is lost and all comes again."""
+    got = []
+    at = step = 0
+    while at < len(raw):
+        size = sizes[step % len(sizes)]
+        got += own.feed(raw[at : at + size])
+        at += size
+        step += 1
+        if cut_at is not None and at >= cut_at:
+            own.restart()
+            at, cut_at = 0, None
+    got += own.finish()
+    return got
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_parts():
+    before, module._PART = module._PART, 40
+    yield
+    module._PART = before
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    rows=rows_,
+    before=sides,
+    after=sides,
+    key=keys,
+    wrap=st.sampled_from(["bare", "one", "two"]),
+    indent=st.sampled_from([None, 2]),
+    sizes=st.lists(st.integers(1, 90), min_size=1, max_size=4),
+    cut=st.one_of(st.none(), st.integers(0, 400)),
+)
+@example([{"a": "},{"}] * 9, {}, {}, "data", "bare", None, [7], 100)
+@example([{}, {}, {}], {}, {}, "whatever", "one", 2, [1], None)
+@example([], {}, {"columns": [{"a": 1}]}, "whatever", "two", None, [3], None)
+@example(
+    [{"id": 1, "in": [{"id": 2}, {"id": 3}]}] * 9, {}, {}, "x", "bare", None, [9], 50
+)
+def test_rows_come_out_as_they_went_in(
+    rows, before, after, key, wrap, indent, sizes, cut
+):
+    """
+    Whatever stands in the texts, around the rows, and wherever the pieces end, with a
+    connection lost on the way too.
+    """
+    document = rows
+    if wrap != "bare":
+        inner = {**before, key: rows, **{f"z{k}": v for k, v in after.items()}}
+        document = inner if wrap == "one" else {"q": 1, "result": inner}
+    # Arrays of objects beside the rows make an unknown key ambiguous: refused.
+    raw = json.dumps(document, indent=indent).encode()
+    own = small()
+    try:
+        got = drive(own, raw, sizes, cut)
+    except BrokenRowsError as error:
+        assert "rows_key" in str(error) or "no array" in str(error)
+        assert key == "whatever" or key == "x"
+        return
+
+    assert got == rows
+    assert own.rows == len(rows)
+    assert own.complete
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=st.lists(row, min_size=1, max_size=8), data=st.data())
+def test_a_truncated_answer_is_never_a_short_result(rows, data):
+    """
+    An answer that ends early is an error, wherever it ends.
+    """
+    raw = json.dumps({"total": 1, "data": rows, "next": None}).encode()
+    end = data.draw(st.integers(0, len(raw) - 1))
+
+    with pytest.raises(BrokenRowsError):
+        drive(small(), raw[:end], [17])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    first=st.lists(st.fixed_dictionaries({"id": st.integers(0, 9)}), min_size=12),
+    second=st.lists(st.fixed_dictionaries({"id": st.integers(0, 9)}), min_size=12),
+)
+def test_rows_of_two_different_answers_are_never_mixed(first, second):
+    """
+    If the data changed between two attempts, the caller is told.
+    """
+    own = small()
+    given_ = own.feed(orjson.dumps(first))
+    own.restart()
+    try:
+        rest = drive(own, orjson.dumps(second), [23])
+    except BrokenRowsError:
+        return
+    got = given_ + rest
+
+    assert got == second
+
+
+def test_a_row_without_end_is_refused():
+    """
+    What is bounded is bounded in bytes.
+    """
+    own = RowSplitter(max_row=1000)
+
+    with pytest.raises(BrokenRowsError, match="larger than 1000"):
+        own.feed(b'[{"a": "' + b"x" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"<html>", BrokenRowsError),
+        (b"", CutOffError),
+        (b'"x"', BrokenRowsError),
+        (b"[1, 2]", BrokenRowsError),
+        (b'{"data": 7}', BrokenRowsError),
+        (b'{"data": [{"a": 1}', CutOffError),
+        (b'[{"a": 1}] x', CutOffError),
+        (b'{"a":[{"x":1}],"b":[{"y":1}]}', BrokenRowsError),
+    ],
+)
+def test_what_holds_no_rows_is_refused(raw, kind):
+    """
+    An error page is no empty table.
+    """
+    with pytest.raises(kind):
+        drive(RowSplitter(max_row=1000), raw, [3])
+
+
+def test_the_key_of_the_rows_can_be_said():
+    """
+    The one explicit setting, for an envelope that does not tell.
+    """
+    raw = b'{"a":[{"x":1}],"b":{"c":[{"y":1}]}}'
+
+    assert drive(RowSplitter(path=("b", "c"), max_row=99), raw, [5]) == [{"y": 1}]
+    with pytest.raises(BrokenRowsError, match=r"no array at 'b\.d'"):
+        drive(RowSplitter(path=("b", "d"), max_row=99), raw, [5])
