@@ -107,7 +107,7 @@ class RowSplitter:
         for key in self._place.path:
             value = value[key]
         if not self._place.sure:
-            self._check_alone(document)
+            self._check_alone(document, value)
         self._buffer.clear()
         self.complete = True
         return self._counted(value)
@@ -196,20 +196,14 @@ class RowSplitter:
         self.rows += len(rows)
         return rows
 
-    def _check_alone(self, document: dict[str, Any]) -> None:
+    def _check_alone(self, document: Any, last: Any) -> None:
         """Refuse to have guessed, where another array could be the rows as well."""
         assert self._place is not None  # noqa: S101 - finish looked
-        others = [
-            key
-            for key, value in document.items()
-            if key != self._place.path[0]
-            and not is_beside_rows(key)
-            and isinstance(value, list)
-            and value
-            and isinstance(value[0], dict)
-        ]
-        if others:
-            keys = ", ".join(sorted([".".join(self._place.path), *others]))
+        chosen = self._place.path
+        others = {p: v for p, v in _arrays(document, ()) if p != chosen}
+        # Where all are empty there are no rows, whichever is meant.
+        if others and (self.rows or last or any(others.values())):
+            keys = ", ".join(".".join(path) for path in sorted([chosen, *others]))
             raise BrokenRowsError(
                 f"several arrays could be the rows: {keys}; rows_key says which"
             )
@@ -221,6 +215,18 @@ class RowSplitter:
         except orjson.JSONDecodeError:
             pass
         raise CutOffError(otherwise)
+
+
+def _arrays(
+    value: Any, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """Yield every array that could be rows, with the keys that lead to it."""
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if is_beside_rows(key):
+            continue
+        if isinstance(item, list) and (not item or isinstance(item[0], dict)):
+            yield (*path, key), item
+        yield from _arrays(item, (*path, key))
 
 
 def _learn_border(buffer: bytearray) -> bytes | None:

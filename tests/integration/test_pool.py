@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import timeit
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -133,20 +134,16 @@ async def test_a_second_loop_is_told(anyio_backend):
     """
     async with pool() as own:
 
-        def other():
-            with pytest.raises(UsageError, match="another event loop"):
-                asyncio.run(
-                    own.start().__await__ and own.session(1).reporting.data_sources()
-                )
-            with pytest.raises(UsageError, match="another event loop"):
-                asyncio.run(own.close())
+        async def call():
+            await own.session(1).reporting.data_sources()
 
-        async def start():
-            await own.start()
+        for use in (call, own.start, own.close):
 
-        await asyncio.to_thread(other)
-        with pytest.raises(UsageError, match="another event loop"):
-            await asyncio.to_thread(asyncio.run, start())
+            async def elsewhere(use=use):
+                await use()
+
+            with pytest.raises(UsageError, match="another event loop"):
+                await asyncio.to_thread(asyncio.run, elsewhere())
 
 
 def test_a_pool_may_be_used_in_one_loop_after_another():
@@ -240,9 +237,11 @@ async def test_nobody_there_is_a_connect_error_after_a_few_tries():
         with pytest.raises(ConnectError, match=r"127\.0\.0\.1:9") as caught:
             await own.session(1).reporting.data_sources()
 
-        assert caught.value.__cause__ is None
-        assert caught.value.__context__ is None
         assert stats(own).attempts == 4
+    error = caught.value
+    assert error.__cause__ is None
+    while (error := error.__context__) is not None:
+        assert not isinstance(error, aiohttp.ClientError | OSError)
 
 
 @pytest.mark.parametrize(
@@ -293,9 +292,9 @@ async def test_a_stalled_answer_ends():
         ) as own,
     ):
         reporting = own.session(1).reporting
-        with pytest.raises(Exception, match="nothing came within 0.2 s"):
+        with pytest.raises(Exception, match=r"nothing came within 0\.2 s"):
             await reporting.data_sources()
-        with pytest.raises(Exception, match="nothing came within 0.2 s"):
+        with pytest.raises(Exception, match=r"nothing came within 0\.2 s"):
             await reporting.rows(1).to_list()
         with pytest.raises(DeadlineExceededError):
             await (
@@ -403,7 +402,7 @@ async def test_leaving_with_an_error_does_not_wait():
     async with Emulator(providers=1, faults=[fault]) as emulator:
         began = asyncio.get_running_loop().time()
         task = None
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is the point
             async with emulator.pool() as own:
                 task = asyncio.ensure_future(own.session(1).reporting.data_sources())
                 await asyncio.sleep(0.1)
@@ -412,6 +411,10 @@ async def test_leaving_with_an_error_does_not_wait():
             await task
 
     assert asyncio.get_running_loop().time() - began < 3
+
+
+def open_files():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 async def test_a_thousand_pools_in_a_row_leave_nothing_behind():
@@ -430,14 +433,14 @@ async def test_a_thousand_pools_in_a_row_leave_nothing_behind():
         for _ in range(20):
             await once()
         gc.collect()
-        tasks, files = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+        tasks, files = len(asyncio.all_tasks()), open_files()
         for _ in range(1000):
             await once()
         await asyncio.sleep(0.05)
         gc.collect()
 
         assert len(asyncio.all_tasks()) <= tasks
-        assert len(os.listdir("/proc/self/fd")) <= files + 2
+        assert open_files() <= files + 2
         assert emulator.seen.by_status[200] == 1020
 
 

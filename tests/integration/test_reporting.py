@@ -247,6 +247,7 @@ async def test_the_emulators_own_document_is_a_contract():
         path_prefix="/api/v2",
     ) as emulator:
         contract = await asyncio.to_thread(Contract.from_swagger, emulator.swagger_url)
+        assert contract.base_urls == emulator.base_urls
         async with emulator.pool() as pool:
             for environment in both:
                 clinic = pool.session(1, environment=environment)
@@ -254,4 +255,3 @@ async def test_the_emulators_own_document_is_a_contract():
 
     assert contract.application_id_header == "X-Clinic-App"
     assert contract.application_secret_header == "X-Clinic-Secret"
-    assert contract.base_urls == emulator.base_urls

@@ -83,10 +83,8 @@ def _small_parts():
 @example([{"a": "},{"}] * 9, {}, {}, "data", "bare", None, [7], 100)
 @example([{}, {}, {}], {}, {}, "whatever", "one", 2, [1], None)
 @example([], {}, {"columns": [{"a": 1}]}, "whatever", "two", None, [3], None)
-@example(
-    [{"id": 1, "in": [{"id": 2}, {"id": 3}]}] * 9, {}, {}, "x", "bare", None, [9], 50
-)
-def test_rows_come_out_as_they_went_in(
+@example([{"id": 1, "in": [{"id": 2}] * 2}] * 9, {}, {}, "x", "bare", None, [9], 50)
+def test_rows_come_out_as_they_went_in(  # noqa: PLR0917 - hypothesis names them
     rows, before, after, key, wrap, indent, sizes, cut
 ):
     """
@@ -97,14 +95,15 @@ def test_rows_come_out_as_they_went_in(
     if wrap != "bare":
         inner = {**before, key: rows, **{f"z{k}": v for k, v in after.items()}}
         document = inner if wrap == "one" else {"q": 1, "result": inner}
-    # Arrays of objects beside the rows make an unknown key ambiguous: refused.
     raw = json.dumps(document, indent=indent).encode()
     own = small()
     try:
         got = drive(own, raw, sizes, cut)
     except BrokenRowsError as error:
-        assert "rows_key" in str(error) or "no array" in str(error)
-        assert key == "whatever" or key == "x"
+        # Arrays of objects beside the rows, under keys that say nothing: refused, and
+        # the setting named. Never guessed.
+        assert "rows_key" in str(error)  # noqa: PT017 - not every example raises
+        assert any(isinstance(v, list) for v in (before | after).values())
         return
 
     assert got == rows
