@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from pathlib import Path
 
 _PACKAGES = frozenset({"click", "rich", "rich_click"})
-_WRONG_USE, _INTERRUPTED = 2, 130
+_STDERR, _WRONG_USE, _INTERRUPTED = 2, 2, 130
 
 
 def main() -> None:
     """Run the command and leave with its exit code."""
+    _fill_standard_streams()
     try:
         _run()
     except KeyboardInterrupt:
         # From here on there is only the way out; a second Ctrl-C must not litter it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.exit(_INTERRUPTED)
+
+
+def _fill_standard_streams() -> None:
+    """Let what a caller closed lead nowhere, or a socket would take its place."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
 
 
 def _run() -> None:

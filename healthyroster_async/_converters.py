@@ -47,7 +47,17 @@ _ALIASES: dict[type, dict[str, str]] = {
 # A server has few shapes; this only bounds what a strange answer can make us keep.
 _PLANS_KEPT = 256
 _Hook: TypeAlias = Callable[[Any], Any]
-_Plan: TypeAlias = tuple[tuple[tuple[str, str, _Hook], ...], tuple[str, ...]]
+# With the types of values that need no hook.
+_MemberHook: TypeAlias = tuple[_Hook, frozenset[type]]
+_Plan: TypeAlias = tuple[
+    tuple[tuple[str, str, _Hook, frozenset[type]], ...], tuple[str, ...]
+]
+_AS_IT_IS: dict[Any, frozenset[type]] = {
+    int | str: frozenset({int, str}),
+    int | str | None: frozenset({int, str, type(None)}),
+    str | None: frozenset({str, type(None)}),
+    bool | None: frozenset({bool, type(None)}),
+}
 
 
 def plain_key(key: str) -> str:
@@ -93,16 +103,19 @@ def _structure_model(model: type[Any]) -> Callable[[Any, object], Any]:
                 plans[keys] = plan
         known, others = plan
         extra = {key: value[key] for key in others} if others else {}
-        arguments = {name: hook(value[key]) for key, name, hook in known}
-        return model(extra=extra, **arguments)
+        arguments: dict[str, Any] = {"extra": extra}
+        for key, name, hook, as_it_is in known:
+            item = value[key]
+            arguments[name] = item if type(item) in as_it_is else hook(item)
+        return model(**arguments)
 
     return structure
 
 
 def _plan(
-    keys: Iterable[str], names: Mapping[str, str], hooks: Mapping[str, _Hook]
+    keys: Iterable[str], names: Mapping[str, str], hooks: Mapping[str, _MemberHook]
 ) -> _Plan:
-    known: dict[str, tuple[str, str, _Hook]] = {}
+    known: dict[str, tuple[str, str, _Hook, frozenset[type]]] = {}
     extra = []
     for key in keys:
         name = names.get(plain_key(key))
@@ -110,16 +123,13 @@ def _plan(
         if name is None or name in known:
             extra.append(key)
         else:
-            known[name] = (key, name, hooks[name])
+            known[name] = (key, name, *hooks[name])
     return tuple(known.values()), tuple(extra)
 
 
-def _member_hook(kind: Any) -> _Hook:
+def _member_hook(kind: Any) -> _MemberHook:
     hook = converter.get_structure_hook(kind)
-    if kind == bool | None:
-        return lambda value: hook(value, kind)
-    # Nearly everything is a text already, and an empty id is checked where it is sent.
-    return lambda value: value if type(value) is str else hook(value, kind)
+    return lambda value: hook(value, kind), _AS_IT_IS.get(kind, frozenset())
 
 
 def _many(kind: Any) -> Callable[[Any, object], tuple[Any, ...]]:

@@ -46,6 +46,8 @@ class Pipeline:
         self._deadline = deadline
         self._retry = retry
 
-    async def repeat(self, request: Request, call: Callable[[], Awaitable[_T]]) -> _T:
+    def repeat(
+        self, request: Request, call: Callable[[], Awaitable[_T]]
+    ) -> Awaitable[_T]:
         """Await *call* within the deadline of *request*, several times if need be."""
-        return await self._deadline.run(request, self._retry.run, call)
+        return self._deadline.run(request, self._retry.run, call)

@@ -1,4 +1,7 @@
-"""What goes out and what comes back, as values."""
+"""What goes out and what comes back, as values.
+
+A frozen class without slots is built in half the time, and each call builds some.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from healthyroster_async._core.settings import Environment, Priority, Timeouts
 _HARMLESS = frozenset({"content-type", "date", "retry-after"})
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Request:
     """One call of the API, without its secrets.
 
@@ -72,7 +75,7 @@ def _shown_request(
     )
 
 
-@frozen
+@frozen(slots=False)
 class SignedRequest:
     """A request with its secrets: it lives between authentication and the wire.
 
@@ -109,7 +112,7 @@ class BodyStream(Protocol):
         ...
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Response:
     """What the API answered.
 

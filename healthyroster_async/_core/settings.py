@@ -17,6 +17,9 @@ class Environment(enum.Enum):
     SANDBOX = "sandbox"
     PRODUCTION = "production"
 
+    # Each call looks things up by environment, and Enum's own hash is slow Python.
+    __hash__ = object.__hash__
+
 
 class Priority(enum.IntEnum):
     """Who goes first when calls have to wait."""
@@ -64,7 +67,7 @@ class Timeouts:
     attempt: float = field(default=60.0, validator=_number(above=0))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, cache_hash=True)
 class RetrySettings:
     """How often and how long to try again.
 

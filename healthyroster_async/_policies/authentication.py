@@ -24,11 +24,11 @@ class AuthenticationPolicy:
             contract.application_secret_header: credentials.application_secret.reveal(),
         }
 
-    async def __call__(
+    def __call__(
         self,
         request: Request,
         send: Callable[[SignedRequest], Awaitable[Response]],
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Send *request* with the two credential header fields."""
         if request.environment is not self._environment or not request.url.startswith(
             self._inside
@@ -37,4 +37,4 @@ class AuthenticationPolicy:
                 f"{request.label}: this request does not go to the "
                 f"{self._environment.value} environment, so its credentials stay here"
             )
-        return await send(SignedRequest(request, self._secrets))
+        return send(SignedRequest(request, self._secrets))

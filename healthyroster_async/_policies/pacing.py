@@ -36,6 +36,10 @@ class _Gate:
         self._closed = False
         self._idle: asyncio.Future[None] | None = None
 
+    def enter_at_once(self, now: float) -> bool:
+        """Take a permit if there is one for the asking; return whether there was."""
+        return not self._closed and self.governor.enter(now)
+
     async def enter(self, request: Request) -> None:
         """Wait for a permit; whoever gets one gives it back with ``leave``."""
         if self._closed:
@@ -124,12 +128,15 @@ class PacingPolicy:
         self._stream_gate = _Gate(self.streams)
         self._loop = asyncio.get_running_loop()
 
-    async def __call__(
+    def __call__(
+        self, request: Request, send: Callable[[Request], Awaitable[Response]]
+    ) -> Awaitable[Response]:
+        """Send *request* when it is its turn."""
+        return (self._stream if request.stream else self._attempt)(request, send)
+
+    async def _stream(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        """Send *request* when it is its turn."""
-        if not request.stream:
-            return await self._attempt(request, send)
         await self._stream_gate.enter(request)
         handed_over = False
         try:
@@ -156,8 +163,10 @@ class PacingPolicy:
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
         gate = self._gate
-        await gate.enter(request)
         sent = self._loop.time()
+        if not gate.enter_at_once(sent):
+            await gate.enter(request)
+            sent = self._loop.time()
         try:
             response = await send(request)
         except ResponseError as error:

@@ -77,11 +77,11 @@ class RetryPolicy:
         )
         self._retried: _Retried = decorate(_once)
 
-    async def __call__(
+    def __call__(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Send *request*, several times if need be."""
-        return await self.run(send, request)
+        return self.run(send, request)
 
     async def run(self, call: Callable[..., Awaitable[_T]], *args: Any) -> _T:
         """Await *call*, several times if need be."""

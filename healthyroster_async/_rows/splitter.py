@@ -200,7 +200,11 @@ class RowSplitter:
         """Refuse to have guessed, where another array could be the rows as well."""
         assert self._place is not None  # noqa: S101 - finish looked
         chosen = self._place.path
-        others = {p: v for p, v in _arrays(document, ()) if p != chosen}
+        others = {
+            path: array
+            for path, array in _arrays(document, ())
+            if path != chosen and (array or path[:-1] == chosen[:-1])
+        }
         # Where all are empty there are no rows, whichever is meant.
         if others and (self.rows or last or any(others.values())):
             keys = ", ".join(".".join(path) for path in sorted([chosen, *others]))

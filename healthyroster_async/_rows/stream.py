@@ -29,11 +29,13 @@ _MAX_ROW = 16 * 2**20
 class RowSource(Protocol):
     """What a stream needs of the way of a request."""
 
-    async def open(self, request: Request) -> Response:
+    def open(self, request: Request) -> Awaitable[Response]:
         """Make one attempt."""
         ...
 
-    async def repeat(self, request: Request, call: Callable[[], Awaitable[Any]]) -> Any:
+    def repeat(
+        self, request: Request, call: Callable[[], Awaitable[Any]]
+    ) -> Awaitable[Any]:
         """Await *call* within the deadline, several times if need be."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import platform
 import ssl
 import urllib.request
@@ -68,7 +69,9 @@ class AiohttpTransport(Transport):
         self._given = session
         self._session: aiohttp.ClientSession | None = session
         self._streams: set[_AiohttpStream] = set()
-        self._scopes: set[asyncio.Timeout] = set()
+        self._scopes: dict[asyncio.Timeout, float] = {}
+        self._sweep_at = math.inf
+        self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
     @override
@@ -99,15 +102,16 @@ class AiohttpTransport(Transport):
         session = self._session
         if session is None:
             raise RuntimeError("the transport was not started")
-        headers = {**request.headers, **signed.secrets}
-        if self._given is not None:
-            headers = {**self._headers, **headers}
+        headers = signed.secrets
+        if request.headers or self._given is not None:
+            ours = self._headers if self._given is not None else {}
+            headers = {**ours, **request.headers, **headers}
         answer: aiohttp.ClientResponse | None = None
         done = False
-        scope = asyncio.timeout(request.timeouts.attempt)
+        scope = asyncio.timeout(None)
         try:
             async with scope:
-                self._scopes.add(scope)
+                self._watch(scope, request.timeouts.attempt)
                 answer = await session.request(
                     request.method,
                     _parsed(request.url),
@@ -137,7 +141,7 @@ class AiohttpTransport(Transport):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = transport_error(error, request, answered=answer is not None)
         finally:
-            self._scopes.discard(scope)
+            self._scopes.pop(scope, None)
             if answer is not None and not done:
                 answer.close()
         if self._closed:
@@ -149,10 +153,11 @@ class AiohttpTransport(Transport):
     @override
     async def close(self) -> None:
         self._closed = True
-        now = asyncio.get_running_loop().time()
-        for scope in tuple(self._scopes):
-            if not scope.expired():
-                scope.reschedule(now)
+        for scope in self._scopes:
+            self._scopes[scope] = -math.inf
+        self._sweep()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         # Those that were cut off end before their connections do: a few ticks, once,
         # where an event would cost every call.
         while self._scopes:  # noqa: ASYNC110
@@ -162,6 +167,32 @@ class AiohttpTransport(Transport):
         session, self._session = self._session, None
         if session is not None and session is not self._given:
             await session.close()
+
+    def _watch(self, scope: asyncio.Timeout, seconds: float) -> None:
+        """End *scope* in so many seconds.
+
+        One timer serves all attempts: one of its own for each is a tenth of what we add
+        to a call, and nearly all of them would be cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = self._scopes[scope] = loop.time() + seconds
+        if deadline < self._sweep_at:
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+            self._sweep_at = deadline
+            self._sweeper = loop.call_at(deadline, self._sweep)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._sweep_at, self._sweeper = math.inf, None
+        for scope, deadline in self._scopes.items():
+            if deadline > now:
+                self._sweep_at = min(self._sweep_at, deadline)
+            elif not scope.expired():
+                scope.reschedule(now)
+        if self._sweep_at < math.inf:
+            self._sweeper = loop.call_at(self._sweep_at, self._sweep)
 
     def _stream(
         self, request: Request, answer: aiohttp.ClientResponse

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from healthyroster_async.cli import _console
@@ -78,8 +84,9 @@ def watched(job: Job) -> Iterator[None]:
         yield
         return
     bar = Progress(
-        TextColumn("  {task.completed:.0f} of {task.total:.0f} data sources"),
+        TextColumn("  Pulling data sources"),
         BarColumn(bar_width=None),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
         auto_refresh=False,

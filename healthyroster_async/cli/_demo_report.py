@@ -17,6 +17,12 @@ from healthyroster_async.cli import _console
 
 ENDPOINTS = ("data_sources", "data_source", "rows")
 _OK, _THROTTLED, _FORBIDDEN = 200, 429, 403
+_FAULTS = {
+    "status": "503",
+    "reset": "connection reset",
+    "reset-inside": "reset inside the body",
+    "truncate": "body cut off",
+}
 
 
 @frozen(kw_only=True)
@@ -224,15 +230,17 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         )
     ]
     parts += [f"{count} failed with {status}" for status, count in answers.items()]
-    parts.append(f"{sum(stats.failures.values())} lost")
+    parts.append(f"{sum(stats.failures.values())} unanswered")
     yield "Calls", f"{stats.attempts} attempts: {', '.join(parts)}"
     yield "Retries", f"{stats.retries}"
     yield (
         "Throttled",
         f"{stats.throttled} attempts (429), {stats.pauses} pauses of the whole pool",
     )
-    made = ", ".join(f"{kind} x{count}" for kind, count in report.faults.items())
-    yield "Faults", f"{made or 'none'} (made by the server)"
+    made = ", ".join(
+        f"{_FAULTS.get(kind, kind)} x{count}" for kind, count in report.faults.items()
+    )
+    yield "Faults", f"{made or 'none'} (made by the server on purpose)"
     endpoints = sum(len(grants.endpoints) for grants in report.missing)
     yield (
         "Denied",

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
-from typing_extensions import override
 
 from healthyroster_async._core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from healthyroster_async.emulator import RateLimit
 
+METAVAR = "CALLS/SECONDS"
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?)s?)?")
 
 
-class RateType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """Requests and seconds, with a slash between."""
+def rate(text: str | RateLimit) -> RateLimit:
+    """Read calls and seconds with a slash between; without one it is per second.
 
-    name = "N/SECONDS"
+    Raises:
+        click.BadParameter: It is no rate, or one that allows nothing.
+    """
+    from healthyroster_async.emulator import RateLimit  # noqa: PLC0415 - slow
 
-    @override
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> RateLimit:
-        from healthyroster_async.emulator import RateLimit  # noqa: PLC0415 - slow
-
-        if isinstance(value, RateLimit):
-            return value
-        match = _RATE.fullmatch(value)
-        if match is None:
-            self.fail(f"{value!r} is no rate; give calls and seconds, as in 20/1")
-        try:
-            return RateLimit(rate=float(match[1]), per=float(match[2] or 1))
-        except ConfigurationError as error:
-            self.fail(str(error))
+    if isinstance(text, RateLimit):
+        return text
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no rate; give one such as 20/1")
+    try:
+        return RateLimit(rate=float(match[1]), per=float(match[2] or 1))
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from None

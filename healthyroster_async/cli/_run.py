@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -60,6 +61,8 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         KeyboardInterrupt: Ctrl-C was pressed.
         TerminatedError: SIGTERM came.
     """
+    # The server of the emulator logs whoever hangs up, with a traceback.
+    logging.getLogger("aiohttp.server").addHandler(logging.NullHandler())
     terminated = False
 
     async def guarded() -> T:
@@ -105,21 +108,14 @@ def closed_output() -> Iterator[None]:
         raise _console.OutputClosedError from None
 
 
-def exit_code(command: Callable[[], object]) -> int:  # noqa: PLR0911 - a table
+def exit_code(command: Callable[[], object]) -> int:
     """Run a command and return its exit code; what went wrong goes to stderr."""
     try:
         result = command()
         with closed_output():
             sys.stdout.flush()
-    except click.UsageError as error:
-        if error.ctx is not None:
-            _console.message(error.ctx.get_usage())
-            _console.message(f"Try '{error.ctx.command_path} --help' for help.")
-        return _failed(error.format_message(), WRONG_USE)
-    except click.ClickException as error:
-        return _failed(error.format_message(), error.exit_code)
-    except HealthyRosterError as error:
-        return _failed(str(error), code_of(error))
+    except (click.ClickException, HealthyRosterError, OSError) as error:
+        return _told(error)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TerminatedError:
@@ -127,9 +123,21 @@ def exit_code(command: Callable[[], object]) -> int:  # noqa: PLR0911 - a table
     except _console.OutputClosedError:
         _discard_output()
         return OUTPUT_CLOSED
-    except OSError as error:
-        return _failed(error.strerror or type(error).__name__, FAILED)
     return result if isinstance(result, int) else DONE
+
+
+def _told(error: click.ClickException | HealthyRosterError | OSError) -> int:
+    """Tell in one line what went wrong and return the exit code for it."""
+    if isinstance(error, HealthyRosterError):
+        text, code = str(error), code_of(error)
+    elif isinstance(error, OSError):
+        text, code = error.strerror or type(error).__name__, FAILED
+    else:
+        text, code = error.format_message(), error.exit_code
+    _console.error(text)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        _console.message(f"See {error.ctx.command_path} --help.")
+    return code
 
 
 def code_of(error: HealthyRosterError) -> int:
@@ -140,16 +148,9 @@ def code_of(error: HealthyRosterError) -> int:
     return FAILED
 
 
-def _failed(text: str, code: int) -> int:
-    _console.error(text)
-    return code
-
-
 def _discard_output() -> None:
     """Let what is still buffered go nowhere, so that leaving does not complain."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            if stream is sys.stdout or not stream.writable():
-                os.dup2(nowhere, stream.fileno())
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 
 from healthyroster_async.cli import _console, _options, _run
-from healthyroster_async.cli._rate import RateType
+from healthyroster_async.cli._rate import METAVAR, rate
 
 
 @click.command("demo")
@@ -41,7 +41,8 @@ from healthyroster_async.cli._rate import RateType
 )
 @click.option(
     "--rate-limit",
-    type=RateType(),
+    type=rate,
+    metavar=METAVAR,
     help="Calls the server allows in so many seconds: 40/1.  [default: one that is "
     "felt]",
 )

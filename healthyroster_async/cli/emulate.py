@@ -12,7 +12,7 @@ import rich_click as click
 
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.cli import _console, _run
-from healthyroster_async.cli._rate import RateType
+from healthyroster_async.cli._rate import METAVAR, rate
 
 if TYPE_CHECKING:
     from healthyroster_async.emulator import Emulator
@@ -79,7 +79,10 @@ _BOTH = "both"
     help="Seconds that every answer takes longer.",
 )
 @click.option(
-    "--rate-limit", type=RateType(), help="Calls allowed in so many seconds: 20/1."
+    "--rate-limit",
+    type=rate,
+    metavar=METAVAR,
+    help="Calls allowed in so many seconds: 20/1.",
 )
 @click.option(
     "--deny",

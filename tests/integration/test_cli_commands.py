@@ -1,0 +1,338 @@
+"""The command as a process: what it writes where, and how it ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "healthyroster_async"]
+QUICK = ["demo", "--providers", "3", "--rows", "5", "--rate-limit", "1000"]
+
+
+def clean_environment(**variables):
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("HEALTHYROSTER_")
+        and name not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}
+    }
+    return {**kept, **variables}
+
+
+def run(*arguments, variables=None, **options):
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=clean_environment(**variables or {}),
+        **options,
+    )
+
+
+def shell(line, **variables):
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=clean_environment(PYTHON=sys.executable, **variables),
+    )
+
+
+class Emulate:
+    """A `healthyroster emulate` that runs, and what it told to export."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen(
+            [*COMMAND, "emulate", "--port", "0", "--rows", "3", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
+        self.variables = {}
+        for line in self.process.stdout:
+            name, _, value = line.removeprefix("export ").rstrip("\n").partition("=")
+            self.variables[name] = value
+            if name == "HEALTHYROSTER_ENVIRONMENT":
+                break
+
+    def stop(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        _, errors = self.process.communicate(timeout=10)
+        return self.process.returncode, errors
+
+
+@pytest.fixture(scope="module")
+def variables():
+    """Start a local Healthy Roster that denies a provider and an endpoint."""
+    emulate = Emulate("--deny", "2", "--deny", "3:data_source")
+    yield emulate.variables
+    emulate.stop()
+
+
+def test_the_demo_gets_every_row_once_in_spite_of_all_that_goes_wrong():
+    """
+    It is the promise of the package, checked against the server's own counters.
+    """
+    done = run("demo", "--providers", "6", "--rows", "40", "--json")
+
+    report = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert report["complete"]
+    assert report["rows"]["received"] == report["rows"]["sent"] == 4 * 9 * 40
+    assert report["throttled"] > 0
+    assert set(report["faults"]) == {"status", "reset", "reset-inside", "truncate"}
+    assert sorted(len(grants["endpoints"]) for grants in report["missing_grants"]) == [
+        1,
+        3,
+    ]
+
+
+def test_the_demo_is_the_same_again_with_the_same_seed():
+    """
+    Who wants to look into something needs to see it again.
+    """
+    first, second = (json.loads(run(*QUICK, "--json").stdout) for _ in range(2))
+
+    for name in ("rows", "faults", "missing_grants"):
+        assert first[name] == second[name]
+
+
+def test_the_demo_tells_a_person_what_came_and_what_is_missing():
+    """
+    A pipe has no width, no colours and no progress, but loses nothing.
+    """
+    done = run(*QUICK)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert "OK: 45 rows received, 45 expected, 45 sent by the server." in done.stdout
+    assert "provider not granted" in done.stdout
+    assert "endpoint not authorized" in done.stdout
+
+
+def test_colours_are_forced_and_forbidden_by_the_usual_variables():
+    """
+    Users set them once, for every program.
+    """
+    forced = run(*QUICK, variables={"FORCE_COLOR": "1"})
+    neither = run(*QUICK, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"})
+
+    assert "\x1b[1;32mOK: " in forced.stdout
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", neither.stdout)
+
+
+@pytest.mark.parametrize("command", [[*QUICK], [*QUICK, "--json"]])
+def test_a_reader_that_stops_reading_is_no_reason_to_complain(command):
+    """
+    `| head -1` is how people look at things.
+    """
+    done = shell(f'"$PYTHON" -m healthyroster_async {" ".join(command)} | true')
+
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a full disk")
+def test_a_full_disk_is_told_in_one_line():
+    """
+    Half a table with exit code 0 would be taken for a whole one.
+    """
+    done = shell(f'"$PYTHON" -m healthyroster_async {" ".join(QUICK)} > /dev/full')
+
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
+def test_closed_standard_streams_do_not_matter():
+    """
+    A socket that became number 1 would get what is printed; uvloop even aborts.
+    """
+    done = shell(f'"$PYTHON" -m healthyroster_async {" ".join(QUICK)} 0<&- >&-')
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("after", [1.0, 1.6, 2.5])
+def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
+    """
+    Whether it pulls, waits or pauses: no traceback, and nothing half written.
+    """
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--rate-limit", "20/1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(),
+    )
+    time.sleep(after)
+    process.send_signal(how)
+    output, errors = process.communicate(timeout=10)
+
+    assert process.returncode == code
+    assert (output, errors.strip()) == ("", "")
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_emulator_runs_until_it_is_told_to_stop(how, code):
+    """
+    Ctrl-C is the one way to stop it, a service manager sends SIGTERM.
+    """
+    emulate = Emulate()
+    status, errors = emulate.stop(how)
+
+    assert status == code
+    assert "Traceback" not in errors
+    assert "/swagger" in errors
+
+
+def test_what_the_emulator_exports_is_all_that_other_commands_need(variables):
+    """
+    Copied into a shell, the lines make `healthyroster sources 1` work.
+    """
+    done = run("sources", "1", "--json", variables=variables)
+
+    sources = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sources[0]["name"] == "Patients"
+
+
+def test_with_two_environments_none_is_assumed():
+    """
+    Calling production by accident is worse than being asked.
+    """
+    emulate = Emulate("--environment", "both", "--key-casing", "pascal")
+    variables = dict(emulate.variables)
+    named = run("sources", "1", variables=variables)
+    del variables["HEALTHYROSTER_ENVIRONMENT"]
+    assumed = run("sources", "1", variables=variables)
+    chosen = run("sources", "1", "--environment", "production", variables=variables)
+    emulate.stop()
+
+    assert (named.returncode, chosen.returncode) == (0, 0)
+    assert assumed.returncode == 2
+    assert "give --environment sandbox or --environment production" in assumed.stderr
+
+
+def test_a_table_in_a_pipe_is_cut_nowhere(variables):
+    """
+    What is piped is searched and compared, whatever the width of a terminal.
+    """
+    done = run("describe", "1", "encounters", variables=variables)
+
+    detail = json.loads(run("describe", "1", "2", "--json", variables=variables).stdout)
+    assert done.returncode == 0
+    for column in detail["fields"]:
+        assert re.search(
+            rf"^{column['name']} .*{column['description']}", done.stdout, re.M
+        )
+    for parameter in detail["parameters"]:
+        assert parameter["name"] in done.stdout
+
+
+def test_the_description_is_found_by_id_and_by_name(variables):
+    """
+    Ids are what the API wants, names are what people know.
+    """
+    by_id, by_name = (
+        run("describe", "1", source, "--json", variables=variables)
+        for source in ("4", "incident REPORTS")
+    )
+
+    assert by_id.returncode == by_name.returncode == 0
+    assert json.loads(by_id.stdout) == json.loads(by_name.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed", "code", "told"),
+    [
+        (["sources", "2"], {}, 3, "no access (403)"),
+        (["describe", "3", "1"], {}, 3, "no access (403)"),
+        (
+            ["sources", "1"],
+            {"HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": "no"},
+            3,
+            "401",
+        ),
+        (["sources", "99"], {}, 1, "404"),
+        (["describe", "1", "99"], {}, 1, "there are: 1 (Patients), 2"),
+        (["describe", "1", "nothing"], {}, 1, "there is no data source 'nothing'"),
+        (["sources", ".."], {}, 2, "provider_id"),
+        (["sources", "1"], {"HEALTHYROSTER_SWAGGER": "/not/there"}, 2, "swagger"),
+        (["sources", "1", "--profile", "none"], {"HOME": "/nobody"}, 2, "profile"),
+        (["sources", "1", "--environment", "production"], {}, 2, "production"),
+        (["sources"], {}, 2, "Missing argument 'PROVIDER'"),
+        (["nothing"], {}, 2, "No such command 'nothing'"),
+        (["demo", "--providers", "0"], {}, 2, "--providers"),
+        (["demo", "--rate-limit", "fast"], {}, 2, "give one such as 20/1"),
+        (["emulate", "--rate-limit", "0/1"], {}, 2, "above 0"),
+        (["emulate", "--deny", "1:everything"], {}, 2, "endpoint is 'everything'"),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line_and_an_exit_code(
+    variables, arguments, changed, code, told
+):
+    """
+    Scripts decide by the code, people by the line; nobody needs a traceback.
+    """
+    done = run(*arguments, variables={**variables, **changed})
+
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert (done.returncode, done.stdout) == (code, "")
+    assert len(lines) == 1
+    assert told in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told(variables):
+    """
+    It is what happens to everyone who starts it twice.
+    """
+    port = re.search(r":(\d+)/", variables["HEALTHYROSTER_SWAGGER"])[1]
+    done = run("emulate", "--port", port)
+
+    assert done.returncode == 2
+    assert "give another port, or 0 for a free one" in done.stderr
+
+
+def test_help_documents_every_exit_code():
+    """
+    A code that is written nowhere cannot be relied on.
+    """
+    done = run("--help")
+
+    assert done.returncode == 0
+    for code in (0, 1, 2, 3, 130, 141, 143):
+        assert re.search(rf"^ *{code}  ", done.stdout, re.M)
+
+
+@pytest.mark.parametrize("package", ["click", "rich", "rich_click"])
+def test_without_its_extra_the_command_says_what_to_install(package):
+    """
+    The console script is there even if only the library was installed.
+    """
+    code = (
+        f"import sys; sys.modules[{package!r}] = None;"
+        "from healthyroster_async.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=clean_environment(),
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        'the healthyroster command needs the extra "cli": '
+        "pip install 'healthyroster-async[cli]'\n"
+    )

@@ -1,0 +1,246 @@
+"""What is shown, and how it ends: rules without a process."""
+
+import inspect
+import io
+
+import attrs
+import pytest
+import rich_click as click
+from click.testing import CliRunner
+from rich.console import Console
+
+import healthyroster_async as h
+from healthyroster_async._core import errors
+from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async.cli import _console, _demo_report, _rate, _run
+from healthyroster_async.cli.app import app
+
+STATS = EnvironmentStats(
+    attempts=30, answers={200: 20, 429: 4, 403: 4, 503: 2}, failures={"ConnectError": 1},
+    retries=7, throttled=4, pauses=2, paused_for=0.0, in_flight=0, waiting=0,
+    open_streams=0, retry_budget=100,
+)  # fmt: skip
+GRANTS = _demo_report.MissingGrants(provider=7, endpoints=("rows",))
+REPORT = _demo_report.Report(
+    providers=2,
+    seconds=1.5,
+    sources=(
+        _demo_report.SourceTotal(
+            id=1, name="[bold]Teams", providers=1, rows=9, size=2500, mean_seconds=0.5
+        ),
+    ),
+    stats=STATS,
+    faults={"status": 2},
+    missing=(GRANTS,),
+    withheld=(GRANTS,),
+    counts=_demo_report.Counts(received=9, expected=9, sent=9, once=True),
+    different=0,
+    failures=(),
+)
+
+
+def shown(report):
+    console = Console(file=io.StringIO(), width=200, markup=False)
+    _demo_report.show(report, console)
+    return console.file.getvalue()
+
+
+def test_the_report_names_counts_and_missing_grants():
+    """
+    It is read by somebody who wants to know what to ask the vendor for.
+    """
+    text = shown(REPORT)
+
+    assert "[bold]Teams" in text
+    assert "2.5 kB" in text
+    assert "20 answered, 4 throttled, 4 denied, 2 failed with 503, 1 unanswered" in text
+    assert "endpoint not authorized" in text
+    assert "OK: 9 rows received" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"different": 2}, "2 cells differ"),
+        ({"failures": ("provider 1: it failed",)}, "1 calls failed"),
+        ({"missing": ()}, "the missing grants are not the right ones"),
+    ],
+)
+def test_a_demo_that_is_not_complete_says_why(changes, why):
+    """
+    A demo that calls everything a success proves nothing.
+    """
+    report = attrs.evolve(REPORT, **changes)
+
+    assert not report.complete
+    assert not report.as_dict()["complete"]
+    assert "NOT OK: " in shown(report)
+    assert why in shown(report)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"received": 8}, {"expected": 8}, {"sent": 8}, {"once": False}]
+)
+def test_counts_are_equal_only_if_all_of_them_are(changes):
+    """
+    Rows that came twice and rows that are missing add up to the right number.
+    """
+    assert REPORT.counts.equal
+    assert not attrs.evolve(REPORT.counts, **changes).equal
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.HealthyRosterError)
+    ],
+)
+def test_every_error_has_an_exit_code(kind):
+    """
+    0 would say that all went well.
+    """
+    code = _run.code_of(kind.__new__(kind))
+
+    assert code in {_run.FAILED, _run.WRONG_USE, _run.NO_ACCESS}
+    assert (code == _run.NO_ACCESS) == issubclass(
+        kind, h.AuthenticationError | h.ForbiddenError
+    )
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (h.ConfigurationError("two\nlines"), 2),
+        (click.ClickException("it failed"), 1),
+        (click.BadParameter("wrong"), 2),
+        (click.Abort(), 130),
+        (KeyboardInterrupt(), 130),
+        (_run.TerminatedError(), 143),
+        (OSError(28, "No space left on device"), 1),
+    ],
+)
+def test_what_a_command_raises_becomes_a_code_and_at_most_a_line(raised, code, capsys):
+    """
+    Nobody who runs a command wants to read its stack.
+    """
+
+    def command():
+        raise raised
+
+    ended = _run.exit_code(command)
+
+    written = capsys.readouterr()
+    assert (ended, written.out) == (code, "")
+    assert written.err.count("\n") <= 1
+
+
+def test_a_bug_is_not_hidden():
+    """
+    An error that is not ours must reach whoever can mend it.
+    """
+
+    def command():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        _run.exit_code(command)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, ""),
+        (7, "7"),
+        ("two\n lines\t", "two lines"),
+        ("\x1b[2Jgone", "?[2Jgone"),
+        ("\u202egnol", "?gnol"),
+        ("[red]Équipe", "[red]Équipe"),
+    ],
+)
+def test_what_the_api_answers_cannot_move_the_cursor(text, expected):
+    """
+    A name with an escape sequence would rewrite the screen of whoever lists it.
+    """
+    assert _console.plain(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (118_200_000, "118.2 MB")],
+)
+def test_sizes_are_said_as_people_say_them(count, expected):
+    """
+    Nine digits are hard to compare.
+    """
+    assert _console.size(count) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "seconds"),
+    [("20", 20, 1), ("20/1", 20, 1), ("100/60s", 100, 60), ("0.5/2.5", 0.5, 2.5)],
+)
+def test_a_rate_is_calls_and_seconds(text, calls, seconds):
+    """
+    It is how rate limits are written in documents of vendors.
+    """
+    limit = _rate.rate(text)
+
+    assert (limit.rate, limit.per) == (calls, seconds)
+    assert _rate.rate(limit) is limit
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1", "1/0", "1/", "1e3", "nan"])
+def test_what_is_no_rate_is_refused(text):
+    """
+    A limit that was misread would make every measurement wrong.
+    """
+    with pytest.raises(click.BadParameter):
+        _rate.rate(text)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_whoever_asks_for_nothing_gets_help(arguments):
+    """
+    It is the first thing that is typed.
+    """
+    result = CliRunner().invoke(app, arguments)
+
+    assert result.exit_code == 0
+    for name in ("demo", "describe", "emulate", "sources"):
+        assert name in result.output
+
+
+@pytest.mark.parametrize("name", ["demo", "describe", "emulate", "sources"])
+def test_every_command_explains_itself(name):
+    """
+    Help is the only documentation at hand in a terminal.
+    """
+    result = CliRunner().invoke(app, [name, "--help"])
+
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_the_version_is_that_of_the_package():
+    """
+    It is the first question in every issue.
+    """
+    result = CliRunner().invoke(app, ["--version"])
+
+    assert (result.exit_code, result.output) == (
+        0,
+        f"healthyroster, version {h.__version__}\n",
+    )
+
+
+def test_the_demo_runs_inside_a_process_too():
+    """
+    Its loop ends with the command, so nothing is left running.
+    """
+    arguments = ["demo", "--providers", "2", "--rows", "3", "--rate-limit", "1000"]
+    result = CliRunner().invoke(app, arguments)
+
+    assert result.exit_code == 0
+    assert "27 rows received, 27 expected, 27 sent" in result.output
