@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 _PACKAGES = frozenset({"click", "rich", "rich_click"})
 _STDERR, _WRONG_USE, _INTERRUPTED = 2, 2, 130
@@ -27,9 +26,9 @@ def _fill_standard_streams() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(number)
-    for name in ("stdout", "stderr"):
+    for number, name in ((1, "stdout"), (_STDERR, "stderr")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
 
 
 def _run() -> None:

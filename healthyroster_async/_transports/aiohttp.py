@@ -7,7 +7,7 @@ import math
 import platform
 import ssl
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from urllib.parse import urlsplit
 
@@ -67,7 +67,10 @@ class AiohttpTransport(Transport):
         self._encrypted = encrypted
         self._tls = tls
         self._given = session
-        self._session: aiohttp.ClientSession | None = session
+        self._connector: aiohttp.TCPConnector | None = None
+        # One per environment, over one connector: header fields that are given once
+        # cost a call nothing.
+        self._sessions: dict[int, aiohttp.ClientSession] = {}
         self._streams: set[_AiohttpStream] = set()
         self._scopes: dict[asyncio.Timeout, float] = {}
         self._sweep_at = math.inf
@@ -77,35 +80,27 @@ class AiohttpTransport(Transport):
     @override
     async def start(self) -> None:
         if self._given is not None:
-            self._session = self._given
             return
         tls = self._tls
         if tls is None and self._encrypted:
             # Reading the certificates takes tens of milliseconds.
             tls = await asyncio.to_thread(ssl.create_default_context)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,
-                keepalive_timeout=_KEEP_ALIVE_S,
-                ssl=True if tls is None else tls,
-                ttl_dns_cache=_DNS_CACHE_S,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=self._headers,
-            read_bufsize=_READ_BUFFER,
-            trust_env=False,  # else netrc adds an Authorization header
+        self._connector = aiohttp.TCPConnector(
+            limit=0,
+            keepalive_timeout=_KEEP_ALIVE_S,
+            ssl=True if tls is None else tls,
+            ttl_dns_cache=_DNS_CACHE_S,
         )
 
     @override
     async def send(self, signed: SignedRequest) -> Response:
         request = signed.request
-        session = self._session
+        headers = request.headers
+        session = self._given
         if session is None:
-            raise RuntimeError("the transport was not started")
-        headers = signed.secrets
-        if request.headers or self._given is not None:
-            ours = self._headers if self._given is not None else {}
-            headers = {**ours, **request.headers, **headers}
+            session = self._session_for(signed.secrets)
+        else:
+            headers = {**self._headers, **headers, **signed.secrets}
         answer: aiohttp.ClientResponse | None = None
         done = False
         scope = asyncio.timeout(None)
@@ -164,9 +159,26 @@ class AiohttpTransport(Transport):
             await asyncio.sleep(0)
         for stream in tuple(self._streams):
             stream.close()
-        session, self._session = self._session, None
-        if session is not None and session is not self._given:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
+        if self._connector is not None:
+            await self._connector.close()
+
+    def _session_for(self, secrets: Mapping[str, str]) -> aiohttp.ClientSession:
+        session = self._sessions.get(id(secrets))
+        if session is None:
+            if self._connector is None or self._closed:
+                raise PoolClosedError("the transport is not open")
+            session = self._sessions[id(secrets)] = aiohttp.ClientSession(
+                connector=self._connector,
+                connector_owner=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={**self._headers, **secrets},
+                read_bufsize=_READ_BUFFER,
+                trust_env=False,  # else netrc adds an Authorization header
+            )
+        return session
 
     def _watch(self, scope: asyncio.Timeout, seconds: float) -> None:
         """End *scope* in so many seconds.

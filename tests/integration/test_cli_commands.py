@@ -232,7 +232,7 @@ def test_a_table_in_a_pipe_is_cut_nowhere(variables):
     assert done.returncode == 0
     for column in detail["fields"]:
         assert re.search(
-            rf"^{column['name']} .*{column['description']}", done.stdout, re.M
+            rf"^{column['name']} .*{column['description']}", done.stdout, re.MULTILINE
         )
     for parameter in detail["parameters"]:
         assert parameter["name"] in done.stdout
@@ -311,7 +311,7 @@ def test_help_documents_every_exit_code():
 
     assert done.returncode == 0
     for code in (0, 1, 2, 3, 130, 141, 143):
-        assert re.search(rf"^ *{code}  ", done.stdout, re.M)
+        assert re.search(rf"^ *{code}  ", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("package", ["click", "rich", "rich_click"])
