@@ -10,7 +10,7 @@ from collections import deque
 
 from attrs import define, field
 
-from healthyroster_async._core.settings import PacingSettings, Priority
+from healthyroster_async._core.settings import Priority
 
 # Interactive calls go first, but of each five grants one is left to bulk calls.
 _INTERACTIVE_SHARE = 4
@@ -41,13 +41,13 @@ class Governor:
     """Bounds what is under way in one environment, and pauses all of it as one.
 
     Attributes:
-        settings: Bounds.
+        limit: Most attempts under way at once.
         in_flight: Attempts under way.
         paused_until: Nothing starts before this time, in seconds of the caller's clock.
         pauses: How many pauses began.
     """
 
-    settings: PacingSettings
+    limit: int
     in_flight: int = 0
     paused_until: float = 0.0
     pauses: int = 0
@@ -70,11 +70,7 @@ class Governor:
 
     def enter(self, now: float) -> bool:
         """Start an attempt if nothing stands in its way; return whether it may go."""
-        if (
-            self.in_flight >= self.settings.max_concurrency
-            or now < self.paused_until
-            or self.has_queue
-        ):
+        if self.in_flight >= self.limit or now < self.paused_until or self.has_queue:
             return False
         self.in_flight += 1
         return True
@@ -91,7 +87,7 @@ class Governor:
         """Return the ticket that goes now, already counted as under way."""
         if now < self.paused_until:
             return None
-        if self.in_flight >= self.settings.max_concurrency:
+        if self.in_flight >= self.limit:
             return None
         interactive, bulk = (self._head(lane) for lane in self._lanes)
         if interactive and not (bulk and self._streak >= _INTERACTIVE_SHARE):

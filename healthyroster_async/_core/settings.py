@@ -102,12 +102,15 @@ class PacingSettings:
 
     Attributes:
         max_concurrency: Most attempts under way at once in one environment.
+        max_streams: Most row streams open at once in one environment: report queries
+            are the heaviest there are, and an open stream holds about half a MiB.
         max_pause: Most seconds that a call waits because the API asked for a pause. A
             call that was asked for longer fails at once with ``RateLimitedError``;
             the environment stays paused for the others.
     """
 
     max_concurrency: int = field(default=100, validator=_number(least=1, whole=True))
+    max_streams: int = field(default=16, validator=_number(least=1, whole=True))
     max_pause: float = field(default=120.0, validator=_number(above=0))
 
 

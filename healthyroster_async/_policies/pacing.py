@@ -110,9 +110,9 @@ class _Gate:
 class PacingPolicy:
     """Lets an attempt go when it is its turn; the caller's own task sends it.
 
-    An attempt holds a permit until its answer is there. A row stream holds one of as
-    many stream permits until it is closed, so that a consumer of rows can make other
-    calls in the meantime.
+    An attempt holds a permit until its answer is there. A row stream holds one of the
+    stream permits until it is closed, so that a consumer of rows can make other calls
+    in the meantime.
 
     Attributes:
         attempts: The rules for attempts; shared by every session of an environment.
@@ -121,8 +121,8 @@ class PacingPolicy:
     """
 
     def __init__(self, settings: PacingSettings) -> None:
-        self.attempts = Governor(settings)
-        self.streams = Governor(settings)
+        self.attempts = Governor(settings.max_concurrency)
+        self.streams = Governor(settings.max_streams)
         self.throttled = 0
         self._gate = _Gate(self.attempts)
         self._stream_gate = _Gate(self.streams)

@@ -24,6 +24,7 @@ from healthyroster_async._rows.splitter import (
 
 # A row that fills this is no row of a report.
 _MAX_ROW = 16 * 2**20
+_PIECE = 64 * 2**10
 
 
 class RowSource(Protocol):
@@ -67,6 +68,7 @@ class RowStream:
             path=tuple(rows_key.split(".")) if rows_key else None, max_row=_MAX_ROW
         )
         self._body: BodyStream | None = None
+        self._pending = b""
         self._opened = False
         self._closed = False
         self._iterating = False
@@ -164,9 +166,17 @@ class RowStream:
 
     async def _read_part(self) -> list[dict[str, Any]]:
         assert self._body is not None  # noqa: S101 - it was just connected
-        while data := await self._body.read():
-            self.bytes_read += len(data)
-            rows = self._splitter.feed(data)
+        while True:
+            if not self._pending:
+                self._pending = await self._body.read()
+                self.bytes_read += len(self._pending)
+                if not self._pending:
+                    break
+            # A fast server fills a quarter of a MiB at once; its rows would be a MiB of
+            # objects, in each of many streams.
+            piece = self._pending[:_PIECE]
+            self._pending = self._pending[_PIECE:]
+            rows = self._splitter.feed(piece)
             if rows:
                 return rows
         rows = self._splitter.finish()
@@ -174,6 +184,7 @@ class RowStream:
         return rows
 
     def _disconnect(self) -> None:
+        self._pending = b""
         body, self._body = self._body, None
         if body is not None:
             body.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from functools import partial
-from random import Random
 from typing import Any
 
 from attrs import define, field, frozen
@@ -15,75 +14,17 @@ from healthyroster_async._core.settings import Environment, PacingSettings
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async.cli._demo_plan import SOURCES, Plan
 from healthyroster_async.cli._demo_report import (
     Counts,
     MissingGrants,
     Report,
     SourceTotal,
 )
-from healthyroster_async.emulator import Emulator, Fault, RateLimit
+from healthyroster_async.emulator import Emulator
 from healthyroster_async.models import DataSource
 
-_SOURCES = 9
 _SETTLE_S = 2.0
-
-
-@frozen(kw_only=True)
-class Plan:
-    """What is asked of the demo.
-
-    Attributes:
-        providers: How many Healthcare Providers there are.
-        rows: Rows of each data source of each provider.
-        seed: Decides the data, who lacks which grant, and whom faults meet.
-        concurrency: Most calls under way at once.
-        rate_limit: How often may be called; ``None`` chooses one that is felt.
-    """
-
-    providers: int
-    rows: int
-    seed: int
-    concurrency: int
-    rate_limit: RateLimit | None = None
-
-    def emulator(self) -> Emulator:
-        """Return the Healthy Roster to pull from."""
-        rng = Random(f"{self.seed}/demo")  # noqa: S311 - nothing is secret here
-        ids = range(1, self.providers + 1)
-        without = rng.sample(ids, min(2, self.providers - 1))
-        granted = [i for i in ids if i not in without]
-        inside = self.rows * 200  # about a quarter of the body
-        faults = [
-            Fault(
-                kind="status",
-                endpoint="data_sources",
-                provider=rng.choice(granted),
-                times=1,
-            )
-        ]
-        # Every third request: so no call of a single provider meets them all.
-        faults += [
-            Fault(
-                kind=kind,
-                endpoint="rows",
-                provider=rng.choice(granted),
-                every=3,
-                times=1,
-                after_bytes=inside,
-            )
-            for kind in ("status", "status", "reset", "reset-inside", "truncate")
-        ]
-        # All calls in about four seconds, after a burst of a fifth of them.
-        calls = self.providers * (_SOURCES + 1)
-        rate = max(10, calls // 5)
-        return Emulator(
-            providers=self.providers,
-            rows=self.rows,
-            seed=self.seed,
-            rate_limit=self.rate_limit or RateLimit(rate=rate, burst=rate),
-            denied=list(zip(without, ("*", "rows"), strict=False)),
-            faults=faults,
-        )
 
 
 @frozen(kw_only=True)
@@ -139,7 +80,7 @@ class Job:
         if not self.answered:
             return None
         missing = self.plan.providers - self.answered
-        return self.listed + missing * _SOURCES
+        return self.listed + missing * SOURCES
 
     def stats(self) -> EnvironmentStats | None:
         """Return the counters of the pool while it is open."""

@@ -58,10 +58,11 @@ def command(*, as_json: bool, **settings: Any) -> int:
     from healthyroster_async.cli import (  # noqa: PLC0415
         _demo_job,
         _demo_live,
+        _demo_plan,
         _demo_report,
     )
 
-    job = _demo_job.Job(_demo_job.Plan(**settings))
+    job = _demo_job.Job(_demo_plan.Plan(**settings))
 
     async def main() -> _demo_report.Report:
         if as_json:

@@ -16,10 +16,18 @@ from healthyroster_async.cli import _console, _demo_report, _rate, _run
 from healthyroster_async.cli.app import app
 
 STATS = EnvironmentStats(
-    attempts=30, answers={200: 20, 429: 4, 403: 4, 503: 2}, failures={"ConnectError": 1},
-    retries=7, throttled=4, pauses=2, paused_for=0.0, in_flight=0, waiting=0,
-    open_streams=0, retry_budget=100,
-)  # fmt: skip
+    attempts=30,
+    answers={200: 20, 429: 4, 403: 4, 503: 2},
+    failures={"ConnectError": 1},
+    retries=7,
+    throttled=4,
+    pauses=2,
+    paused_for=0.0,
+    in_flight=0,
+    waiting=0,
+    open_streams=0,
+    retry_budget=100,
+)
 GRANTS = _demo_report.MissingGrants(provider=7, endpoints=("rows",))
 REPORT = _demo_report.Report(
     providers=2,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from healthyroster_async import PacingSettings, Priority
+from healthyroster_async import Priority
 from healthyroster_async._core.governor import LONGEST_PAUSE_S, Governor, Ticket
 
 
 def governor(limit=2):
-    return Governor(PacingSettings(max_concurrency=limit))
+    return Governor(limit)
 
 
 def test_no_more_than_the_limit_is_under_way():

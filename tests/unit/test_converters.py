@@ -1,0 +1,111 @@
+"""Answers of which little is known become models, or a clear error."""
+
+import json
+
+import pytest
+from fakes import response
+
+from healthyroster_async import DecodingError
+from healthyroster_async._converters import decode_list, decode_one
+from healthyroster_async.models import DataSource, DataSourceDetail
+
+
+def answer(value, content_type="application/json"):
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return response(body=body, headers={"content-type": content_type})
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"id": 7, "name": "Patients", "description": "All"},
+        {"Id": 7, "Name": "Patients", "Description": "All"},
+        {"data_source_id": 7, "data_source_name": "Patients", "description": "All"},
+        {"DatasourceId": 7, "Title": "Patients", "DESCRIPTION": "All"},
+    ],
+)
+def test_any_casing_of_a_key_is_understood(item):
+    """
+    PascalCase, camelCase and snake_case all occur in practice.
+    """
+    (source,) = decode_list(answer([item]), DataSource)
+
+    assert source == DataSource(id=7, name="Patients", description="All")
+
+
+def test_what_is_not_known_is_kept_and_what_is_missing_is_none():
+    """
+    A vendor's update must neither break nor lose anything.
+    """
+    items = [{"id": "a-1", "ID": 2, "isNew": True, "name": None, "description": 3}]
+    (source,) = decode_list(answer({"meta": {"x": [1]}, "what": items}), DataSource)
+
+    assert source.id == "a-1"
+    assert (source.name, source.description) == (None, "3")
+    assert source.extra == {"ID": 2, "isNew": True}
+
+
+def test_a_description_is_read_whatever_its_words():
+    """
+    Columns or fields, filters or parameters, required or isRequired.
+    """
+    detail = decode_one(
+        answer(
+            {
+                "Columns": [{"FieldName": "id", "DataType": "integer", "Width": 3}],
+                "Filters": [
+                    {"ParameterName": "StartDate", "IsRequired": "true"},
+                    {"Name": "Sport", "Required": False},
+                    {"name": "Other", "required": 7},
+                ],
+            }
+        ),
+        DataSourceDetail,
+    )
+
+    assert (detail.fields[0].name, detail.fields[0].type) == ("id", "integer")
+    assert detail.fields[0].extra == {"Width": 3}
+    assert [p.required for p in detail.parameters] == [True, False, None]
+    assert decode_one(answer({"fields": None}), DataSourceDetail).fields == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (b"<html>Quillfeather", "no JSON: 18 bytes of application/json"),
+        (b"", "no JSON: 0 bytes"),
+        ("Quillfeather", "a list was expected, not str"),
+        ({"Quillfeather": 1}, "a list was expected, not dict"),
+        ([["Quillfeather"]], "no DataSource: an object was expected, not list"),
+        ([{"name": "Quillfeather"}], "no DataSource: 'id' is missing"),
+        ([{"id": {"x": "Quillfeather"}}], "an id is an int or a text, not dict"),
+        ([{"id": True}], "an id is an int or a text, not bool"),
+    ],
+)
+def test_what_does_not_fit_is_told_by_kind(value, sentence):
+    """
+    The error says what was expected and what came, and never the data itself.
+    """
+    with pytest.raises(DecodingError, match=sentence) as caught:
+        decode_list(answer(value), DataSource)
+    assert "Quillfeather" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["Quillfeather", [1], {"fields": 7}, {"fields": ["Quillfeather"]}]
+)
+def test_one_object_that_is_none_is_told_too(value):
+    """
+    A list where an object belongs is another endpoint's answer.
+    """
+    with pytest.raises(DecodingError, match="no DataSourceDetail") as caught:
+        decode_one(answer(value), DataSourceDetail)
+    assert "Quillfeather" not in str(caught.value)
+
+
+def test_many_shapes_cost_no_memory():
+    """
+    What is learned of the keys is bounded.
+    """
+    for number in range(600):
+        decode_list(answer([{"id": 1, f"key{number}": 2}]), DataSource)
