@@ -48,15 +48,19 @@ async def send(
         body = (whole,)
     if kind in _CUT_KINDS:
         body = cut(body, after)
-    await response.prepare(request)
-    for piece in body:
-        if piece:
-            await response.write(piece)
-        # Writing does not give way while the socket takes all of it.
-        await asyncio.sleep(0)
-    if kind in _CUT_KINDS:
-        await _break(request, kind)
-    await response.write_eof()
+    try:
+        await response.prepare(request)
+        for piece in body:
+            if piece:
+                await response.write(piece)
+            # Writing does not give way while the socket takes all of it.
+            await asyncio.sleep(0)
+        if kind in _CUT_KINDS:
+            await _break(request, kind)
+        await response.write_eof()
+    except ConnectionError:
+        # The client has gone, and takes this handler with it.
+        await _never()
     return response
 
 

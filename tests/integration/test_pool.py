@@ -451,3 +451,18 @@ def test_production_is_asked_over_tls_only():
     assert contract().base_urls[PRODUCTION] == PRODUCTION_URL
     with pytest.raises(ConfigurationError, match="plain http"):
         contract(base_urls={PRODUCTION: "http://api.example.test"})
+
+
+async def test_a_client_that_goes_away_leaves_the_emulator_quiet(caplog):
+    """
+    Users' tests must not be full of tracebacks of a server they did not write.
+    """
+    async with Emulator(providers=1, rows=200_000) as emulator:
+        async with emulator.pool() as own:
+            for _ in range(3):
+                async with own.session(1).reporting.rows(1) as rows:
+                    async for _row in rows:
+                        break
+        await asyncio.sleep(0.1)
+
+    assert not [r for r in caplog.records if r.name.startswith("aiohttp")]

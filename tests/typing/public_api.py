@@ -1,0 +1,26 @@
+"""What a type checker sees of the public API; it is checked, not run."""
+
+from typing import Any, assert_type
+
+from healthyroster_async import (
+    ConnectionPool,
+    ForbiddenError,
+    Outcomes,
+    ProviderSession,
+)
+from healthyroster_async.models import DataSource, DataSourceDetail
+
+
+async def check(pool: ConnectionPool) -> None:
+    clinic = pool.session(42)
+    assert_type(clinic, ProviderSession)
+    assert_type(await clinic.reporting.data_sources(), list[DataSource])
+    assert_type(await clinic.reporting.data_source("x"), DataSourceDetail)
+    assert_type(await clinic.reporting.rows(1).to_list(), list[dict[str, Any]])
+    async with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
+        async for row in rows:
+            assert_type(row, dict[str, Any])
+    outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
+    assert_type(outcomes, Outcomes[list[DataSource]])
+    for error in outcomes.denied.values():
+        assert_type(error, ForbiddenError)

@@ -1,0 +1,38 @@
+"""What users import."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import healthyroster_async
+from healthyroster_async import emulator, models
+
+
+@pytest.mark.parametrize("module", [healthyroster_async, models, emulator])
+def test_every_public_name_is_listed_sorted_and_documented(module):
+    """
+    What is not listed is not public, and what is not explained is not usable.
+    """
+    assert list(module.__all__) == sorted(module.__all__)
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isclass(value):
+            assert value.__doc__, name
+            for member, function in inspect.getmembers(value, inspect.isfunction):
+                if not member.startswith("_"):
+                    assert inspect.getdoc(function), f"{name}.{member}"
+
+
+def test_importing_costs_no_extra():
+    """
+    The core is five packages; an extra is imported when it is used.
+    """
+    script = "import sys, healthyroster_async; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+
+    assert not loaded & {"click", "rich", "uvloop", "pyarrow", "polars", "pandas"}
