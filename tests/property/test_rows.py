@@ -103,7 +103,7 @@ def test_rows_come_out_as_they_went_in(  # noqa: PLR0917 - hypothesis names them
         # Arrays of objects beside the rows, under keys that say nothing: refused, and
         # the setting named. Never guessed.
         assert "rows_key" in str(error)  # noqa: PT017 - not every example raises
-        assert any(isinstance(v, list) for v in (before | after).values())
+        assert any(isinstance(v, list) for v in [*before.values(), *after.values()])
         return
 
     assert got == rows
