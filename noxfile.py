@@ -81,10 +81,10 @@ def types(session: nox.Session) -> None:
     install(session, "types", "tests", "bench")
     session.install("nox")
     session.run("mypy")
-    session.run("basedpyright")
-    session.run(
-        "basedpyright", "--verifytypes", "healthyroster_async", "--ignoreexternal"
-    )
+    # Else it takes the packages of an environment that happens to lie in the folder.
+    check = ("basedpyright", "--pythonpath", f"{session.bin}/python")
+    session.run(*check)
+    session.run(*check, "--verifytypes", "healthyroster_async", "--ignoreexternal")
 
 
 @nox.session(python=OLDEST)
