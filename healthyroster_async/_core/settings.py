@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, field, frozen
 
@@ -18,7 +18,8 @@ class Environment(enum.Enum):
     PRODUCTION = "production"
 
     # Each call looks things up by environment, and Enum's own hash is slow Python.
-    __hash__ = object.__hash__
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__
 
 
 class Priority(enum.IntEnum):
