@@ -82,9 +82,9 @@ class TransportError(CallError):
     def __init__(self, request: Request, reason: str) -> None:
         # Copying and pickling rebuild an error from its args, so args holds them all.
         super().__init__(request, reason)
-        self.request = request
-        self.label = request.label
-        self.reason = reason
+        self.request: Request = request
+        self.label: str = request.label
+        self.reason: str = reason
 
     @override
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ class ConnectionLostError(TransportError):
     ) -> None:
         super().__init__(request, reason)
         self.args = (request, reason, answered)
-        self.answered = answered
+        self.answered: bool = answered
 
 
 class ProtocolError(TransportError):
@@ -134,8 +134,8 @@ class ResponseError(CallError):
 
     def __init__(self, response: Response) -> None:
         super().__init__(response)
-        self.response = response
-        self.label = response.request.label
+        self.response: Response = response
+        self.label: str = response.request.label
 
     @property
     def request(self) -> Request:
@@ -241,8 +241,8 @@ class DecodingError(CallError):
 
     def __init__(self, label: str, reason: str) -> None:
         super().__init__(label, reason)
-        self.label = label
-        self.reason = reason
+        self.label: str = label
+        self.reason: str = reason
 
     @override
     def __str__(self) -> str:
@@ -259,8 +259,8 @@ class DeadlineExceededError(CallError):
 
     def __init__(self, label: str, wait: float | None = None) -> None:
         super().__init__(label, wait)
-        self.label = label
-        self.wait = wait
+        self.label: str = label
+        self.wait: float | None = wait
 
     @override
     def __str__(self) -> str:

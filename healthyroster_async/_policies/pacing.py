@@ -121,9 +121,9 @@ class PacingPolicy:
     """
 
     def __init__(self, settings: PacingSettings) -> None:
-        self.attempts = Governor(settings.max_concurrency)
-        self.streams = Governor(settings.max_streams)
-        self.throttled = 0
+        self.attempts: Governor = Governor(settings.max_concurrency)
+        self.streams: Governor = Governor(settings.max_streams)
+        self.throttled: int = 0
         self._gate = _Gate(self.attempts)
         self._stream_gate = _Gate(self.streams)
         self._loop = asyncio.get_running_loop()

@@ -62,9 +62,9 @@ class RetryPolicy:
         max_pause: float,
         rng: Random,
     ) -> None:
-        self.settings = settings
-        self.budget = budget
-        self.retries = 0
+        self.settings: RetrySettings = settings
+        self.budget: RetryBudget = budget
+        self.retries: int = 0
         self._deadline = deadline
         self._max_pause = max_pause
         self._rng = rng

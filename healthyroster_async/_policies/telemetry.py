@@ -25,7 +25,7 @@ class TelemetryPolicy:
     """
 
     def __init__(self) -> None:
-        self.attempts = 0
+        self.attempts: int = 0
         self.answers: Counter[int] = Counter()
         self.failures: Counter[str] = Counter()
 

@@ -72,7 +72,7 @@ class RowStream:
         self._opened = False
         self._closed = False
         self._iterating = False
-        self.bytes_read = 0
+        self.bytes_read: int = 0
 
     @property
     def row_count(self) -> int:
