@@ -79,9 +79,9 @@ class TransportError(CallError):
         reason: What went wrong, without names of people, hosts or paths.
     """
 
-    def __init__(self, request: Request, reason: str) -> None:
+    def __init__(self, request: Request, reason: str, *more: object) -> None:
         # Copying and pickling rebuild an error from its args, so args holds them all.
-        super().__init__(request, reason)
+        super().__init__(request, reason, *more)
         self.request: Request = request
         self.label: str = request.label
         self.reason: str = reason
@@ -116,8 +116,7 @@ class ConnectionLostError(TransportError):
         reason: str,
         answered: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        super().__init__(request, reason)
-        self.args = (request, reason, answered)
+        super().__init__(request, reason, answered)
         self.answered: bool = answered
 
 
