@@ -282,8 +282,10 @@ class ConnectionPool:
             pass
         finally:
             running.deadline.cut()
-            await running.transport.close()
-            self._running = None
+            try:
+                await running.transport.close()
+            finally:
+                self._running = None
 
     async def __aenter__(self) -> Self:
         return await self.start()

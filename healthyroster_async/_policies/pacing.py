@@ -62,6 +62,8 @@ class _Gate:
                 self.leave()
             waiter.dropped = True
             raise
+        if not waiter.granted:
+            raise PoolClosedError(f"{request.label}: the pool was closed")
 
     def leave(self) -> None:
         """Give a permit back."""
@@ -88,7 +90,7 @@ class _Gate:
         for ticket in self.governor.drop_all():
             turn = _turn_of(ticket)
             if not turn.done():
-                turn.set_exception(PoolClosedError("the pool was closed"))
+                turn.set_result(None)
 
     def _pump(self) -> None:
         now = self._loop.time()

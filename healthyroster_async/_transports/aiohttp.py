@@ -183,8 +183,7 @@ class AiohttpTransport(Transport):
     def _watch(self, scope: asyncio.Timeout, seconds: float) -> None:
         """End *scope* in so many seconds.
 
-        One timer serves all attempts: one of its own for each is a tenth of what we add
-        to a call, and nearly all of them would be cancelled.
+        One timer serves all attempts: of one for each nearly all would be cancelled.
         """
         loop = asyncio.get_running_loop()
         deadline = self._scopes[scope] = loop.time() + seconds
