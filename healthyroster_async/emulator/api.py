@@ -15,7 +15,7 @@ from aiohttp import web
 from attrs import define, field, frozen
 
 from healthyroster_async._core.settings import Environment
-from healthyroster_async.emulator import answers, limits, page, swagger, wire
+from healthyroster_async.emulator import answers, dialects, page, swagger, wire
 from healthyroster_async.emulator.answers import Answer
 from healthyroster_async.emulator.data import chunks, tails
 from healthyroster_async.emulator.faults import Fault
@@ -226,11 +226,11 @@ class Api:
             # The limit may be changed while the emulator runs.
             limiter = self._limiters[application] = Limiter(limit)
         verdict = limiter.ask(now)
-        said = limits.headers(limit, verdict, wall)
+        said = dialects.headers(limit, verdict, wall)
         if verdict.allowed:
             return said, None
         self.seen.rejected += 1
-        self.seen.paused(application, now, limits.announced(limit, verdict, wall))
+        self.seen.paused(application, now, dialects.announced(limit, verdict, wall))
         return said, answers.problem(limit.status, self._trace(), headers=said)
 
     async def _answer(self, request: web.BaseRequest, route: _Route) -> Answer:

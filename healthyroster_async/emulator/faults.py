@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import Attribute, Factory, define, field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async.emulator.limits import choice, number, whole
+from healthyroster_async.emulator.checks import choice, number, whole
 
 FaultKind: TypeAlias = Literal[
     "status",

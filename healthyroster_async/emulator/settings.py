@@ -13,8 +13,9 @@ from healthyroster_async._core.credentials import Credentials
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import encoding
+from healthyroster_async.emulator.checks import choice, number, whole
 from healthyroster_async.emulator.faults import Fault, FaultPlan, endpoint_name
-from healthyroster_async.emulator.limits import RateLimit, choice, number, whole
+from healthyroster_async.emulator.limits import RateLimit
 from healthyroster_async.emulator.schema import Casing, Source
 from healthyroster_async.emulator.selection import BadParameterError, select
 from healthyroster_async.emulator.sources import SOURCES

@@ -4,7 +4,8 @@ import pytest
 
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async.emulator import RateLimit
-from healthyroster_async.emulator.limits import Limiter, announced, headers
+from healthyroster_async.emulator.dialects import announced, headers
+from healthyroster_async.emulator.limits import Limiter
 
 
 def asked(limiter, *instants):
