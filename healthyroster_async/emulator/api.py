@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,9 +19,9 @@ from healthyroster_async.emulator import answers, dialects, page, swagger, wire
 from healthyroster_async.emulator.answers import Answer
 from healthyroster_async.emulator.data import chunks, tails
 from healthyroster_async.emulator.faults import Fault
-from healthyroster_async.emulator.limits import Limiter
+from healthyroster_async.emulator.limits import Limiter, RateLimit, Verdict
 from healthyroster_async.emulator.schema import Source
-from healthyroster_async.emulator.seen import Seen
+from healthyroster_async.emulator.seen import Caller, Seen
 from healthyroster_async.emulator.selection import BadParameterError, select
 from healthyroster_async.emulator.settings import ProviderId, Settings, SourceId
 from healthyroster_async.emulator.sources import SOURCES
@@ -47,6 +47,11 @@ _PATTERNS = tuple(
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 401, 403, 404, 405
 _BAD_REQUEST, _UNSUPPORTED = 400, 415
 _PAUSING = frozenset({429, 503})
+_STATUS_KINDS = frozenset({"status", "html"})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @frozen
@@ -81,9 +86,21 @@ class Api:
     seen: Seen
     base_urls: dict[Environment, str]
     elsewhere: Callable[[], str]
-    _limiters: dict[str, Limiter] = field(init=False, factory=dict)
+    _limit: RateLimit | None = field(init=False, default=None)
+    _limiters: dict[Caller, Limiter] = field(init=False, factory=dict)
+    _slots: dict[int, asyncio.Semaphore] = field(init=False, factory=dict)
+    _started: float = field(init=False, default=0.0)
+    _epoch: float = field(init=False, default=0.0)
     _traces: int = field(init=False, default=0)
     _tasks: set[asyncio.Task[Any]] = field(init=False, factory=set)
+
+    def start(self) -> None:
+        """Begin as a server that knows nobody, on the clock of this event loop."""
+        self._limiters.clear()
+        self._slots.clear()
+        self._started = asyncio.get_running_loop().time()
+        # Taken once: a limit must not feel that somebody sets the clock.
+        self._epoch = time.time() - self._started
 
     def cancel(self) -> set[asyncio.Task[Any]]:
         """Cancel every request that is being answered."""
@@ -107,7 +124,7 @@ class Api:
         # Pages are found without the prefix too: a person types them.
         public = self._public(path.lower().rstrip("/"), request.method)
         if public is not None:
-            return await wire.send(request, public, None, None)
+            return await wire.send(request, self._dated(public), None, None)
         route = _route(path) if below else None
         self.seen.enter()
         try:
@@ -141,34 +158,95 @@ class Api:
         seen.by_endpoint[route.endpoint if route else "other"] += 1
         if route is not None:
             seen.by_provider[self._provider(route)] += 1
-        if not self._authenticated(environment, request):
+        application = settings.credentials[environment].application_id
+        provider = self._provider(route) if route else ""
+        known = self._authenticated(environment, request)
+        if known:
+            seen.arrived(application, provider, _now())
+        outage = settings.outage
+        if outage is not None and outage.matches(
+            route.endpoint if route else "other", provider
+        ):
+            return await self._fail(request, outage, application)
+        if not known:
             answer = answers.problem(
                 _UNAUTHORIZED, self._trace(), detail="Unknown application or secret."
             )
             return await self._finish(request, answer)
-        application = settings.credentials[environment].application_id
-        said, rejection = self._limit(application)
-        if rejection is not None:
-            return await self._finish(request, rejection)
-        if settings.latency:
-            await asyncio.sleep(settings.latency)
+        limit = settings.rate_limit
+        if limit is None:
+            seen.admit(_now() - self._started)
+            return await self._serve(request, route, application)
+        per_provider = limit.scope == "provider"
+        caller = (application, provider if per_provider else None)
+        limiter, now = self._limiter(limit, caller), _now()
+        verdict = limiter.ask(self._epoch + now)
+        said = dialects.headers(limit, verdict, self._wall(now))
+        if not verdict.allowed:
+            seen.rejected += 1
+            pause = dialects.announced(limit, verdict, self._wall(now))
+            response = await self._finish(
+                request, self._rejection(limit, verdict), said
+            )
+            seen.paused(caller, _now(), now + pause)
+            return response
+        seen.admit(now - self._started)
+        try:
+            return await self._serve(request, route, application, said)
+        finally:
+            limiter.done(self._epoch + _now())
+
+    async def _serve(
+        self,
+        request: web.BaseRequest,
+        route: _Route | None,
+        application: str,
+        said: Mapping[str, str] | None = None,
+    ) -> web.StreamResponse:
+        """Answer a request that may pass."""
+        await self._work()
         if route is None:
             answer = answers.problem(_NOT_FOUND, self._trace())
             return await self._finish(request, answer, said)
         answer = await self._answer(request, route)
         fault = None
         if answer.status == _OK:
-            fault = settings.next_fault(route.endpoint, self._provider(route))
-        if fault is None:
-            response = await self._finish(request, answer, said)
-            if answer.rows is not None and route.source is not None:
-                seen.rows_sent[self._key(route)] += answer.rows
-            return response
-        seen.faults[fault.kind] += 1
+            fault = self.settings.next_fault(route.endpoint, self._provider(route))
+        if fault is not None:
+            return await self._fail(request, fault, application, answer, said)
+        response = await self._finish(request, answer, said)
+        if answer.rows is not None and route.source is not None:
+            self.seen.rows_sent[self._key(route)] += answer.rows
+        return response
+
+    async def _work(self) -> None:
+        """Take as long as the server does, its queue included."""
+        capacity, latency = self.settings.capacity, self.settings.latency
+        if capacity is None:
+            if latency:
+                await asyncio.sleep(latency)
+            return
+        async with self._slots.setdefault(capacity, asyncio.Semaphore(capacity)):
+            await asyncio.sleep(latency)
+
+    async def _fail(
+        self,
+        request: web.BaseRequest,
+        fault: Fault,
+        application: str,
+        answer: Answer | None = None,
+        said: Mapping[str, str] | None = None,
+    ) -> web.StreamResponse:
+        """Let a request meet a fault instead of its answer, if there is one."""
+        self.seen.faults[fault.kind] += 1
         if fault.kind == "reset":
             await wire.reset(request)
-        answer = self._faulty(answer, fault, application)
-        return await self._finish(request, answer, said, fault)
+        now = _now()
+        response = await self._finish(request, self._faulty(answer, fault), said, fault)
+        if fault.kind in _STATUS_KINDS and fault.status in _PAUSING:
+            pause = dialects.asked(fault.retry_after or "", self._wall(now))
+            self.seen.paused((application, None), _now(), now + pause)
+        return response
 
     def _provider(self, route: _Route) -> ProviderId:
         """Return the provider as it was given, or as the path has it."""
@@ -184,12 +262,21 @@ class Api:
         self,
         request: web.BaseRequest,
         answer: Answer,
-        said: dict[str, str] | None = None,
+        said: Mapping[str, str] | None = None,
         fault: Fault | None = None,
     ) -> web.StreamResponse:
         self.seen.by_status[answer.status] += 1
-        answer = answers.with_headers(answer, said or {})
+        answer = self._dated(answers.with_headers(answer, said or {}))
         return await wire.send(request, answer, fault, self.settings.compression)
+
+    def _dated(self, answer: Answer) -> Answer:
+        """Return the same answer with the server's idea of the time."""
+        date = answer.headers.get("Date") or dialects.date(self._wall(_now()))
+        return answers.with_headers(answer, {"Date": date})
+
+    def _wall(self, now: float) -> float:
+        """Return what the server takes for the seconds since 1970."""
+        return self._epoch + now + self.settings.clock_skew
 
     def _trace(self) -> str:
         self._traces += 1
@@ -214,24 +301,24 @@ class Api:
                 self.seen.crossed += 1
         return False
 
-    def _limit(self, application: str) -> tuple[dict[str, str], Answer | None]:
-        """Return what every answer says about the limit, and a rejection if due."""
-        limit = self.settings.rate_limit
-        now, wall = asyncio.get_running_loop().time(), time.time()
-        self.seen.arrived(application, now)
-        if limit is None:
-            return {}, None
-        limiter = self._limiters.get(application)
-        if limiter is None or limiter.limit is not limit:
-            # The limit may be changed while the emulator runs.
-            limiter = self._limiters[application] = Limiter(limit)
-        verdict = limiter.ask(now)
-        said = dialects.headers(limit, verdict, wall)
-        if verdict.allowed:
-            return said, None
-        self.seen.rejected += 1
-        self.seen.paused(application, now, dialects.announced(limit, verdict, wall))
-        return said, answers.problem(limit.status, self._trace(), headers=said)
+    def _limiter(self, limit: RateLimit, caller: Caller) -> Limiter:
+        """Return the limiter of a caller; a new limit forgets all of the old one."""
+        if self._limit is not limit:
+            self._limit = limit
+            self._limiters.clear()
+        if caller not in self._limiters:
+            self._limiters[caller] = Limiter(limit)
+        return self._limiters[caller]
+
+    def _rejection(self, limit: RateLimit, verdict: Verdict) -> Answer:
+        body = dialects.body(limit, verdict)
+        if body is None:
+            return answers.problem(limit.status, self._trace())
+        return Answer(
+            status=limit.status,
+            pieces=(body.content,),
+            content_type=body.content_type,
+        )
 
     async def _answer(self, request: web.BaseRequest, route: _Route) -> Answer:
         settings = self.settings
@@ -283,7 +370,7 @@ class Api:
         pieces = chunks(made, selection, provider=provider, rows=rows)
         return answers.rows(settings, selection, pieces)
 
-    def _faulty(self, answer: Answer, fault: Fault, application: str) -> Answer:
+    def _faulty(self, answer: Answer | None, fault: Fault) -> Answer:
         """Return what is answered instead, if the fault is of that kind."""
         headers: dict[str, str] = {}
         if fault.retry_after is not None:
@@ -293,11 +380,8 @@ class Api:
             return Answer(
                 status=302, headers={"Location": location}, content_type="text/html"
             )
-        if fault.kind not in {"status", "html"}:
-            return answer
-        if fault.status in _PAUSING and re.fullmatch("[0-9]+", fault.retry_after or ""):
-            now = asyncio.get_running_loop().time()
-            self.seen.paused(application, now, float(fault.retry_after or 0))
         if fault.kind == "html":
             return answers.error_page(fault.status, headers)
-        return answers.problem(fault.status, self._trace(), headers=headers)
+        if fault.kind == "status" or answer is None:
+            return answers.problem(fault.status, self._trace(), headers=headers)
+        return answer

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Mapping
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from typing import TypeAlias
 
 import orjson
@@ -138,6 +139,16 @@ def announced(limit: RateLimit, verdict: Verdict, wall: float) -> float:
         _, write = _RESETS[limit.headers]
         _, seconds = write(verdict.reset, wall)
     return seconds
+
+
+def asked(retry_after: str, wall: float) -> float:
+    """Return how many seconds of pause a Retry-After asks for; 0 if it is none."""
+    if re.fullmatch("[0-9]+", retry_after):
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall)
+    except ValueError:
+        return 0.0
 
 
 def body(limit: RateLimit, verdict: Verdict) -> Body | None:

@@ -174,10 +174,10 @@ def test_a_call_during_an_announced_pause_is_counted_but_not_one_that_crossed_it
     Who was told and calls all the same is not polite; who could not know yet is.
     """
     seen = Seen()
-    seen.paused("app", 10.0, 2.0)
+    seen.paused(("app", None), left=10.0, until=12.0)
     for now in (10.01, 11.0, 11.99, 12.0, 13.0):
-        seen.arrived("app", now)
-    seen.arrived("another", 11.0)
+        seen.arrived("app", 1, now)
+    seen.arrived("another", 1, 11.0)
 
     assert seen.during_pause == 2
 
