@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import answers, dialects, page, swagger, wire
 from healthyroster_async.emulator.answers import Answer
 from healthyroster_async.emulator.data import chunks, tails
 from healthyroster_async.emulator.faults import Fault
-from healthyroster_async.emulator.limits import Limiter, RateLimit, Verdict
+from healthyroster_async.emulator.gate import Gate
+from healthyroster_async.emulator.limits import RateLimit, Verdict
 from healthyroster_async.emulator.schema import Source
-from healthyroster_async.emulator.seen import Caller, Seen
+from healthyroster_async.emulator.seen import Seen
 from healthyroster_async.emulator.selection import BadParameterError, select
 from healthyroster_async.emulator.settings import ProviderId, Settings, SourceId
 from healthyroster_async.emulator.sources import SOURCES
@@ -48,10 +48,6 @@ _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 401, 403, 404, 4
 _BAD_REQUEST, _UNSUPPORTED = 400, 415
 _PAUSING = frozenset({429, 503})
 _STATUS_KINDS = frozenset({"status", "html"})
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 @frozen
@@ -86,21 +82,18 @@ class Api:
     seen: Seen
     base_urls: dict[Environment, str]
     elsewhere: Callable[[], str]
-    _limit: RateLimit | None = field(init=False, default=None)
-    _limiters: dict[Caller, Limiter] = field(init=False, factory=dict)
-    _slots: dict[int, asyncio.Semaphore] = field(init=False, factory=dict)
-    _started: float = field(init=False, default=0.0)
-    _epoch: float = field(init=False, default=0.0)
+    _gate: Gate = field(
+        init=False,
+        default=Factory(
+            lambda self: Gate(settings=self.settings, seen=self.seen), takes_self=True
+        ),
+    )
     _traces: int = field(init=False, default=0)
     _tasks: set[asyncio.Task[Any]] = field(init=False, factory=set)
 
     def start(self) -> None:
         """Begin as a server that knows nobody, on the clock of this event loop."""
-        self._limiters.clear()
-        self._slots.clear()
-        self._started = asyncio.get_running_loop().time()
-        # Taken once: a limit must not feel that somebody sets the clock.
-        self._epoch = time.time() - self._started
+        self._gate.start()
 
     def cancel(self) -> set[asyncio.Task[Any]]:
         """Cancel every request that is being answered."""
@@ -155,56 +148,43 @@ class Api:
         self, environment: Environment, request: web.BaseRequest, route: _Route | None
     ) -> web.StreamResponse:
         settings, seen = self.settings, self.seen
-        seen.by_endpoint[route.endpoint if route else "other"] += 1
-        if route is not None:
-            seen.by_provider[self._provider(route)] += 1
-        application = settings.credentials[environment].application_id
+        endpoint = route.endpoint if route else "other"
         provider = self._provider(route) if route else ""
+        seen.by_endpoint[endpoint] += 1
+        if route is not None:
+            seen.by_provider[provider] += 1
+        application = settings.credentials[environment].application_id
         known = self._authenticated(environment, request)
         if known:
-            seen.arrived(application, provider, _now())
+            seen.arrived(application, provider, self._gate.now())
         outage = settings.outage
-        if outage is not None and outage.matches(
-            route.endpoint if route else "other", provider
-        ):
+        if outage is not None and outage.matches(endpoint, provider):
             return await self._fail(request, outage, application)
         if not known:
             answer = answers.problem(
                 _UNAUTHORIZED, self._trace(), detail="Unknown application or secret."
             )
             return await self._finish(request, answer)
-        limit = settings.rate_limit
-        if limit is None:
-            seen.admit(_now() - self._started)
-            return await self._serve(request, route, application)
-        per_provider = limit.scope == "provider"
-        caller = (application, provider if per_provider else None)
-        limiter, now = self._limiter(limit, caller), _now()
-        verdict = limiter.ask(self._epoch + now)
-        said = dialects.headers(limit, verdict, self._wall(now))
-        if not verdict.allowed:
-            seen.rejected += 1
-            pause = dialects.announced(limit, verdict, self._wall(now))
-            response = await self._finish(
-                request, self._rejection(limit, verdict), said
-            )
-            seen.paused(caller, _now(), now + pause)
+        entry = self._gate.enter(application, provider)
+        if entry.rejection is not None:
+            rejection = self._rejection(*entry.rejection)
+            response = await self._finish(request, rejection, entry.headers)
+            self._gate.turned_away(entry)
             return response
-        seen.admit(now - self._started)
         try:
-            return await self._serve(request, route, application, said)
+            return await self._serve(request, route, application, entry.headers)
         finally:
-            limiter.done(self._epoch + _now())
+            self._gate.leave(entry)
 
     async def _serve(
         self,
         request: web.BaseRequest,
         route: _Route | None,
         application: str,
-        said: Mapping[str, str] | None = None,
+        said: Mapping[str, str],
     ) -> web.StreamResponse:
         """Answer a request that may pass."""
-        await self._work()
+        await self._gate.work()
         if route is None:
             answer = answers.problem(_NOT_FOUND, self._trace())
             return await self._finish(request, answer, said)
@@ -219,16 +199,6 @@ class Api:
             self.seen.rows_sent[self._key(route)] += answer.rows
         return response
 
-    async def _work(self) -> None:
-        """Take as long as the server does, its queue included."""
-        capacity, latency = self.settings.capacity, self.settings.latency
-        if capacity is None:
-            if latency:
-                await asyncio.sleep(latency)
-            return
-        async with self._slots.setdefault(capacity, asyncio.Semaphore(capacity)):
-            await asyncio.sleep(latency)
-
     async def _fail(
         self,
         request: web.BaseRequest,
@@ -241,11 +211,11 @@ class Api:
         self.seen.faults[fault.kind] += 1
         if fault.kind == "reset":
             await wire.reset(request)
-        now = _now()
+        now = self._gate.now()
         response = await self._finish(request, self._faulty(answer, fault), said, fault)
         if fault.kind in _STATUS_KINDS and fault.status in _PAUSING:
-            pause = dialects.asked(fault.retry_after or "", self._wall(now))
-            self.seen.paused((application, None), _now(), now + pause)
+            pause = dialects.asked(fault.retry_after or "", self._gate.wall(now))
+            self.seen.paused((application, None), self._gate.now(), now + pause)
         return response
 
     def _provider(self, route: _Route) -> ProviderId:
@@ -271,12 +241,8 @@ class Api:
 
     def _dated(self, answer: Answer) -> Answer:
         """Return the same answer with the server's idea of the time."""
-        date = answer.headers.get("Date") or dialects.date(self._wall(_now()))
+        date = answer.headers.get("Date") or self._gate.date()
         return answers.with_headers(answer, {"Date": date})
-
-    def _wall(self, now: float) -> float:
-        """Return what the server takes for the seconds since 1970."""
-        return self._epoch + now + self.settings.clock_skew
 
     def _trace(self) -> str:
         self._traces += 1
@@ -300,15 +266,6 @@ class Api:
             if owner is not environment and (right_id or right_secret):
                 self.seen.crossed += 1
         return False
-
-    def _limiter(self, limit: RateLimit, caller: Caller) -> Limiter:
-        """Return the limiter of a caller; a new limit forgets all of the old one."""
-        if self._limit is not limit:
-            self._limit = limit
-            self._limiters.clear()
-        if caller not in self._limiters:
-            self._limiters[caller] = Limiter(limit)
-        return self._limiters[caller]
 
     def _rejection(self, limit: RateLimit, verdict: Verdict) -> Answer:
         body = dialects.body(limit, verdict)

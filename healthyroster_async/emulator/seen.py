@@ -124,8 +124,9 @@ class Seen:
     def arrived(self, application_id: str, provider: int | str, now: float) -> None:
         """Note that an application called, maybe while it should not."""
         callers = ((application_id, None), (application_id, provider))
-        # Every one is asked, and none is made.
-        if any([c in self._pauses and self._pauses[c].run(now) for c in callers]):
+        # All of them are asked, so that none keeps what it need not.
+        running = [self._pauses[c].run(now) for c in callers if c in self._pauses]
+        if any(running):
             self.during_pause += 1
 
     def paused(self, caller: Caller, left: float, until: float) -> None:
