@@ -83,16 +83,6 @@ _RESETS: Mapping[Headers, tuple[str, Callable[[float, float], _Moment]]] = {
     "aspnetcoreratelimit": ("X-Rate-Limit", _iso),
 }
 
-_ABSOLUTE = frozenset(
-    {
-        "retry-after-date",
-        "x-ratelimit-epoch",
-        "x-ratelimit-epoch-ms",
-        "x-ratelimit-iso",
-        "aspnetcoreratelimit",
-    }
-)
-
 
 def period(seconds: float) -> str:
     """Return a period in the largest unit that takes it whole: ``1m`` for 60."""
@@ -117,8 +107,8 @@ def headers(limit: RateLimit, verdict: Verdict, wall: float) -> dict[str, str]:
         name, (text, _) = _wait(limit, verdict, wall)
         if name:
             fields[name] = text
-    if fields and limit.headers in _ABSOLUTE:
-        fields["Date"] = date(wall)
+        if limit.headers == "retry-after-date":
+            fields["Date"] = date(wall)
     return fields
 
 
@@ -147,7 +137,7 @@ def asked(retry_after: str, wall: float) -> float:
         return float(retry_after)
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
@@ -198,11 +188,12 @@ def _standing(limit: RateLimit, verdict: Verdict, wall: float) -> dict[str, str]
         said = f"{quota}, {quota};w={window}"
     elif style == "aspnetcoreratelimit":
         said = period(limit.per)
-    return {
+    fields = {
         f"{prefix}-Limit": said,
         f"{prefix}-Remaining": str(verdict.remaining),
         f"{prefix}-Reset": write(verdict.reset, wall)[0],
     }
+    return fields if write is _delta else {**fields, "Date": date(wall)}
 
 
 def _wait(limit: RateLimit, verdict: Verdict, wall: float) -> tuple[str, _Moment]:
