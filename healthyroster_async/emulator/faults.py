@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from attrs import Attribute, Factory, define, field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async.emulator.limits import choice, number, whole
+from healthyroster_async.emulator.checks import choice, number, whole
 
 FaultKind: TypeAlias = Literal[
     "status",
@@ -59,7 +59,7 @@ class Fault:
     """One thing that goes wrong.
 
     Only requests that would have been answered well can meet it: those with the right
-    credentials, inside the limit, granted and valid.
+    credentials, inside the limit, granted and valid. As an ``outage`` it meets all.
 
     Attributes:
         kind: ``status`` answers an error status with a JSON body; ``reset`` breaks the

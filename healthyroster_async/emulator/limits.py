@@ -1,117 +1,134 @@
-"""Rate limits: who is turned away, and what the answer says about it."""
+"""Rate limits: who is turned away. The clock is the caller's, and so is the socket."""
 
 from __future__ import annotations
 
 import math
-from email.utils import formatdate
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from attrs import Attribute, define, field, frozen
-from attrs.validators import in_
+from attrs import Attribute, Factory, define, field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async.emulator.checks import choice, number, whole
 
-Kind: TypeAlias = Literal["bucket", "window"]
+Kind: TypeAlias = Literal["bucket", "window", "sliding", "concurrency", "firewall"]
 Headers: TypeAlias = Literal[
-    "none", "retry-after", "retry-after-date", "x-ratelimit", "ietf"
+    "none",
+    "retry-after",
+    "retry-after-date",
+    "retry-after-ms",
+    "x-ratelimit",
+    "x-ratelimit-epoch",
+    "x-ratelimit-epoch-ms",
+    "x-ratelimit-iso",
+    "ietf",
+    "ietf-old",
+    "aspnet",
+    "aspnetcoreratelimit",
+    "azure",
+    "azure-quota",
+    "cloudflare",
 ]
-KINDS: tuple[Kind, ...] = ("bucket", "window")
+Scope: TypeAlias = Literal["application", "provider"]
+KINDS: tuple[Kind, ...] = ("bucket", "window", "sliding", "concurrency", "firewall")
 HEADERS: tuple[Headers, ...] = (
     "none",
     "retry-after",
     "retry-after-date",
+    "retry-after-ms",
     "x-ratelimit",
+    "x-ratelimit-epoch",
+    "x-ratelimit-epoch-ms",
+    "x-ratelimit-iso",
     "ietf",
+    "ietf-old",
+    "aspnet",
+    "aspnetcoreratelimit",
+    "azure",
+    "azure-quota",
+    "cloudflare",
 )
+SCOPES: tuple[Scope, ...] = ("application", "provider")
 _HTTP_ERRORS = range(400, 600)
+_FORBIDDEN, _TOO_MANY = 403, 429
+# What a server says that cannot know when a request under way will end.
+_GUESS_S = 1.0
+# Floating point leaves dust that must not cost a request, nor a second wait.
+_DUST = 1e-9
 
 
-def choice(*allowed: object) -> Any:
-    """Make a validator that names the field and what it takes."""
-
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        try:
-            in_(allowed)(instance, attribute, value)
-        except ValueError:
-            names = ", ".join(repr(name) for name in allowed)
-            raise ConfigurationError(
-                f"{_name(instance, attribute)} is {value!r}; give one of {names}"
-            ) from None
-
-    return check
-
-
-def number(*, above: float | None = None, least: float | None = None) -> Any:
-    """Make a validator for a finite number that names the field and its bound."""
-
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        name = _name(instance, attribute)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigurationError(f"{name} is {value!r}; give a number")
-        if not math.isfinite(value):
-            raise ConfigurationError(f"{name} is {value!r}; give a finite number")
-        if above is not None and not value > above:
-            raise ConfigurationError(f"{name} is {value!r}; it must be above {above}")
-        if least is not None and value < least:
-            raise ConfigurationError(f"{name} is {value!r}; the least is {least}")
-
-    return check
-
-
-def whole(*, least: int, most: float = math.inf) -> Any:
-    """Make a validator for a whole number; ``None`` is left to the field's default."""
-
-    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is None and attribute.default is None:
-            return
-        name = _name(instance, attribute)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ConfigurationError(f"{name} is {value!r}; give a whole number")
-        if not least <= value <= most:
-            raise ConfigurationError(
-                f"{name} is {value!r}; give a number from {least} to {most}"
-            )
-
-    return check
-
-
-def _name(instance: object, attribute: Attribute[Any]) -> str:
-    return f"{type(instance).__name__}.{attribute.alias or attribute.name}"
+def _block(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None:
+        number(above=0)(instance, attribute, value)
 
 
 @frozen(kw_only=True)
 class RateLimit:
-    """How many requests an application may make; each application id has its own.
+    """How many requests may be made.
 
     Attributes:
-        rate: Requests allowed in ``per`` seconds.
+        rate: Requests allowed in ``per`` seconds; for ``concurrency`` at once.
         per: Seconds that ``rate`` is about; for a window its length.
+        kind: ``bucket`` refills steadily. ``window`` forgets everything at its end.
+            ``sliding`` looks back on the last ``per`` seconds. ``concurrency`` counts
+            what is under way. ``firewall`` counts in windows too, but one request too
+            many closes it for ``block`` seconds.
         burst: Most requests at once after a quiet time, for a bucket; ``None`` is
             ``rate``.
-        kind: ``bucket`` refills steadily; ``window`` forgets everything at its end.
-        headers: What answers say about the limit. ``x-ratelimit`` and ``ietf`` are on
-            every answer, with resets in seconds from now; the others on rejections.
-        status: Status of a rejection.
+        block: Seconds that a firewall rejects everything.
+        aligned: Whether windows begin at multiples of ``per`` on the clock, and not
+            with the first request after the last one.
+        count_rejected: Whether a rejected request costs too: it counts in a sliding
+            window, keeps a bucket empty and begins the block of a firewall anew. A
+            window is full anyway.
+        scope: Who shares a limit: all requests of an ``application``, or only those
+            to the same ``provider``.
+        headers: What answers say about the limit; ``emulator/dialects.py`` knows how.
+        status: Status of a rejection; 403 if ``headers`` is ``azure-quota``, else 429.
+        empty_body: Whether a rejection has no body, and not the one of its dialect.
     """
 
     rate: float = field(validator=number(above=0))
     per: float = field(default=1.0, validator=number(above=0))
     burst: int | None = field(default=None, validator=whole(least=1))
     kind: Kind = field(default="bucket", validator=choice(*KINDS))
+    block: float | None = field(default=None, validator=_block)
+    aligned: bool = False
+    count_rejected: bool = False
+    scope: Scope = field(default="application", validator=choice(*SCOPES))
     headers: Headers = field(default="retry-after", validator=choice(*HEADERS))
     status: int = field(
-        default=429, validator=whole(least=_HTTP_ERRORS[0], most=_HTTP_ERRORS[-1])
+        default=Factory(
+            lambda self: _FORBIDDEN if self.headers == "azure-quota" else _TOO_MANY,
+            takes_self=True,
+        ),
+        validator=whole(least=_HTTP_ERRORS[0], most=_HTTP_ERRORS[-1]),
     )
+    empty_body: bool = False
 
     def __attrs_post_init__(self) -> None:
-        if self.kind == "window" and self.burst is not None:
+        if self.kind != "bucket" and self.burst is not None:
             raise ConfigurationError(
-                "RateLimit.burst is for a bucket; a window allows its rate at once"
+                f"RateLimit.burst is for a bucket; {self.kind} allows its rate at once"
             )
-        if self.kind == "window" and self.rate < 1:
+        if self.kind != "bucket" and self.rate < 1:
             raise ConfigurationError(
-                f"RateLimit.rate is {self.rate}; a window allows 1 request at least, "
-                "so give a longer per"
+                f"RateLimit.rate is {self.rate}; {self.kind} allows 1 request at "
+                "least, so give a longer per"
+            )
+        if self.kind == "firewall" and self.block is None:
+            raise ConfigurationError("RateLimit.block is missing; give its seconds")
+        if self.kind != "firewall" and self.block is not None:
+            raise ConfigurationError("RateLimit.block is for a firewall only")
+        if self.kind not in {"window", "firewall"} and self.aligned:
+            raise ConfigurationError(
+                "RateLimit.aligned is for a window or a firewall only"
+            )
+        if self.kind == "concurrency" and self.count_rejected:
+            raise ConfigurationError(
+                "RateLimit.count_rejected is not for concurrency, where a rejected "
+                "request is over at once"
             )
 
     @property
@@ -128,7 +145,8 @@ class Verdict:
         allowed: Whether it may pass.
         remaining: Requests that may follow at once.
         reset: Seconds until all of the quota is there again.
-        retry_after: Seconds until one more request may pass; 0 if one may now.
+        retry_after: Seconds until one more request may pass; 0 if one may now. A guess
+            where it hangs on how long other requests take.
     """
 
     allowed: bool
@@ -138,85 +156,164 @@ class Verdict:
 
 
 @define
-class Limiter:
-    """The state of one application id; the clock is the caller's.
-
-    Attributes:
-        limit: The rule.
-        used: Requests that count now; a bucket's drains all the time.
-        since: Instant of the last request, or the beginning of the window.
-    """
+class _Bucket:
+    """Refills steadily; ``used`` is what is missing in it."""
 
     limit: RateLimit
     used: float = 0.0
     since: float = -math.inf
 
     def ask(self, now: float) -> Verdict:
-        """Count a request. A rejected one costs nothing."""
-        limit = self.limit
+        limit, quota = self.limit, self.limit.quota
         speed = limit.rate / limit.per
-        if limit.kind == "window":
-            if now - self.since >= limit.per:
-                self.used, self.since = 0.0, now
-        else:
-            self.used = max(0.0, self.used - (now - self.since) * speed)
-            self.since = now
-        # Draining in floating point leaves dust that must not cost a whole request.
-        allowed = self.used + 1 <= limit.quota + 1e-9
+        self.used = max(0.0, self.used - (now - self.since) * speed)
+        self.since = now
+        allowed = self.used + 1 <= quota + _DUST
         if allowed:
             self.used += 1
-        remaining = max(0, int(limit.quota - self.used + 1e-9))
-        if limit.kind == "window":
-            reset = self.since + limit.per - now
-            retry_after = 0.0 if remaining else reset
-        else:
-            reset = self.used / speed
-            missing = self.used + 1 - limit.quota
-            retry_after = 0.0 if remaining else missing / speed
+        elif limit.count_rejected:
+            self.used = quota
+        remaining = max(0, int(quota - self.used + _DUST))
+        missing = 0.0 if remaining else self.used + 1 - quota
         return Verdict(
             allowed=allowed,
             remaining=remaining,
-            reset=max(0.0, reset),
-            retry_after=max(0.0, retry_after),
+            reset=self.used / speed,
+            retry_after=missing / speed,
         )
 
 
-def headers(limit: RateLimit, verdict: Verdict, wall: float) -> dict[str, str]:
-    """Return what an answer says about the limit.
+@define
+class _Window:
+    """Counts until its end, then from nothing."""
 
-    Args:
+    limit: RateLimit
+    used: int = 0
+    until: float = -math.inf
+
+    def ask(self, now: float) -> Verdict:
+        limit, per = self.limit, self.limit.per
+        if now >= self.until - _DUST:
+            self.used = 0
+            begun = math.floor(now / per + _DUST) * per if limit.aligned else now
+            self.until = begun + per
+        allowed = self.used < limit.quota
+        if allowed:
+            self.used += 1
+        remaining = limit.quota - self.used
+        reset = max(0.0, self.until - now)
+        return Verdict(
+            allowed=allowed,
+            remaining=remaining,
+            reset=reset,
+            retry_after=0.0 if remaining else reset,
+        )
+
+
+@define
+class _Sliding:
+    """Remembers the last ``quota`` requests; older ones decide nothing."""
+
+    limit: RateLimit
+    log: deque[float] = field(
+        init=False,
+        default=Factory(lambda self: deque(maxlen=self.limit.quota), takes_self=True),
+    )
+
+    def ask(self, now: float) -> Verdict:
+        limit, per, log = self.limit, self.limit.per, self.log
+        while log and log[0] + per <= now + _DUST:
+            log.popleft()
+        allowed = len(log) < limit.quota
+        if allowed or limit.count_rejected:
+            log.append(now)
+        remaining = limit.quota - len(log)
+        return Verdict(
+            allowed=allowed,
+            remaining=remaining,
+            reset=log[-1] + per - now,
+            retry_after=0.0 if remaining else log[0] + per - now,
+        )
+
+
+@define
+class _Concurrency:
+    """Counts what is under way; time is nothing to it."""
+
+    limit: RateLimit
+    used: int = 0
+
+    def ask(self, now: float) -> Verdict:  # noqa: ARG002 - every kind is asked alike
+        allowed = self.used < self.limit.quota
+        if allowed:
+            self.used += 1
+        remaining = self.limit.quota - self.used
+        wait = 0.0 if remaining else _GUESS_S
+        return Verdict(
+            allowed=allowed, remaining=remaining, reset=_GUESS_S, retry_after=wait
+        )
+
+    def done(self) -> None:
+        self.used -= 1
+
+
+@define
+class _Firewall:
+    """Counts in windows, and closes when one of them overflows."""
+
+    limit: RateLimit
+    window: _Window = field(
+        init=False,
+        default=Factory(lambda self: _Window(self.limit), takes_self=True),
+    )
+    closed_until: float = -math.inf
+
+    def ask(self, now: float) -> Verdict:
+        block = self.limit.block or 0.0
+        if now >= self.closed_until - _DUST:
+            verdict = self.window.ask(now)
+            if verdict.allowed:
+                return verdict
+            self.window = _Window(self.limit)
+            self.closed_until = now + block
+        elif self.limit.count_rejected:
+            self.closed_until = now + block
+        wait = self.closed_until - now
+        return Verdict(allowed=False, remaining=0, reset=wait, retry_after=wait)
+
+
+_Rule: TypeAlias = _Bucket | _Window | _Sliding | _Concurrency | _Firewall
+_RULES: Mapping[Kind, Callable[[RateLimit], _Rule]] = {
+    "bucket": _Bucket,
+    "window": _Window,
+    "sliding": _Sliding,
+    "concurrency": _Concurrency,
+    "firewall": _Firewall,
+}
+
+
+@define
+class Limiter:
+    """The state of one limit; whoever shares it shares this.
+
+    All instants are seconds of one clock that does not go back. Windows that are
+    aligned begin at its multiples of ``per``.
+
+    Attributes:
         limit: The rule.
-        verdict: What it says about this request.
-        wall: Seconds since 1970, for dates.
     """
-    fields: dict[str, str] = {}
-    reset, wait = math.ceil(verdict.reset), max(1, math.ceil(verdict.retry_after))
-    if limit.headers == "x-ratelimit":
-        fields["X-RateLimit-Limit"] = str(limit.quota)
-        fields["X-RateLimit-Remaining"] = str(verdict.remaining)
-        fields["X-RateLimit-Reset"] = str(reset)
-    elif limit.headers == "ietf":
-        window = math.ceil(limit.quota * limit.per / limit.rate)
-        fields["RateLimit-Policy"] = f'"default";q={limit.quota};w={window}'
-        fields["RateLimit"] = f'"default";r={verdict.remaining};t={reset}'
-    if verdict.allowed:
-        return fields
-    if limit.headers in {"retry-after", "ietf"}:
-        fields["Retry-After"] = str(wait)
-    elif limit.headers == "retry-after-date":
-        fields["Date"] = formatdate(math.floor(wall), usegmt=True)
-        fields["Retry-After"] = formatdate(
-            math.ceil(wall + verdict.retry_after), usegmt=True
-        )
-    return fields
 
+    limit: RateLimit
+    _rule: _Rule = field(init=False)
 
-def announced(limit: RateLimit, verdict: Verdict, wall: float) -> float:
-    """Return how many seconds of pause a rejection asked for; 0 if it did not say."""
-    if verdict.allowed or limit.headers == "none":
-        return 0.0
-    if limit.headers == "retry-after-date":
-        return math.ceil(wall + verdict.retry_after) - wall
-    if limit.headers == "x-ratelimit":
-        return float(math.ceil(verdict.reset))
-    return float(max(1, math.ceil(verdict.retry_after)))
+    def __attrs_post_init__(self) -> None:
+        self._rule = _RULES[self.limit.kind](self.limit)
+
+    def ask(self, now: float) -> Verdict:
+        """Count a request that arrives, and return whether it may pass."""
+        return self._rule.ask(now)
+
+    def done(self, now: float) -> None:  # noqa: ARG002 - as ask() has it
+        """Note that a request which was let in is over; any kind may be told."""
+        if isinstance(self._rule, _Concurrency):
+            self._rule.done()
