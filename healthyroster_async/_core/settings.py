@@ -97,6 +97,24 @@ class RetrySettings:
             )
 
 
+@frozen
+class Limit:
+    """So many calls in so many seconds: ``Limit(600, 60)``.
+
+    Attributes:
+        calls: Calls that a window admits.
+        seconds: Length of the window.
+    """
+
+    calls: float = field(validator=_number(above=0))
+    seconds: float = field(default=1.0, validator=_number(above=0))
+
+    @property
+    def rate(self) -> float:
+        """Calls per second."""
+        return self.calls / self.seconds
+
+
 @frozen(kw_only=True)
 class PacingSettings:
     """How many calls may be under way, and how long a pause is obeyed.
