@@ -12,8 +12,10 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -29,8 +31,8 @@ from healthyroster_async._core.shared import (
     reserve,
 )
 
-if sys.platform != "win32":
-    import fcntl
+# Windows has no such lock; there each process paces itself.
+fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
 _logger = logging.getLogger(__name__)
 
@@ -191,8 +193,7 @@ class FileStore:
 
     def _change(self, rule: Callable[[Budget, float], Budget]) -> Budget | None:
         """Read, apply and write under the lock."""
-        # Windows has no such lock; there each process paces itself.
-        if sys.platform == "win32" or self._clock() < self._away_until:
+        if fcntl is None or self._clock() < self._away_until:
             return None
         try:
             if not self._lock():
