@@ -43,6 +43,7 @@ from healthyroster_async._core.outcome import (
 )
 from healthyroster_async._core.settings import (
     Environment,
+    Limit,
     PacingSettings,
     Priority,
     RetrySettings,
@@ -77,6 +78,7 @@ __all__ = [
     "HealthyRosterError",
     "InvalidRequestError",
     "LikelyCause",
+    "Limit",
     "MissingExtraError",
     "NotFoundError",
     "Outcome",

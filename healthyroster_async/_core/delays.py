@@ -19,6 +19,7 @@ from healthyroster_async._core.errors import (
     TransportError,
 )
 from healthyroster_async._core.settings import RetrySettings
+from healthyroster_async._core.verdicts import Verdict, verdict_of
 
 
 class Fault(enum.Enum):
@@ -34,8 +35,8 @@ class Fault(enum.Enum):
     """The answer is missing or says that the API failed; it may have been done."""
 
 
-_UNAVAILABLE = 503
-_FAILED_STATUSES = frozenset({408, 425, 500, 502, _UNAVAILABLE, 504})
+# The other 5xx are about what was asked, not about how things are going.
+_FAILED_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 
 
 # The first class that fits says it. A certificate does not become valid, and what is no
@@ -55,11 +56,13 @@ def fault_of(error: BaseException) -> Fault | None:
     for kind, fault in _FAULT_OF_CLASS:
         if isinstance(error, kind):
             return fault
-    if not isinstance(error, ResponseError) or error.status not in _FAILED_STATUSES:
+    if not isinstance(error, ResponseError):
         return None
-    # Being unavailable for a while is how many servers say "fewer calls".
-    told_when = error.status == _UNAVAILABLE and error.retry_after is not None
-    return Fault.THROTTLED if told_when else Fault.FAILED
+    answer = error.response
+    verdict = verdict_of(answer.status, answer.headers, answer.body)
+    if verdict is Verdict.THROTTLED:
+        return Fault.THROTTLED
+    return Fault.FAILED if answer.status in _FAILED_STATUSES else None
 
 
 def is_retryable(error: BaseException, *, safe: bool) -> bool:

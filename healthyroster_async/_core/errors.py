@@ -19,7 +19,7 @@
     │   │   ├── ForbiddenError      403
     │   │   ├── NotFoundError       404
     │   │   ├── InvalidRequestError 400, 422
-    │   │   ├── RateLimitedError    429: the API asked for fewer calls
+    │   │   ├── RateLimitedError    429, 403 of a quota: the API asked for fewer calls
     │   │   └── ServerError         5xx
     │   ├── DecodingError           an answer that cannot be understood
     │   └── DeadlineExceededError   the deadline of the call has passed
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from healthyroster_async._core.headers import retry_after
+from healthyroster_async._core.verdicts import Verdict, asked_wait, verdict_of
 
 if TYPE_CHECKING:
     from healthyroster_async._core.messages import Request, Response
@@ -129,12 +129,17 @@ class ResponseError(CallError):
 
     Attributes:
         response: The answer, body included; a pickle leaves the body out.
+        retry_after: Seconds the API asked to wait, or ``None`` if it did not say.
     """
 
     def __init__(self, response: Response) -> None:
         super().__init__(response)
         self.response: Response = response
         self.label: str = response.request.label
+        # Read now: a date is compared with the clock, and a pickle has no body.
+        self.retry_after: float | None = asked_wait(
+            response.status, response.headers, response.body
+        )
 
     @property
     def request(self) -> Request:
@@ -145,11 +150,6 @@ class ResponseError(CallError):
     def status(self) -> int:
         """HTTP status code of the answer."""
         return self.response.status
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds the API asked to wait, or ``None`` if it did not say."""
-        return retry_after(self.response.headers)
 
     @override
     def __str__(self) -> str:
@@ -215,7 +215,7 @@ class InvalidRequestError(ResponseError):
 
 
 class RateLimitedError(ResponseError):
-    """The API asked for fewer calls (429)."""
+    """The API asked for fewer calls (429), or a quota is used up (403)."""
 
     @override
     def __str__(self) -> str:
@@ -289,6 +289,10 @@ def error_for(response: Response) -> ResponseError | None:
     if is_success(status):
         return None
     exact = _BY_STATUS.get(status)
+    if exact is ForbiddenError:
+        # A used-up quota comes as 403 too, and that is no question of permissions.
+        verdict = verdict_of(status, response.headers, response.body)
+        exact = RateLimitedError if verdict is Verdict.THROTTLED else exact
     if exact is not None:
         return exact(response)
     kind = {3: RedirectError, 5: ServerError}.get(status // 100, ResponseError)

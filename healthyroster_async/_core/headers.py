@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -52,9 +51,17 @@ def retry_after(
     until = http_date(value)
     if until is None:
         return None
-    sent = http_date(headers.get("date", "").strip(" \t")) or now or datetime.now(UTC)
-    seconds = (until - sent).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return max(0.0, (until - sent_at(headers, now=now)).total_seconds())
+
+
+def sent_at(headers: Mapping[str, str], *, now: datetime | None = None) -> datetime:
+    """Return when an answer was sent, by the server's clock.
+
+    Args:
+        headers: Header fields of the answer; names are lower case.
+        now: The client's time, for an answer without ``Date``; the clock by default.
+    """
+    return http_date(headers.get("date", "").strip(" \t")) or now or datetime.now(UTC)
 
 
 def http_date(value: str) -> datetime | None:

@@ -11,10 +11,11 @@ from typing import Any, NoReturn, Protocol
 from attrs import field, frozen
 from typing_extensions import override
 
+from healthyroster_async._core.ratelimits import FIELDS
 from healthyroster_async._core.settings import Environment, Priority, Timeouts
 
 # Header fields of an answer that a pickled error may keep: none can hold health data.
-_HARMLESS = frozenset({"content-type", "date", "retry-after"})
+_HARMLESS = FIELDS | {"content-type", "date"}
 
 
 @frozen(kw_only=True, slots=False)

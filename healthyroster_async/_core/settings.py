@@ -97,6 +97,31 @@ class RetrySettings:
             )
 
 
+@frozen
+class Limit:
+    """So many calls in so much time: ``Limit(600, 60)`` is 600 calls per minute.
+
+    Attributes:
+        calls: Most calls in that time.
+        seconds: The time, in seconds.
+    """
+
+    calls: float = field(validator=_number(above=0))
+    seconds: float = field(default=1.0, validator=_number(above=0))
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 < self.rate < math.inf:
+            raise ConfigurationError(
+                f"Limit.calls is {self.calls!r} calls and Limit.seconds "
+                f"{self.seconds!r} s; no rate is so extreme"
+            )
+
+    @property
+    def rate(self) -> float:
+        """Calls per second."""
+        return self.calls / self.seconds
+
+
 @frozen(kw_only=True)
 class PacingSettings:
     """How many calls may be under way, and how long a pause is obeyed.
