@@ -257,8 +257,8 @@ class Governor:
         elif ticket.epoch == self.epoch and not self._shut:
             self.epoch += 1
             if self.concurrency.refused(ticket.load, now):
-                return
-            if self.quotas and not self._is_overspent(now):
+                self._pause = 0.0
+            elif self.quotas and not self._is_overspent(now):
                 self._pause = 0.1
             else:
                 self._pause = self.learner.event(ticket.sent, now)
