@@ -99,9 +99,12 @@ def check(told):
 @example(headers={"x-ratelimit-reset": "2026-01-01T00:00:00+99:99"}, body=b"")
 @example(headers={"x-ratelimit-remaining": "9", "x-ratelimit-limit": "5"}, body=b"")
 @example(headers={"x-ratelimit-limit": "0", "x-ratelimit-remaining": "0"}, body=b"")
-@example(headers={"x-rate-limit-limit": "0m", "x-ratelimit-limit": "9d"}, body=b"")
+@example(
+    headers={"x-rate-limit-limit": "0m", "x-ratelimit-limit": "999999999d"}, body=b""
+)
 @example(headers={"ratelimit-policy": ";;;", "ratelimit": ","}, body=b"")
 @example(headers={"ratelimit-policy": '"a";q=1;w=0', "ratelimit": '"a"'}, body=b"")
+@example(headers={"ratelimit-policy": '"a";q=1;w=9999999999'}, body=b"")
 @example(headers={"ratelimit-policy": '"a";q=nan', "ratelimit": '"a";r=9'}, body=b"")
 @example(headers={"retry-after-ms": "inf", "retry-after": "2147483647"}, body=b"")
 @example(headers={"date": "Mon, 01 Jan 0001 00:00:00 GMT"}, body=b"")

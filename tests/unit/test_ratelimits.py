@@ -136,7 +136,7 @@ def test_a_wait_is_read_in_every_form(fields, wait):
         (
             (
                 '"bytes";q=9;w=1;qu="content-bytes","par";q=4;qu="concurrent-requests",'
-                '"all";q=10;w=1;qu="requests"'
+                '"all";q=10;w=1;qu="requests","more";q=99;w=1;qu="content-bytes"'
             ),
             '"bytes";r=0;t=60,"par";r=0,"all";r=9;t=1',
             [Quota(limit=10, window=1, remaining=9, reset=1)],
