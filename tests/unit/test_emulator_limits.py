@@ -174,6 +174,7 @@ def test_waiting_as_long_as_was_said_is_long_enough(kind):
     limiter = Limiter(RateLimit(rate=3, per=7.0, kind=kind, **KEPT[kind]))
     now = 100.0
     for _ in range(20):
+        now += 0.5
         verdict = limiter.ask(now)
         if not verdict.allowed:
             assert not limiter.ask(now + verdict.retry_after - 0.01).allowed
