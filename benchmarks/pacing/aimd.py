@@ -10,7 +10,11 @@ from collections import deque
 from typing import Any
 
 from attrs import define, field
-from reading import Verdict
+from record import Trace
+from scenarios import Scenario
+from simulation import simulate
+
+from healthyroster_async._core.verdicts import Verdict
 
 _CUT = 0.7
 _GROWTH = 1.0
@@ -71,3 +75,14 @@ class Aimd:
         if sent >= self._reacted_at:
             self.rate, self._reacted_at = max(0.5, self.rate * _CUT), now
             self._slow_start, self._tokens = False, 0.0
+
+
+def run_aimd(scenario: Scenario, seed: int) -> Trace:
+    """Run it; it cannot be told a limit, remembers nothing and shares nothing."""
+    return simulate(
+        scenario.site(seed),
+        scenario.flows,
+        lambda now, rng: Aimd(now),
+        seed=seed,
+        seconds=scenario.seconds,
+    )

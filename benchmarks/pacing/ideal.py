@@ -73,9 +73,7 @@ def _edges(
     return edges
 
 
-def _bucket(
-    site: Site, arrivals: Sequence[float], start: float, stop: float
-) -> float:
+def _bucket(site: Site, arrivals: Sequence[float], start: float, stop: float) -> float:
     limit = site.limit
     assert limit is not None
     since = max((at for at, _ in site.changes if at <= start), default=0.0)

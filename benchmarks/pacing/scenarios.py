@@ -86,7 +86,11 @@ def bucket(
 
 
 def window(
-    calls: float, per: float, kind: str = "window", headers: str = "none", **more: object
+    calls: float,
+    per: float,
+    kind: str = "window",
+    headers: str = "none",
+    **more: object,
 ) -> RateLimit:
     """Return one of the windows."""
     return RateLimit(rate=calls, per=per, kind=kind, headers=headers, **more)

@@ -63,6 +63,20 @@ class Site:
     outage: Literal["page", "connect"] = "page"
     skew: float = 0.0
 
+    @property
+    def told(self) -> str:
+        """What it is, in a line."""
+        limit = self.limit
+        if limit is None:
+            return f"no limit, {self.latency * 1000:.0f} ms"
+        kind = "aligned" if limit.aligned else limit.kind
+        burst = f" burst {limit.burst}" if limit.burst else ""
+        said = str(limit.status) if limit.headers == "none" else limit.headers
+        return (
+            f"{kind} {limit.rate:g} per {limit.per:g} s{burst}, {said}, "
+            f"{self.latency * 1000:.0f} ms"
+        )
+
     def rate_at(self, now: float) -> float:
         """Return how many calls per second the rule allows at a time."""
         if self.limit is None:
@@ -174,9 +188,7 @@ class Server:
             answer = Answer(limit.status, fields, body.content)
         return answer, now, now + asked if asked else 0.0
 
-    def _fields(
-        self, limit: RateLimit, verdict: Verdict, now: float
-    ) -> dict[str, str]:
+    def _fields(self, limit: RateLimit, verdict: Verdict, now: float) -> dict[str, str]:
         wall = EPOCH + now + self.site.skew
         fields = dialects.headers(limit, verdict, wall)
         if not fields:

@@ -11,8 +11,8 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, Protocol
 
-from reading import read
-from server import EPOCH, OK, REFUSED, Answer, Server, Site
+from reading import outcome_of, read
+from server import EPOCH, REFUSED, Answer, Server, Site
 from record import ACCEPTED, THROTTLED, Done, Sent, Trace
 from workload import Flow
 
@@ -177,12 +177,9 @@ class Client:
         heard = leaves + self.server.way()
         if heard - call.sent > _ATTEMPT_TIMEOUT_S:
             heard, answer = call.sent + _ATTEMPT_TIMEOUT_S, REFUSED
-        if answer is OK:
-            outcome = ACCEPTED
-        else:
-            outcome = read(answer, EPOCH + heard)[0]
-            if pause:
-                self.trace.pauses.append((heard, pause, flow.process))
+        outcome = outcome_of(answer)
+        if pause:
+            self.trace.pauses.append((heard, pause, flow.process))
         self.trace.requests.append(
             Sent(call.sent, now, heard, flow.provider, outcome, flow.process)
         )

@@ -1,0 +1,17 @@
+"""Every client of the laboratory, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeAlias
+
+from aimd import run_aimd
+from ours import run_ours
+from record import Trace
+from scenarios import Scenario
+
+Client: TypeAlias = Callable[[Scenario, int], Trace]
+OURS = "ours"
+PEERS: Mapping[str, Client] = {"AIMD": run_aimd}
+CLIENTS: Mapping[str, Client] = {OURS: run_ours, **PEERS}
