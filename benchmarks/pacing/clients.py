@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from aimd import run_aimd
 from ours import run_ours
+from peers import PEERS as LIBRARIES
 from record import Trace
 from scenarios import Scenario
 
 Client: TypeAlias = Callable[[Scenario, int], Trace]
 OURS = "ours"
-PEERS: Mapping[str, Client] = {"AIMD": run_aimd}
+PEERS: Mapping[str, Client] = {**LIBRARIES, "AIMD": run_aimd}
 CLIENTS: Mapping[str, Client] = {OURS: run_ours, **PEERS}

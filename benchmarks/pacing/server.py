@@ -17,6 +17,7 @@ from healthyroster_async.emulator.limits import Limiter, RateLimit, Verdict
 
 # What the wall clock shows when a run begins, in seconds since 1970.
 EPOCH = 1_780_000_000.0
+ATTEMPT_TIMEOUT_S = 60.0
 _DRAWS = 4096
 
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Protocol
 
 from reading import outcome_of, read
-from server import EPOCH, REFUSED, Answer, Server, Site
+from server import ATTEMPT_TIMEOUT_S, EPOCH, REFUSED, Answer, Server, Site
 from record import ACCEPTED, THROTTLED, Done, Sent, Trace
 from workload import Flow
 
@@ -22,7 +22,6 @@ from healthyroster_async._core.settings import Priority, RetrySettings
 
 # Timers of an event loop are late by up to so many seconds.
 _TIMER_LATENESS_S = 0.001
-_ATTEMPT_TIMEOUT_S = 60.0
 _MOST_SPINS = 1000
 _RETRY = RetrySettings()
 
@@ -175,8 +174,8 @@ class Client:
         flow = call.flow
         answer, leaves, pause = self.server.receive(now, flow.provider)
         heard = leaves + self.server.way()
-        if heard - call.sent > _ATTEMPT_TIMEOUT_S:
-            heard, answer = call.sent + _ATTEMPT_TIMEOUT_S, REFUSED
+        if heard - call.sent > ATTEMPT_TIMEOUT_S:
+            heard, answer = call.sent + ATTEMPT_TIMEOUT_S, REFUSED
         outcome = outcome_of(answer)
         if pause:
             self.trace.pauses.append((heard, pause, flow.process))
