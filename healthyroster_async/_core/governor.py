@@ -1,147 +1,296 @@
-"""Who may send now: a state machine without a clock, a socket or a task.
+"""Who may send now, and when: a state machine without a clock, a socket or a task.
 
 The shell in ``_policies/pacing.py`` tells it what happens and what time it is, and
-carries out what it decides.
+carries out what it decides. What it is made of stands in modules of its own: the queue,
+the learned rate, the announced quotas, the bound of concurrency, the breaker.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections.abc import Hashable
+from random import Random
 
 from attrs import define, field
 
-from healthyroster_async._core.settings import Priority
+from healthyroster_async._core.breaker import Breaker
+from healthyroster_async._core.concurrency import Concurrency
+from healthyroster_async._core.fair_queue import FairQueue, Ticket
+from healthyroster_async._core.learned import Learned
+from healthyroster_async._core.learning import Learner
+from healthyroster_async._core.quotas import Quotas
+from healthyroster_async._core.ratelimits import SILENT, Announced
+from healthyroster_async._core.settings import PacingSettings, Priority
+from healthyroster_async._core.verdicts import Verdict
 
-# Interactive calls go first, but of each five grants one is left to bulk calls.
-_INTERACTIVE_SHARE = 4
+__all__ = ["LONGEST_PAUSE_S", "Governor", "Ticket"]
+
 # A pause that the API asks for is obeyed, but no header can stop the pool for good.
 LONGEST_PAUSE_S = 900.0
-# Asked for fewer calls without being told how long to wait: this, doubled each time.
-_FIRST_PAUSE_S = 0.1
+# Seconds of unused rate that may be made up for: timers are late, and calls come in
+# bursts.
+_CATCH_UP_S = 0.05
+_STARTING_BURST_S = 0.25
 _LONGEST_GUESS_S = 8.0
+_LEAST_RATE = 1e-3
 
 
 @define(eq=False)
-class Ticket:
-    """A place in the queue.
-
-    Attributes:
-        priority: The lane it stands in.
-        granted: Whether it was told to go.
-        dropped: Whether nobody waits for it any more.
-    """
-
-    priority: Priority
-    granted: bool = False
-    dropped: bool = False
-
-
-@define
 class Governor:
-    """Bounds what is under way in one environment, and pauses all of it as one.
+    """Rate, concurrency, pauses and queue of one budget.
 
     Attributes:
-        limit: Most attempts under way at once.
+        settings: What the caller fixed or capped.
+        rng: Source of jitter.
         in_flight: Attempts under way.
-        paused_until: Nothing starts before this time, in seconds of the caller's clock.
+        epoch: How often it reacted: answers to what was sent before tell nothing new.
+        paused_until: Nothing starts before this time.
         pauses: How many pauses began.
+        rejections: How many answers asked for fewer calls.
     """
 
-    limit: int
-    in_flight: int = 0
-    paused_until: float = 0.0
-    pauses: int = 0
-    _lanes: tuple[deque[Ticket], deque[Ticket]] = field(
-        init=False, factory=lambda: (deque(), deque())
-    )
-    _streak: int = field(init=False, default=0)
-    _reacted_at: float = field(init=False, default=float("-inf"))
-    _guess: float = field(init=False, default=_FIRST_PAUSE_S)
+    settings: PacingSettings
+    now: float = field(kw_only=True)
+    rng: Random = field(kw_only=True)
+    _known: Learned | None = field(kw_only=True, default=None, alias="learned")
+    queue: FairQueue = field(init=False, factory=FairQueue)
+    learner: Learner = field(init=False)
+    quotas: Quotas = field(init=False, factory=Quotas)
+    concurrency: Concurrency = field(init=False)
+    breaker: Breaker = field(init=False, factory=Breaker)
+    in_flight: int = field(init=False, default=0)
+    epoch: int = field(init=False, default=0)
+    paused_until: float = field(init=False, default=-math.inf)
+    pauses: int = field(init=False, default=0)
+    rejections: int = field(init=False, default=0)
+    _last: float = field(init=False, default=-math.inf)
+    _overspent: int = field(init=False, default=0)
+    _overspent_at: float = field(init=False, default=-math.inf)
+    _shut: bool = field(init=False, default=False)
+    _probe: Ticket | None = field(init=False, default=None)
+    _pause: float = field(init=False, default=0.0)
+    _starved: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self.settings
+        self.learner = Learner(most=settings.max_rate or math.inf)
+        if settings.rate is not None:
+            self.learner.go_by(settings.rate, self.now)
+        elif self._known is not None:
+            self.learner.remember(self._known, self.now)
+        self.concurrency = Concurrency(settings.max_concurrency)
 
     @property
-    def has_queue(self) -> bool:
-        """Whether anybody may be waiting."""
-        return bool(self._lanes[0] or self._lanes[1])
+    def learned(self) -> Learned | None:
+        """What is worth remembering for the next run; its time is not set."""
+        return self.learner.learned
 
-    @property
-    def waiting(self) -> int:
-        """Calls in the queue."""
-        return sum(not ticket.dropped for lane in self._lanes for ticket in lane)
+    def ask(self, ticket: Ticket, now: float) -> bool:
+        """Let a call go if nothing stands in its way, else put it into the queue.
 
-    def enter(self, now: float) -> bool:
-        """Start an attempt if nothing stands in its way; return whether it may go."""
-        if self.in_flight >= self.limit or now < self.paused_until or self.has_queue:
-            return False
-        self.in_flight += 1
-        return True
-
-    def queue(self, ticket: Ticket) -> None:
-        """Put a ticket at the end of its lane."""
-        self._lanes[ticket.priority].append(ticket)
-
-    def leave(self) -> None:
-        """Note that an attempt is over, however it ended."""
-        self.in_flight -= 1
+        Returns:
+            Whether it goes now, counted as under way.
+        """
+        if not self.queue and not self._shut and self._take(now):
+            self._let_go(ticket, now)
+            return True
+        self.queue.push(ticket)
+        return False
 
     def next(self, now: float) -> Ticket | None:
-        """Return the ticket that goes now, already counted as under way."""
-        if now < self.paused_until:
+        """Return the ticket that goes now, counted as under way, or ``None``."""
+        if not self.queue:
             return None
-        if self.in_flight >= self.limit:
+        if self._shut:
+            if now < self.paused_until or self._probe is not None:
+                return None
+            ticket = self.queue.pop()
+            if ticket is not None:
+                self._probe = ticket
+                ticket.probe = True
+                self._let_go(ticket, now)
+            return ticket
+        if not self._take(now):
             return None
-        interactive, bulk = (self._head(lane) for lane in self._lanes)
-        if interactive and not (bulk and self._streak >= _INTERACTIVE_SHARE):
-            lane = self._lanes[Priority.INTERACTIVE]
-            self._streak += 1
-        elif bulk:
-            lane = self._lanes[Priority.BULK]
-            self._streak = 0
-        else:
-            return None
-        ticket = lane.popleft()
-        ticket.granted = True
-        self.in_flight += 1
+        if self._starved:
+            self._starved = False
+            self.learner.grow(now)
+        ticket = self.queue.pop()
+        if ticket is not None:
+            self._let_go(ticket, now)
         return ticket
 
-    def drop_all(self) -> list[Ticket]:
-        """Empty the queue and return who stood in it."""
-        left = [ticket for lane in self._lanes for ticket in lane if not ticket.dropped]
-        for lane in self._lanes:
-            lane.clear()
-        return left
+    def wake_at(self, now: float) -> float | None:
+        """Return when to call ``next`` although nothing happens, or ``None``."""
+        if not self.queue:
+            return None
+        if self._shut:
+            return self.paused_until if self._probe is None else None
+        if self.in_flight >= self.concurrency.cap:
+            return None
+        due = self._last + 1.0 / self._rate(now)
+        if self.quotas:
+            # What is new then is not said before.
+            due = min(due, self.quotas.reset_at(now))
+        return max(now, due)
 
-    def throttled(self, *, sent: float, now: float, asked: float | None) -> None:
-        """React to an answer that asks for fewer calls.
+    def abandon(self, ticket: Ticket, now: float) -> None:
+        """Note that nobody waits for a ticket any more, or that it was never sent."""
+        if ticket.queued:
+            self.queue.drop(ticket)
+        elif ticket.granted:
+            ticket.granted = False
+            self.in_flight -= 1
+            self._last -= 1.0 / self._rate(now)
+            self.quotas.refund()
+            self._give_up_probe(ticket)
+
+    def answered(
+        self,
+        ticket: Ticket,
+        now: float,
+        verdict: Verdict,
+        announced: Announced = SILENT,
+    ) -> None:
+        """Note the end of an attempt.
 
         Args:
-            sent: When its request was let go.
+            ticket: Whose attempt.
             now: Time of the answer.
-            asked: Seconds the API asked to wait, or ``None`` if it did not say.
+            verdict: What it tells.
+            announced: What it says about limits.
         """
-        if asked is None:
-            # Answers to what was sent before the last reaction tell nothing new.
-            if sent < self._reacted_at:
-                return
-            asked = self._guess
-            self._guess = min(_LONGEST_GUESS_S, self._guess * 2)
-        self._reacted_at = now
-        if now >= self.paused_until:
+        ticket.granted = False
+        self.in_flight -= 1
+        if announced.quotas:
+            self.quotas.hear(announced.quotas, now, self.in_flight)
+        if verdict is Verdict.ACCEPTED:
+            self._accepted(ticket, now)
+        elif verdict is Verdict.THROTTLED:
+            self._throttled(ticket, now, announced)
+        elif verdict is Verdict.FAULT:
+            self._failed(ticket, now)
+        self._give_up_probe(ticket)
+
+    def refuses(self, priority: Priority, now: float) -> float | None:
+        """Return how many seconds an interactive call would wait for an API that is down.
+
+        ``None`` says that it may wait: others only wait their turn.
+        """
+        if not self.breaker.is_open or priority is not Priority.INTERACTIVE:
+            return None
+        if self._probe is None and now >= self.paused_until:
+            return None
+        return max(0.0, self.paused_until - now)
+
+    def wait_at_least(self, flow: Hashable, priority: Priority, now: float) -> float:
+        """Return the least number of seconds that a new call has to wait."""
+        wait = max(0.0, self.paused_until - now)
+        if self.queue:
+            ahead = self.queue.ahead_of(flow, priority)
+            wait += ahead / self._rate(now)
+        return wait
+
+    # -- going ---------------------------------------------------------------------
+
+    def _take(self, now: float) -> bool:
+        """Take a permit and a token, if both are there."""
+        if self.in_flight >= self.concurrency.cap:
+            return False
+        due = self._last + 1.0 / self._rate(now)
+        if due > now:
+            self._starved = True
+            return False
+        slack = _STARTING_BURST_S if self.learner.starting else _CATCH_UP_S
+        self._last = max(due, now - slack)
+        if self.quotas:
+            self.quotas.spend()
+        return True
+
+    def _rate(self, now: float) -> float:
+        rate = self.learner.rate
+        if self.quotas:
+            rate = min(rate, max(self.quotas.rate(now), _LEAST_RATE))
+        return rate
+
+    def _let_go(self, ticket: Ticket, now: float) -> None:
+        self.in_flight += 1
+        ticket.granted = True
+        ticket.sent = now
+        ticket.epoch = self.epoch
+        ticket.load = self.in_flight
+
+    def _give_up_probe(self, ticket: Ticket) -> None:
+        """Hand the role of the probe on, if the ticket had it."""
+        if ticket.probe:
+            ticket.probe = False
+            if self._probe is ticket:
+                self._probe = None
+
+    # -- answers -------------------------------------------------------------------
+
+    def _accepted(self, ticket: Ticket, now: float) -> None:
+        self.breaker.answered()
+        if ticket.probe:
+            self._open(ticket, now)
+        sent = ticket.sent
+        self.learner.accepted(sent)
+        self.concurrency.accepted(ticket.label, ticket.load, now - sent, now)
+
+    def _open(self, ticket: Ticket, now: float) -> None:
+        if now < self.paused_until:
+            return  # another answer asked for more in the meantime
+        self._shut = False
+        self._pause = 0.0
+        self._last = now
+        self.learner.free(ticket.sent, now)
+
+    def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
+        self.rejections += 1
+        self.breaker.answered()
+        asked = announced.wait
+        if ticket.probe:
+            self.epoch += 1
+            self.learner.still(ticket.sent)
+            self._pause = min(_LONGEST_GUESS_S, 2 * self._pause)
+            self._close(now, asked, self._pause)
+        elif ticket.epoch == self.epoch and not self._shut:
+            self.epoch += 1
+            if self.concurrency.refused(ticket.load, now):
+                self._pause = 0.0
+            elif self.quotas and not self._is_overspent(now):
+                self._pause = 0.1
+            else:
+                self._pause = self.learner.event(ticket.sent, now)
+            if asked is not None or self._pause:
+                self._close(now, asked, self._pause)
+        elif asked is not None:
+            self._close(now, asked, 0.0)
+
+    def _is_overspent(self, now: float) -> bool:
+        """Note a rejection in spite of announced quotas; return whether they mislead."""
+        self.quotas.refused()
+        if now - self._overspent_at > 30.0:
+            self._overspent_at, self._overspent = now, 0
+        self._overspent += 1
+        return self._overspent > 3
+
+    def _failed(self, ticket: Ticket, now: float) -> None:
+        if ticket.probe:
+            self.epoch += 1
+            self._close(now, None, self.breaker.wait() if self.breaker.is_open else 1.0)
+        elif ticket.epoch == self.epoch and self.breaker.failed(now):
+            self.epoch += 1
+            self._close(now, None, self.breaker.wait())
+
+    def _close(self, now: float, asked: float | None, guess: float) -> None:
+        """Let nothing go for a while, and then one call to see whether it may."""
+        wait = guess
+        if asked is not None:
+            # On top of what was asked, never below it.
+            wait = min(asked, LONGEST_PAUSE_S)
+            wait += self.rng.uniform(0.0, min(1.0, 0.1 * wait))
+        if not self._shut or now >= self.paused_until:
             self.pauses += 1
-        until = now + min(asked, LONGEST_PAUSE_S)
-        self.paused_until = max(self.paused_until, until)
-
-    def accepted(self) -> None:
-        """Note an answer that asks for nothing."""
-        self._guess = _FIRST_PAUSE_S
-
-    def wake_at(self) -> float | None:
-        """Return when to look again although nothing happens, or ``None``."""
-        if any(self._head(lane) for lane in self._lanes):
-            return self.paused_until
-        return None
-
-    @staticmethod
-    def _head(lane: deque[Ticket]) -> Ticket | None:
-        while lane and lane[0].dropped:
-            lane.popleft()
-        return lane[0] if lane else None
+        self._shut = True
+        self.paused_until = max(self.paused_until, now + wait)

@@ -135,6 +135,8 @@ class PacingSettings:
             the environment stays paused for the others.
     """
 
+    rate: Limit | None = None
+    max_rate: float | None = None
     max_concurrency: int = field(default=100, validator=_number(least=1, whole=True))
     max_streams: int = field(default=16, validator=_number(least=1, whole=True))
     max_pause: float = field(default=120.0, validator=_number(above=0))

@@ -38,7 +38,7 @@ class Answer:
     Attributes:
         status: HTTP status code.
         pieces: The body; rows are made while it is sent.
-        content_type: Value of Content-Type.
+        content_type: Value of Content-Type; empty for none.
         headers: More header fields.
         rows: How many rows the body holds; ``None`` if it holds something else.
     """

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import answers, dialects, page, swagger, wire
 from healthyroster_async.emulator.answers import Answer
 from healthyroster_async.emulator.data import chunks, tails
 from healthyroster_async.emulator.faults import Fault
-from healthyroster_async.emulator.limits import Limiter
+from healthyroster_async.emulator.gate import Gate
+from healthyroster_async.emulator.limits import RateLimit, Verdict
 from healthyroster_async.emulator.schema import Source
 from healthyroster_async.emulator.seen import Seen
 from healthyroster_async.emulator.selection import BadParameterError, select
@@ -47,6 +47,7 @@ _PATTERNS = tuple(
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 401, 403, 404, 405
 _BAD_REQUEST, _UNSUPPORTED = 400, 415
 _PAUSING = frozenset({429, 503})
+_STATUS_KINDS = frozenset({"status", "html"})
 
 
 @frozen
@@ -81,9 +82,18 @@ class Api:
     seen: Seen
     base_urls: dict[Environment, str]
     elsewhere: Callable[[], str]
-    _limiters: dict[str, Limiter] = field(init=False, factory=dict)
+    _gate: Gate = field(
+        init=False,
+        default=Factory(
+            lambda self: Gate(settings=self.settings, seen=self.seen), takes_self=True
+        ),
+    )
     _traces: int = field(init=False, default=0)
     _tasks: set[asyncio.Task[Any]] = field(init=False, factory=set)
+
+    def start(self) -> None:
+        """Begin as a server that knows nobody, on the clock of this event loop."""
+        self._gate.start()
 
     def cancel(self) -> set[asyncio.Task[Any]]:
         """Cancel every request that is being answered."""
@@ -107,7 +117,7 @@ class Api:
         # Pages are found without the prefix too: a person types them.
         public = self._public(path.lower().rstrip("/"), request.method)
         if public is not None:
-            return await wire.send(request, public, None, None)
+            return await wire.send(request, self._dated(public), None, None)
         route = _route(path) if below else None
         self.seen.enter()
         try:
@@ -138,37 +148,75 @@ class Api:
         self, environment: Environment, request: web.BaseRequest, route: _Route | None
     ) -> web.StreamResponse:
         settings, seen = self.settings, self.seen
-        seen.by_endpoint[route.endpoint if route else "other"] += 1
+        endpoint = route.endpoint if route else "other"
+        provider = self._provider(route) if route else ""
+        seen.by_endpoint[endpoint] += 1
         if route is not None:
-            seen.by_provider[self._provider(route)] += 1
-        if not self._authenticated(environment, request):
+            seen.by_provider[provider] += 1
+        application = settings.credentials[environment].application_id
+        known = self._authenticated(environment, request)
+        if known:
+            seen.arrived(application, provider, self._gate.now())
+        outage = settings.outage
+        if outage is not None and outage.matches(endpoint, provider):
+            return await self._fail(request, outage, application)
+        if not known:
             answer = answers.problem(
                 _UNAUTHORIZED, self._trace(), detail="Unknown application or secret."
             )
             return await self._finish(request, answer)
-        application = settings.credentials[environment].application_id
-        said, rejection = self._limit(application)
-        if rejection is not None:
-            return await self._finish(request, rejection)
-        if settings.latency:
-            await asyncio.sleep(settings.latency)
+        entry = self._gate.enter(application, provider)
+        if entry.rejection is not None:
+            rejection = self._rejection(*entry.rejection)
+            response = await self._finish(request, rejection, entry.headers)
+            self._gate.turned_away(entry)
+            return response
+        try:
+            return await self._serve(request, route, application, entry.headers)
+        finally:
+            self._gate.leave(entry)
+
+    async def _serve(
+        self,
+        request: web.BaseRequest,
+        route: _Route | None,
+        application: str,
+        said: Mapping[str, str],
+    ) -> web.StreamResponse:
+        """Answer a request that may pass."""
+        await self._gate.work()
         if route is None:
             answer = answers.problem(_NOT_FOUND, self._trace())
             return await self._finish(request, answer, said)
         answer = await self._answer(request, route)
         fault = None
         if answer.status == _OK:
-            fault = settings.next_fault(route.endpoint, self._provider(route))
-        if fault is None:
-            response = await self._finish(request, answer, said)
-            if answer.rows is not None and route.source is not None:
-                seen.rows_sent[self._key(route)] += answer.rows
-            return response
-        seen.faults[fault.kind] += 1
+            fault = self.settings.next_fault(route.endpoint, self._provider(route))
+        if fault is not None:
+            return await self._fail(request, fault, application, answer, said)
+        response = await self._finish(request, answer, said)
+        if answer.rows is not None and route.source is not None:
+            self.seen.rows_sent[self._key(route)] += answer.rows
+        return response
+
+    async def _fail(
+        self,
+        request: web.BaseRequest,
+        fault: Fault,
+        application: str,
+        answer: Answer | None = None,
+        said: Mapping[str, str] | None = None,
+    ) -> web.StreamResponse:
+        """Let a request meet a fault instead of its answer, if there is one."""
+        self.seen.faults[fault.kind] += 1
         if fault.kind == "reset":
             await wire.reset(request)
-        answer = self._faulty(answer, fault, application)
-        return await self._finish(request, answer, said, fault)
+        now = self._gate.now()
+        response = await self._finish(request, self._faulty(answer, fault), said, fault)
+        if fault.kind in _STATUS_KINDS and fault.status in _PAUSING:
+            pause = dialects.asked(fault.retry_after or "", self._gate.wall(now))
+            self.seen.paused((application, None), self._gate.now(), now + pause)
+        return response
 
     def _provider(self, route: _Route) -> ProviderId:
         """Return the provider as it was given, or as the path has it."""
@@ -184,12 +232,17 @@ class Api:
         self,
         request: web.BaseRequest,
         answer: Answer,
-        said: dict[str, str] | None = None,
+        said: Mapping[str, str] | None = None,
         fault: Fault | None = None,
     ) -> web.StreamResponse:
         self.seen.by_status[answer.status] += 1
-        answer = answers.with_headers(answer, said or {})
+        answer = self._dated(answers.with_headers(answer, said or {}))
         return await wire.send(request, answer, fault, self.settings.compression)
+
+    def _dated(self, answer: Answer) -> Answer:
+        """Return the same answer with the server's idea of the time."""
+        date = answer.headers.get("Date") or self._gate.date()
+        return answers.with_headers(answer, {"Date": date})
 
     def _trace(self) -> str:
         self._traces += 1
@@ -214,24 +267,15 @@ class Api:
                 self.seen.crossed += 1
         return False
 
-    def _limit(self, application: str) -> tuple[dict[str, str], Answer | None]:
-        """Return what every answer says about the limit, and a rejection if due."""
-        limit = self.settings.rate_limit
-        now, wall = asyncio.get_running_loop().time(), time.time()
-        self.seen.arrived(application, now)
-        if limit is None:
-            return {}, None
-        limiter = self._limiters.get(application)
-        if limiter is None or limiter.limit is not limit:
-            # The limit may be changed while the emulator runs.
-            limiter = self._limiters[application] = Limiter(limit)
-        verdict = limiter.ask(now)
-        said = dialects.headers(limit, verdict, wall)
-        if verdict.allowed:
-            return said, None
-        self.seen.rejected += 1
-        self.seen.paused(application, now, dialects.announced(limit, verdict, wall))
-        return said, answers.problem(limit.status, self._trace(), headers=said)
+    def _rejection(self, limit: RateLimit, verdict: Verdict) -> Answer:
+        body = dialects.body(limit, verdict)
+        if body is None:
+            return answers.problem(limit.status, self._trace())
+        return Answer(
+            status=limit.status,
+            pieces=(body.content,),
+            content_type=body.content_type,
+        )
 
     async def _answer(self, request: web.BaseRequest, route: _Route) -> Answer:
         settings = self.settings
@@ -283,7 +327,7 @@ class Api:
         pieces = chunks(made, selection, provider=provider, rows=rows)
         return answers.rows(settings, selection, pieces)
 
-    def _faulty(self, answer: Answer, fault: Fault, application: str) -> Answer:
+    def _faulty(self, answer: Answer | None, fault: Fault) -> Answer:
         """Return what is answered instead, if the fault is of that kind."""
         headers: dict[str, str] = {}
         if fault.retry_after is not None:
@@ -293,11 +337,8 @@ class Api:
             return Answer(
                 status=302, headers={"Location": location}, content_type="text/html"
             )
-        if fault.kind not in {"status", "html"}:
-            return answer
-        if fault.status in _PAUSING and re.fullmatch("[0-9]+", fault.retry_after or ""):
-            now = asyncio.get_running_loop().time()
-            self.seen.paused(application, now, float(fault.retry_after or 0))
         if fault.kind == "html":
             return answers.error_page(fault.status, headers)
-        return answers.problem(fault.status, self._trace(), headers=headers)
+        if fault.kind == "status" or answer is None:
+            return answers.problem(fault.status, self._trace(), headers=headers)
+        return answer

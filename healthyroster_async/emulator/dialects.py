@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Mapping
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from typing import TypeAlias
 
 import orjson
@@ -82,16 +83,6 @@ _RESETS: Mapping[Headers, tuple[str, Callable[[float, float], _Moment]]] = {
     "aspnetcoreratelimit": ("X-Rate-Limit", _iso),
 }
 
-_ABSOLUTE = frozenset(
-    {
-        "retry-after-date",
-        "x-ratelimit-epoch",
-        "x-ratelimit-epoch-ms",
-        "x-ratelimit-iso",
-        "aspnetcoreratelimit",
-    }
-)
-
 
 def period(seconds: float) -> str:
     """Return a period in the largest unit that takes it whole: ``1m`` for 60."""
@@ -116,8 +107,8 @@ def headers(limit: RateLimit, verdict: Verdict, wall: float) -> dict[str, str]:
         name, (text, _) = _wait(limit, verdict, wall)
         if name:
             fields[name] = text
-    if fields and limit.headers in _ABSOLUTE:
-        fields["Date"] = date(wall)
+        if limit.headers == "retry-after-date":
+            fields["Date"] = date(wall)
     return fields
 
 
@@ -138,6 +129,16 @@ def announced(limit: RateLimit, verdict: Verdict, wall: float) -> float:
         _, write = _RESETS[limit.headers]
         _, seconds = write(verdict.reset, wall)
     return seconds
+
+
+def asked(retry_after: str, wall: float) -> float:
+    """Return how many seconds of pause a Retry-After asks for; 0 if it is none."""
+    if re.fullmatch("[0-9]+", retry_after):
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall)
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def body(limit: RateLimit, verdict: Verdict) -> Body | None:
@@ -187,11 +188,12 @@ def _standing(limit: RateLimit, verdict: Verdict, wall: float) -> dict[str, str]
         said = f"{quota}, {quota};w={window}"
     elif style == "aspnetcoreratelimit":
         said = period(limit.per)
-    return {
+    fields = {
         f"{prefix}-Limit": said,
         f"{prefix}-Remaining": str(verdict.remaining),
         f"{prefix}-Reset": write(verdict.reset, wall)[0],
     }
+    return fields if write is _delta else {**fields, "Date": date(wall)}
 
 
 def _wait(limit: RateLimit, verdict: Verdict, wall: float) -> tuple[str, _Moment]:

@@ -59,7 +59,7 @@ class Fault:
     """One thing that goes wrong.
 
     Only requests that would have been answered well can meet it: those with the right
-    credentials, inside the limit, granted and valid.
+    credentials, inside the limit, granted and valid. As an ``outage`` it meets all.
 
     Attributes:
         kind: ``status`` answers an error status with a JSON body; ``reset`` breaks the

@@ -114,6 +114,7 @@ class Emulator(Settings):
         if self._runners:
             return
         prefix = self.path_prefix
+        self._api.start()
         try:
             for index, environment in enumerate(self.environments):
                 handler = partial(self._api.handle, environment)

@@ -28,6 +28,7 @@ IdStyle: TypeAlias = Literal["int", "guid", "text"]
 _NAMESPACE = uuid.UUID("6f1d1f0a-0000-4000-8000-68656d756c61")
 MAX_PORT = 65535
 _DEFAULT_ROWS = 1000
+_OUTAGES = frozenset({"html", "reset", "status"})
 
 
 def _providers(given: int | Iterable[int | str]) -> tuple[ProviderId, ...]:
@@ -115,6 +116,21 @@ def _make_credentials(seed: int, environment: Environment) -> Credentials:
     )
 
 
+def _outage(_: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Fault) or value.kind not in _OUTAGES:
+        raise ConfigurationError(
+            f"{attribute.name} is {value!r}; give a Fault of the kind "
+            + ", ".join(sorted(_OUTAGES))
+        )
+    if any(n is not None for n in (value.every, value.probability, value.times)):
+        raise ConfigurationError(
+            f"{attribute.name} meets every request while it lasts; give a Fault "
+            "without every, probability and times"
+        )
+
+
 def _rate_limit(_: object, attribute: Attribute[Any], value: Any) -> None:
     if value is not None and not isinstance(value, RateLimit):
         raise ConfigurationError(f"{attribute.name} is {value!r}; give a RateLimit")
@@ -138,8 +154,16 @@ class Settings:
         id_style: What ids of data sources look like.
         compression: Coding of answers, used if the request accepts it.
         latency: Seconds that an answer takes longer.
-        rate_limit: How often an application may call.
+        capacity: Requests that are worked on at once, each for ``latency`` seconds; the
+            others wait for their turn, and none is turned away. ``None`` is no bound.
+        rate_limit: How often an application may call. A new one begins with a clean
+            slate.
         faults: What goes wrong.
+        outage: What every request meets instead of the API, credentials and limit
+            included, while this is set: a fault of the kind ``status``, ``html`` or
+            ``reset``.
+        clock_skew: Seconds that the server's clock is ahead, in Date and in every
+            absolute time it sends.
         denied: Pairs of provider id and endpoint that are not granted, ``*`` for all.
         nested: Whether some columns hold objects and arrays.
         application_id_header: Name of the header of the application id.
@@ -172,8 +196,11 @@ class Settings:
     id_style: IdStyle = field(default="int", validator=choice("int", "guid", "text"))
     compression: encoding.Coding | None = field(default=None, validator=_compression)
     latency: float = field(default=0.0, validator=number(least=0.0))
+    capacity: int | None = field(default=None, validator=whole(least=1))
     rate_limit: RateLimit | None = field(default=None, validator=_rate_limit)
     _faults: Sequence[Fault] = field(default=(), alias="faults")
+    outage: Fault | None = field(default=None, validator=_outage)
+    clock_skew: float = field(default=0.0, validator=number())
     _denied: set[tuple[str, str]] = field(
         factory=set, converter=_cells, alias="denied", repr=False
     )

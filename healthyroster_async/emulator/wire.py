@@ -66,7 +66,8 @@ async def send(
 
 def _head(answer: Answer, coding: Coding | None) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status, headers=dict(answer.headers))
-    response.headers["Content-Type"] = answer.content_type
+    if answer.content_type:
+        response.headers["Content-Type"] = answer.content_type
     if coding is not None:
         response.headers["Content-Encoding"] = coding
         response.headers["Vary"] = "Accept-Encoding"

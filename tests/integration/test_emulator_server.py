@@ -8,6 +8,8 @@ import socket
 import sys
 import time
 import zlib
+from collections import Counter
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 import brotli
@@ -17,6 +19,7 @@ import pytest
 from healthyroster_async._core.errors import ConfigurationError, UsageError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import Emulator, Fault, RateLimit
+from healthyroster_async.emulator.limits import HEADERS
 from healthyroster_async.emulator.sources import SOURCES
 
 LIST = "/HealthcareProvider/{}/Datasources"
@@ -511,6 +514,134 @@ async def test_who_calls_during_a_pause_is_seen():
         assert emulator.seen.during_pause == 1
 
 
+@pytest.mark.parametrize(
+    ("style", "status", "content_type", "part"),
+    [
+        ("none", 429, "application/problem+json", b'"status":429'),
+        ("ietf-old", 429, "application/problem+json", b'"status":429'),
+        ("aspnet", 503, None, b""),
+        ("aspnetcoreratelimit", 429, "text/plain", b"admitted 1 per 10m."),
+        ("azure", 429, "application/json", b"Try again in "),
+        ("azure-quota", 403, "application/json", b"Out of call volume quota."),
+        ("cloudflare", 429, "text/html", b"1015"),
+    ],
+)
+async def test_rejections_have_the_body_of_their_dialect(
+    style, status, content_type, part
+):
+    """
+    A limit is told from a missing grant, and from an outage, by what stands there.
+    """
+    options = {"status": status} if style == "aspnet" else {}
+    limit = RateLimit(rate=1, per=600, kind="window", headers=style, **options)
+    async with running(rate_limit=limit) as (_, caller):
+        await caller.list()
+        response, body = await caller.list()
+
+        assert response.status == status
+        assert bool(body) == bool(part)
+        assert part in body
+        if content_type is not None:
+            assert response.content_type == content_type
+        assert ("Content-Type" in response.headers) == (content_type is not None)
+
+
+@pytest.mark.parametrize("headers", ["none", "azure"])
+async def test_a_rejection_can_be_empty(headers):
+    """
+    A bare 503 is what ASP.NET answers unless somebody wrote more.
+    """
+    limit = RateLimit(rate=1, per=600, headers=headers, status=503, empty_body=True)
+    async with running(rate_limit=limit) as (_, caller):
+        await caller.list()
+        response, body = await caller.list()
+
+        assert (response.status, body) == (503, b"")
+        assert response.headers["Content-Length"] == "0"
+        assert ("Retry-After" in response.headers) == (headers == "azure")
+
+
+async def test_every_dialect_is_held_to_what_it_asked():
+    """
+    Who comes back too early is seen, and who waits is not, in whatever way it was told.
+    """
+    exact = {"retry-after-ms", "x-ratelimit-epoch-ms", "x-ratelimit-iso"}
+    moving = {"retry-after-date", "x-ratelimit-epoch"}
+    counted = {}
+
+    async def play(style):
+        limit = RateLimit(rate=1, per=0.5, kind="window", headers=style)
+        async with running(rate_limit=limit, clock_skew=-7200.4) as (emulator, caller):
+            counts = counted[style] = []
+            await caller.list()
+            await caller.list()
+            for wait in (0.1, 0.7, 1.0):
+                await asyncio.sleep(wait)
+                await caller.list()
+                counts.append(emulator.seen.during_pause)
+
+    async with asyncio.TaskGroup() as group:
+        for style in set(HEADERS) - {"cloudflare"}:
+            group.create_task(play(style))
+
+    for style, counts in counted.items():
+        early = 0 if style == "none" else 1
+        at_once = early if style in exact | {"none"} else early + 1
+        if style not in moving:
+            assert counts == [early, at_once, at_once], style
+        else:
+            assert counts[0] == early, style
+            assert counts[1] == counts[2] <= 2, style
+
+
+async def test_each_provider_can_have_its_own_limit():
+    """
+    It is not known which of the two the vendor has.
+    """
+    limit = RateLimit(rate=2, per=600, kind="sliding", scope="provider")
+    async with running(rate_limit=limit) as (emulator, caller):
+        statuses = [
+            (await caller.list(provider))[0].status for provider in (1, 1, 2, 1, 2, 2)
+        ]
+        unknown = [
+            (await caller.raw("GET", "/HealthcareProvider"))[0].status for _ in range(3)
+        ]
+        await asyncio.sleep(0.03)
+        await caller.list(3)
+        assert emulator.seen.during_pause == 0
+        await caller.list(1)
+
+        assert statuses == [200, 200, 200, 429, 200, 429]
+        assert unknown == [404, 404, 429]
+        assert emulator.seen.during_pause == 1
+        assert emulator.seen.accepted_at.total() == 7
+
+
+async def test_what_is_over_frees_its_place_however_it_ended():
+    """
+    A place that is lost in a reset would slowly close the server.
+    """
+    limit = RateLimit(rate=1, kind="concurrency", headers="none")
+    faults = [Fault(kind="reset", times=1), Fault(kind="stall", provider=2)]
+    async with running(rate_limit=limit, faults=faults) as (emulator, caller):
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await caller.rows()
+        stalled = asyncio.create_task(caller.rows(2))
+        await asyncio.sleep(0.05)
+        full, _ = await caller.list()
+        stalled.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await stalled
+        for _ in range(100):
+            if not emulator.seen.in_flight:
+                break
+            await asyncio.sleep(0.01)
+        free = [(await caller.list(n))[0].status for n in (1, 99, 1)]
+
+        assert full.status == 429
+        assert free == [200, 404, 200]
+
+
 async def test_a_limit_can_change_at_run_time():
     """
     A vendor lowers a limit in the middle of a night; a pull has to notice.
@@ -540,6 +671,115 @@ async def test_requests_in_flight_are_counted_while_they_wait():
         assert emulator.seen.connections == 12
         assert emulator.seen.by_provider == {1: 12}
         assert emulator.seen.by_endpoint == {"data_sources": 12}
+
+
+async def test_an_overloaded_server_lets_everybody_wait():
+    """
+    It never says 429: that it is too much is felt, and only there.
+    """
+    async with running(latency=0.1, capacity=4) as (emulator, caller):
+        seconds = []
+
+        async def call():
+            started = time.perf_counter()
+            response, _ = await caller.list()
+            assert response.status == 200
+            seconds.append(time.perf_counter() - started)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(12):
+                group.create_task(call())
+        rounds = Counter(int(s / 0.1) for s in seconds)
+        emulator.capacity = 12
+        started = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(12):
+                group.create_task(call())
+        wide = time.perf_counter() - started
+
+        assert max(seconds) >= 0.3
+        assert sum(n for place, n in rounds.items() if place < 2) <= 4
+        assert wide < max(seconds)
+        assert emulator.seen.peak_in_flight == 12
+        assert emulator.seen.rejected == 0
+
+
+# The clock, and the lights
+
+
+@pytest.mark.parametrize("skew", [3600.0, -86_400.5])
+async def test_a_clock_that_is_wrong_is_wrong_everywhere(skew):
+    """
+    Who compares with the answer's own Date is right all the same.
+    """
+    limit = RateLimit(rate=1, per=600, kind="window", headers="x-ratelimit-epoch")
+    async with running(rate_limit=limit, clock_skew=skew) as (emulator, caller):
+        public, _ = await caller.raw("GET", "/health", headers={})
+        wrong, _ = await caller.list(headers={})
+        first, _ = await caller.list()
+        emulator.rate_limit = RateLimit(
+            rate=1, per=600, kind="window", headers="retry-after-date"
+        )
+        await caller.list()
+        late, _ = await caller.list()
+        now = time.time() + skew
+        answers = (public, wrong, first, late)
+        dates = [parsedate_to_datetime(r.headers["Date"]).timestamp() for r in answers]
+        after = parsedate_to_datetime(late.headers["Retry-After"]).timestamp()
+
+        assert all(now - 3 < date <= now for date in dates)
+        assert 600 <= int(first.headers["X-RateLimit-Reset"]) - dates[2] <= 602
+        assert late.status == 429
+        assert 599 <= after - dates[3] <= 602
+        assert all(len(r.headers.getall("Date")) == 1 for r in answers)
+
+
+async def test_an_outage_meets_everybody_until_it_ends():
+    """
+    Then nothing is asked, neither a secret nor a limit, and all is as it was.
+    """
+    limit = RateLimit(rate=2, per=600, kind="sliding")
+    async with running(rate_limit=limit, denied=[(2, "*")]) as (emulator, caller):
+        await caller.list()
+        emulator.outage = Fault(kind="html", status=503, retry_after="60")
+        down = [
+            await caller.list(),
+            await caller.list(2),
+            await caller.list(99),
+            await caller.list(headers={}),
+            await caller.raw("GET", "/HealthcareProvider"),
+        ]
+        await asyncio.sleep(0.03)
+        emulator.outage = Fault(kind="reset")
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await caller.rows()
+        emulator.outage = Fault(kind="status", status=502, endpoint="data_source")
+        partly = await caller.statuses(1)
+        emulator.outage = None
+        up = [response.status for response, _ in (await caller.list(),)]
+
+        assert [response.status for response, _ in down] == [503] * 5
+        assert all(response.content_type == "text/html" for response, _ in down)
+        assert partly == [200, 502, 429]
+        assert up == [429]
+        assert emulator.seen.faults == {"html": 5, "reset": 2, "status": 1}
+        assert emulator.seen.accepted_at.total() == 2
+        # Two resets, three calls and the last one, all while the page said to wait.
+        assert emulator.seen.during_pause == 6
+
+
+async def test_it_starts_anew_with_nothing_on_anybodys_account():
+    """
+    A server that was restarted has forgotten who called.
+    """
+    emulator = Emulator(rate_limit=RateLimit(rate=1, per=600), capacity=1)
+    for _ in range(2):
+        async with emulator, aiohttp.ClientSession() as session:
+            caller = Caller(emulator, session)
+            answers = [(await caller.list())[0].status for _ in range(2)]
+
+        assert answers == [200, 429]
 
 
 # The document

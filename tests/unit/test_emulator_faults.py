@@ -115,6 +115,11 @@ def test_a_wrong_fault_is_refused_by_name(options, word):
         ({"compression": "lzma"}, "compression"),
         ({"latency": -1}, "latency"),
         ({"rate_limit": 5}, "rate_limit"),
+        ({"capacity": 0}, "capacity"),
+        ({"clock_skew": float("inf")}, "clock_skew"),
+        ({"outage": "reset"}, "outage"),
+        ({"outage": Fault(kind="stall")}, "html, reset, status"),
+        ({"outage": Fault(kind="reset", times=3)}, "without every"),
         ({"faults": ["reset"]}, "Fault"),
         ({"denied": [(1, "row")]}, "endpoint"),
         ({"port": 70_000}, "port"),
@@ -174,12 +179,69 @@ def test_a_call_during_an_announced_pause_is_counted_but_not_one_that_crossed_it
     Who was told and calls all the same is not polite; who could not know yet is.
     """
     seen = Seen()
-    seen.paused("app", 10.0, 2.0)
+    seen.paused(("app", None), left=10.0, until=12.0)
     for now in (10.01, 11.0, 11.99, 12.0, 13.0):
-        seen.arrived("app", now)
-    seen.arrived("another", 11.0)
+        seen.arrived("app", 1, now)
+    seen.arrived("another", 1, 11.0)
 
     assert seen.during_pause == 2
+
+
+def test_a_pause_that_follows_another_has_its_own_time_to_arrive():
+    """
+    A polite client is never blamed, and a later pause hides no earlier one.
+    """
+    seen = Seen()
+    seen.paused(("app", None), left=10.0, until=12.0)
+    seen.paused(("app", None), left=11.99, until=15.0)
+    seen.paused(("app", None), left=12.5, until=13.0)
+    counts = []
+    for now in (11.995, 12.0, 12.005, 12.1, 13.1, 14.9, 15.0):
+        seen.arrived("app", 1, now)
+        counts.append(seen.during_pause)
+
+    assert counts == [1, 1, 1, 2, 3, 4, 4]
+
+
+def test_a_pause_of_one_provider_is_not_the_others():
+    """
+    With a limit for each provider, each has pauses of its own.
+    """
+    seen = Seen()
+    seen.paused(("app", 1), left=0.0, until=10.0)
+    for provider in (1, 2, 1):
+        seen.arrived("app", provider, 5.0)
+    assert seen.during_pause == 2
+    seen.paused(("app", None), left=10.0, until=20.0)
+    for provider in (1, 2):
+        seen.arrived("app", provider, 15.0)
+
+    assert seen.during_pause == 4
+
+
+def test_accepted_requests_are_counted_by_the_second_for_an_hour():
+    """
+    An emulator may run for weeks; a rate is read off its last hour.
+    """
+    seen = Seen()
+    for tenth in range(40_000):
+        seen.admit(tenth / 10)
+
+    assert seen.accepted_at == dict.fromkeys(range(400, 4000), 10)
+    assert seen.as_dict()["accepted_at"]["3999"] == 10
+
+
+def test_what_is_set_at_run_time_is_checked_too():
+    """
+    A typing error in the middle of a benchmark must not pass as a result.
+    """
+    emulator = Emulator()
+    with pytest.raises(ConfigurationError, match="rate_limit"):
+        emulator.rate_limit = 20
+    with pytest.raises(ConfigurationError, match="outage"):
+        emulator.outage = Fault(kind="malformed")
+    with pytest.raises(ConfigurationError, match="capacity"):
+        emulator.capacity = 0
 
 
 def test_the_secret_is_in_no_repr():

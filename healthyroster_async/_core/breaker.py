@@ -1,0 +1,47 @@
+"""When to stop asking an API that is down, and when to try again."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+_FAULTS = 5
+_FIRST_S = 2.0
+_LONGEST_S = 10.0
+
+
+@define(eq=False)
+class Breaker:
+    """Opens after several faults in a row; one probe at a time finds the way back.
+
+    Attributes:
+        is_open: Whether only probes go.
+        opened: How often it opened.
+        since: When it opened last.
+    """
+
+    is_open: bool = field(init=False, default=False)
+    opened: int = field(init=False, default=0)
+    since: float = field(init=False, default=0.0)
+    _faults: int = field(init=False, default=0)
+    _wait: float = field(init=False, default=_FIRST_S)
+
+    def answered(self) -> None:
+        """Note that the API answered."""
+        self._faults = 0
+        if self.is_open:
+            self.is_open = False
+            self._wait = _FIRST_S
+
+    def failed(self, now: float) -> bool:
+        """Note a fault of a call that tells something new; return whether it opens."""
+        self._faults += 1
+        if self._faults < _FAULTS or self.is_open:
+            return False
+        self.is_open, self.since = True, now
+        self.opened += 1
+        return True
+
+    def wait(self) -> float:
+        """Return how many seconds to wait before the next probe."""
+        wait, self._wait = self._wait, min(_LONGEST_S, 2 * self._wait)
+        return wait

@@ -1,0 +1,134 @@
+"""Recognising a limit of so many calls per window, which never says what it is."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from attrs import define, field, frozen
+
+from healthyroster_async._core.settings import Limit
+
+# What people choose as the span of a limit, in seconds.
+USUAL_WINDOWS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
+# As many accepted calls are remembered one by one; a larger limit is recognised by the
+# count between two blocks only.
+_REMEMBERED = 4096
+# With fewer calls any two counts are alike.
+_LEAST = 8
+
+
+@frozen
+class _Count:
+    at: float
+    calls: int
+
+
+@define(eq=False)
+class Windows:
+    """Counts what was accepted before each block.
+
+    Two counts tell a window. The calls of the last so many seconds before a block: if
+    they are the same as before an earlier block that lies farther back, that is a
+    sliding window, or a quota that was spent within that time. And the calls since
+    the block before it: a fixed window begins when its block ends, so they are its
+    quota, and the time from the end of one block to the end of the next is its span.
+
+    Attributes:
+        accepted: Calls accepted since the last block ended.
+    """
+
+    accepted: int = 0
+    _times: deque[float] = field(
+        init=False, factory=lambda: deque(maxlen=_REMEMBERED)
+    )
+    _blocked_at: float = field(init=False, default=math.nan)
+    _turned_away_at: float = field(init=False, default=math.nan)
+    _free_since: float | None = field(init=False, default=None)
+    _before: dict[int, _Count] = field(init=False, factory=dict)
+    _last: _Count | None = field(init=False, default=None)
+
+    def accept(self, sent: float) -> None:
+        """Note a call that was accepted."""
+        if self._free_since is None:
+            self._free_since = sent
+        self._times.append(sent)
+        self.accepted += 1
+
+    def block(self, sent: float) -> None:
+        """Note the rejection that a block begins with."""
+        self._blocked_at = self._turned_away_at = sent
+
+    def still(self, sent: float) -> None:
+        """Note a probe that was turned away."""
+        self._turned_away_at = sent
+
+    def free(self, sent: float) -> list[Limit]:
+        """Note that a block has ended, and return what the limit may be.
+
+        Args:
+            sent: When the call left that was accepted; it is counted after this.
+
+        Returns:
+            Possible limits, the slowest first.
+        """
+        calls, began = self.accepted, self._free_since
+        self.accepted, self._free_since = 0, sent
+        found = self._alike_before()
+        if began is not None and calls >= _LEAST:
+            span = sent - began
+            late = sent - self._turned_away_at
+            said = self._quota(calls)
+            for window in USUAL_WINDOWS_S:
+                # The block ended at some time after the last probe that failed.
+                if said and span - 1.1 * late <= window <= span + 0.1:
+                    found[window] = said
+        return sorted(
+            (Limit(calls, seconds) for seconds, calls in found.items()),
+            key=lambda limit: limit.rate,
+        )
+
+    def _quota(self, calls: int) -> int | None:
+        """Return the quota that was spent between two blocks, if it shows itself."""
+        last, self._last = self._last, _Count(self._blocked_at, calls)
+        if last is not None and abs(last.calls - calls) <= 1:
+            return round_between(last.calls, calls) or max(last.calls, calls)
+        if calls >= 20 and calls % 10 == 0:
+            return calls
+        return None
+
+    def _alike_before(self) -> dict[int, int]:
+        """Return usual windows before this block that hold as many calls as before."""
+        found: dict[int, int] = {}
+        at, times = self._blocked_at, self._times
+        index = len(times) - 1
+        while index >= 0 and times[index] > at:
+            index -= 1
+        calls = 0
+        for window in USUAL_WINDOWS_S:
+            while index >= 0 and times[index] > at - window:
+                index -= 1
+                calls += 1
+            if index < 0 and len(times) == _REMEMBERED:
+                break
+            before = self._before.get(window)
+            if before is not None and at - before.at < window:
+                continue  # the same calls again, in part
+            self._before[window] = _Count(at, calls)
+            if before is None or calls < _LEAST or abs(before.calls - calls) > 1:
+                continue
+            quota = round_between(before.calls, calls)
+            if quota is not None:
+                found[window] = quota
+        return found
+
+
+def round_between(one: int, other: int) -> int | None:
+    """Return a round number between the two, as people choose limits, or ``None``."""
+    low, high = min(one, other), max(one, other)
+    for step in (1000, 500, 100, 50, 25, 10, 5, 1):
+        if low >= 20 * step or step == 1:
+            number = -(-low // step) * step
+            if number <= high and (step > 1 or low < 20):
+                return number
+    return None
