@@ -28,6 +28,7 @@ from clients import CLIENTS, OURS, PEERS
 from metrics import METRICS, Run, quantile
 from scenarios import Goal, Scenario, scenarios
 from servers import TUNING
+from simulation import StuckError
 
 # Every scenario makes these two, so they are told when they are broken.
 _PROMISES = ("in_pause", "lost")
@@ -49,10 +50,14 @@ class Task:
 def _numbers(task: Task) -> dict[str, float]:
     scenario = listed(fast=task.fast)[task.scenario]
     site = scenario.site(task.seed)
-    trace = CLIENTS[task.client](scenario, task.seed)
+    wanted = dict.fromkeys([*(goal.metric for goal in scenario.goals), *_MORE])
+    try:
+        trace = CLIENTS[task.client](scenario, task.seed)
+    except StuckError as error:
+        print(f"{scenario.name}, seed {task.seed}: {error}", file=sys.stderr)
+        return dict.fromkeys(wanted, math.nan)
     run = Run(site, scenario.flows, trace, scenario.steady)
-    wanted = dict.fromkeys([goal.metric for goal in scenario.goals])
-    return {name: METRICS[name](run) for name in (*wanted, *_MORE)}
+    return {name: METRICS[name](run) for name in wanted}
 
 
 def listed(*, fast: bool) -> list[Scenario]:
@@ -113,6 +118,8 @@ def _collect(
 def summary(goal: Goal, values: Sequence[float]) -> dict[str, Any]:
     """Hold the numbers of all seeds against a goal."""
     ascending = goal.sign == "<="
+    if any(map(math.isnan, values)):  # a run that came to no end meets nothing
+        values = [math.inf if ascending else -math.inf]
     worst = max(values) if ascending else min(values)
     median = statistics.median(values)
     judged = {

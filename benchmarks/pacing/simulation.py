@@ -26,6 +26,10 @@ _MOST_SPINS = 1000
 _RETRY = RetrySettings()
 
 
+class StuckError(Exception):
+    """A governor wants to be asked again at once, again and again."""
+
+
 class Pacer(Protocol):
     """What is simulated: our governor, or a peer with the same five methods."""
 
@@ -150,7 +154,7 @@ class Client:
         if when <= now:
             self._spins += 1
             if self._spins > _MOST_SPINS:
-                raise RuntimeError(f"wake_at says {when} at {now}, and nobody goes")
+                raise StuckError(f"wake_at says {when} at {now}, and nobody goes")
             when = now
         else:
             self._spins = 0
