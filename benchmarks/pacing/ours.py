@@ -10,6 +10,7 @@ from scenarios import Scenario
 from simulation import Pacer, simulate
 
 from healthyroster_async._core.governor import Governor
+from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Limit, PacingSettings
 
 OURS = "ours"
@@ -29,7 +30,7 @@ def run_ours(scenario: Scenario, seed: int) -> Trace:
 
 
 def _maker(
-    settings: PacingSettings, learned: object
+    settings: PacingSettings, learned: Learned | None
 ) -> Callable[[float, Random], Pacer]:
     def make(now: float, rng: Random) -> Pacer:
         return Governor(settings, now=now, rng=rng, learned=learned)

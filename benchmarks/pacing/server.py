@@ -121,14 +121,11 @@ class Server:
             does not ask), both in seconds of *now*'s clock.
         """
         site = self.site
-        for start, stop in site.outages:
-            if start <= now < stop:
-                return (UNAVAILABLE if site.outage == "page" else REFUSED), now, 0.0
+        if any(start <= now < stop for start, stop in site.outages):
+            return (UNAVAILABLE if site.outage == "page" else REFUSED), now, 0.0
         if self._changes and now >= self._changes[0][0]:
             self._change(self._changes.popleft()[1])
-        while self._ends and self._ends[0][0] <= now:
-            ended, scope = heappop(self._ends)
-            self._done(ended, scope)
+        self._finish(now)
         limit = self._limit
         if limit is None:
             return self._worked(now)
@@ -198,7 +195,9 @@ class Server:
         date = formatdate(math.floor(wall), usegmt=True)
         return {"date": date} | {name.lower(): v for name, v in fields.items()}
 
-    def _done(self, now: float, scope: int) -> None:
-        limiter = self._limiters.get(scope)
-        if limiter is not None:
-            limiter.done(now)
+    def _finish(self, now: float) -> None:
+        while self._ends and self._ends[0][0] <= now:
+            ended, scope = heappop(self._ends)
+            limiter = self._limiters.get(scope)
+            if limiter is not None:
+                limiter.done(ended)

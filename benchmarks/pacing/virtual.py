@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from attrs import define
 from reading import outcome_of
 from record import ACCEPTED, Done, Sent, Trace
 from scenarios import Scenario
-from server import ATTEMPT_TIMEOUT_S, EPOCH, REFUSED, Answer, Server
+from server import ATTEMPT_TIMEOUT_S, REFUSED, Answer, Server
 from typing_extensions import override
 from workload import Flow
 
