@@ -115,7 +115,7 @@ class RetryBudget:
         left: What is saved up now.
     """
 
-    capacity: int = 100
+    capacity: int = 200
     fault_cost: int = 14
     timeout_cost: int = 5
     left: int = field(init=False)

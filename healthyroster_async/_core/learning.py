@@ -15,8 +15,14 @@ START_RATE = 20.0
 # How far below the limit to stay once it is known.
 _MARGIN = 0.985
 _STEP_S = 0.05
+# So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
+_OLD = 12
 _LONG_BLOCK_S = 3.0
+_LONGEST_HOLD_S = 1800.0
+# An event so soon after the way was free tells that the rate was far too high.
+_SOON_S = 1.5
+_CHEAP_PAUSE_S = 0.5
 
 
 @define(eq=False)
@@ -44,24 +50,30 @@ class Learner:
     windows: Windows = field(init=False, factory=Windows)
     _certain: bool = field(init=False, default=False)
     _starting: bool = field(init=False, default=True)
+    # What was accepted since the last event, and when that was.
     _anchor: float | None = field(init=False, default=None)
     _accepted: int = field(init=False, default=0)
     _blocked_at: float | None = field(init=False, default=None)
     _paused: float = field(init=False, default=0.1)
+    # The rate that is held, and since when; the highest that was held to the end.
     _plateau: float = field(init=False, default=0.0)
+    _held_since: float = field(init=False, default=-math.inf)
+    _hold_until: float = field(init=False, default=-math.inf)
     _low: float = field(init=False, default=0.0)
     _low_for: float = field(init=False, default=0.0)
-    _set_at: float = field(init=False, default=0.0)
-    _top: float = field(init=False, default=0.0)
-    _share: float = field(init=False, default=0.96)
-    _tried: bool = field(init=False, default=False)
-    _hold_until: float = field(init=False, default=-math.inf)
     _growth: float = field(init=False, default=0.0)
     _grown_at: float = field(init=False, default=-math.inf)
-    _denied: float = field(init=False, default=math.inf)
+    _top: float = field(init=False, default=0.0)
+    # Whether the rate now is a trial of the one that was turned away, a bit lower.
+    _trial: bool = field(init=False, default=False)
+    _high: float = field(init=False, default=math.inf)
+    _no_trials: int = field(init=False, default=0)
+    # Readings of the windows: those still to be tested, what is gone back to.
     _faster: list[Limit] = field(init=False, factory=list)
     _slower: Limit | None = field(init=False, default=None)
+    _denied: float = field(init=False, default=math.inf)
     _rule_since: float = field(init=False, default=0.0)
+    _rule_event_at: float = field(init=False, default=-math.inf)
     _rule_events: int = field(init=False, default=0)
     _clean: int = field(init=False, default=0)
     _retest_after: float = field(init=False, default=60.0)
@@ -79,12 +91,12 @@ class Learner:
         """Begin with what an earlier run found out."""
         self._starting = False
         if learned.limit is not None:
-            self._retest_after = 1800.0
+            self._retest_after = _LONGEST_HOLD_S
             self._follow(learned.limit, now)
         elif learned.rate is not None:
             self.ceiling = self._top = learned.rate
-            self.agreed = 10
-            self._set(_MARGIN * learned.rate, now)
+            self.agreed = _OLD + 2
+            self._hold(_MARGIN * learned.rate, now)
 
     @property
     def learned(self) -> Learned | None:
@@ -92,7 +104,7 @@ class Learner:
         if self.rule is not None and not self._certain:
             return Learned(at=0.0, limit=self.rule)
         if self.rule is None and self.ceiling is not None and self.agreed >= _SETTLED:
-            return Learned(at=0.0, rate=self.rate / _MARGIN)
+            return Learned(at=0.0, rate=self._plateau / _MARGIN)
         return None
 
     @property
@@ -126,10 +138,11 @@ class Learner:
             self.rate = min(self.most, self.rate * 2.0**past)
         elif now >= self._hold_until:
             if self._plateau > self._low:
-                self._low, self._low_for = self._plateau, now - self._set_at
+                self._low, self._low_for = self._plateau, now - self._held_since
             self.rate = min(self.most, self.rate * (1.0 + self._growth * past))
-            # Twice as fast every second.
-            self._growth = min(0.5, self._growth * 2.0**past)
+            # Faster and faster: a limit that was raised is found in seconds.
+            doubling = 1.0 if self._paused < _CHEAP_PAUSE_S else 4.0
+            self._growth = min(0.5, self._growth * 2.0 ** (past / doubling))
 
     def event(self, sent: float, now: float) -> float:
         """React to a rejection of a call that was sent after the last reaction.
@@ -139,48 +152,15 @@ class Learner:
         """
         self.windows.block(sent)
         self._blocked_at = sent
+        began = sent if self._anchor is None else self._anchor
+        span = max(1e-3, sent - began)
+        count, self._accepted, self._anchor = self._accepted, 0, sent
         if self.rule is not None:
-            return self._rule_event(self.rule, sent, now)
-        span = max(1e-3, sent - (self._anchor if self._anchor is not None else sent))
-        count, self._accepted = self._accepted, 0
-        self._anchor = sent
-        self._rate_event(count, count / span, span, now)
+            wait = self._rule_event(self.rule, now)
+            if wait is not None:
+                return wait
+        self._rate_event(count, span, now)
         return max(0.1, 1.5 / self.rate)
-
-    def _rate_event(
-        self, count: int, measured: float, span: float, now: float
-    ) -> None:
-        top, held = self.rate, now < self._hold_until
-        if self._starting:
-            self._starting = False
-            self._set(min(0.75 * top, max(measured, 0.1 * top)), now)
-            return
-        if self._tried:
-            if held or span < 1.5:
-                self._share = max(0.5, self._share - 0.02)
-            else:
-                self._share = min(_MARGIN, self._share + 0.002)
-        self._tried = False
-        if held and top <= self._low * 1.001:
-            self._low = 0.0  # it was lowered, or was never so high
-        if span < 1.5:
-            # Too fast at once: the measure is coarse, but nothing was lost in between.
-            rate = 0.95 * measured if count >= 8 else 0.7 * top
-            if span - self._paused >= 0.8:
-                rate = max(rate, 0.97 * top)
-            rate = min(max(rate, 0.3 * top, self._low), 0.95 * top)
-            self.agreed = min(self.agreed, _SETTLED) if rate > 0.8 * top else 0
-        elif held:
-            rate = min(_MARGIN * measured, 0.99 * top)
-            self._compare(measured)
-        else:
-            rate = max(_MARGIN * measured, 1.003 * self._low)
-            if self._share * top > rate:
-                rate = self._share * top
-                self._tried = True
-            rate = min(rate, _MARGIN * top)
-            self._compare(measured)
-        self._set(rate, now)
 
     def still(self, sent: float) -> None:
         """Note a probe that was turned away."""
@@ -193,28 +173,102 @@ class Learner:
         lasted = sent - self._blocked_at
         self._blocked_at = None
         self._paused = lasted
-        mean = self.windows.accepted
-        began = self.windows._free_since
-        mean = mean / (sent - began) if began is not None and sent > began else 0.0
+        mean = self.windows.mean(sent)
         found = self.windows.free(sent)
         if self.log: print(f"{now:7.2f} free after {lasted:.2f} mean {mean:.1f} found {[(x.calls,x.seconds) for x in found]}")
-        if self.rule is None:
-            good = [
-                r
-                for r in found
-                if 0.97 * mean <= r.rate < 0.999 * self._denied
-                and (r.rate >= 0.97 * self._low or r.seconds > self._low_for)
-            ]
-            if good:
-                self._faster = good[1:]
-                self._slower = None
-                self._retest_after = max(60.0, 10 * good[0].seconds)
-                self._follow(good[0], now)
-            elif lasted >= _LONG_BLOCK_S and self.ceiling is None:
-                # Nothing is known yet; and it may have been an outage.
-                self._starting = True
-                self.rate = START_RATE
-                self._anchor, self._accepted = None, 0
+        if self.rule is not None:
+            return
+        good = [
+            rule
+            for rule in found
+            if 0.97 * mean <= rule.rate < 0.999 * self._denied
+            and (rule.rate >= 0.97 * self._low or rule.seconds > 2 * max(1.0, self._low_for))
+        ]
+        if good:
+            self._faster = good[1:]
+            self._slower = None
+            self._retest_after = max(20.0, 5 * good[0].seconds)
+            self._follow(good[0], now)
+        elif lasted >= _LONG_BLOCK_S and self.ceiling is None:
+            # Nothing is known yet; and it may have been an outage.
+            self._starting = True
+            self.rate = START_RATE
+            self._anchor, self._accepted = None, 0
+
+    # -- a rate --------------------------------------------------------------------
+
+    def _rate_event(self, count: int, span: float, now: float) -> None:
+        top, held = self.rate, now < self._hold_until
+        measured = count / span
+        active = span - self._paused
+        if self._starting:
+            self._starting = False
+            self._hold(min(0.75 * top, max(measured, 0.1 * top)), now)
+            return
+        trial, self._trial = self._trial, False
+        if trial and (held or active < _SOON_S):
+            # It is a bucket: the rate at which it runs dry says nothing.
+            self._high = min(self._high, top)
+            self._no_trials = 6
+        if held or active < _SOON_S:
+            # It was never so high after all; or it was lowered.
+            lowered = count >= 5 and measured < 0.8 * self._low
+            self._low = 0.0 if lowered else min(self._low, 0.97 * top)
+        if active < _SOON_S:
+            rate = self._too_fast(count, measured, active, top)
+            if rate < 0.8 * top:
+                self.agreed = 0
+        elif held:
+            rate = min(_MARGIN * measured, 0.99 * top)
+            self._compare(measured, top)
+        else:
+            self._compare(measured, top)
+            if span > 20 * self._paused and measured < 0.93 * self._low:
+                self._low = 0.0  # that was spent from a full bucket
+            rate = max(_MARGIN * measured, 1.005 * self._low)
+            self._no_trials -= 1
+            if self._no_trials < 0:
+                self._high = math.inf
+            high = min(top, self._high)
+            cheap = self._paused < _CHEAP_PAUSE_S
+            if self._no_trials < 0 and high > 1.02 * rate and (cheap or high < 1.15 * rate):
+                rate, self._trial = rate + 0.6 * (high - rate), True
+            rate = min(rate, _MARGIN * top)
+        self._hold(rate, now)
+
+    def _too_fast(self, count: int, measured: float, active: float, top: float) -> float:
+        """Return the rate after an event that came soon: the measure is coarse."""
+        if self._paused > _CHEAP_PAUSE_S:
+            # What was saved up in the pause may have been lost.
+            rate = math.sqrt(max(measured, 0.1 * top) * top)
+        else:
+            rate = 0.95 * measured if count >= 8 else 0.7 * top
+        if active >= 0.8:
+            rate = max(rate, 0.97 * top)
+        return min(max(rate, 0.3 * top, self._low), 0.95 * top)
+
+    def _compare(self, measured: float, top: float) -> None:
+        # A bucket repeats what it gave in all, a window the rate at which it shut.
+        same = math.isclose(measured, self.ceiling or 0.0, rel_tol=0.05)
+        same = same or math.isclose(top, self._top, rel_tol=0.04)
+        self.agreed = self.agreed + 1 if same else 0
+        self.ceiling, self._top = measured, top
+
+    def _hold(self, rate: float, now: float) -> None:
+        if self.log: print(f"{now:7.2f} event: {self.rate:.1f} -> {rate:.1f} ceiling {self.ceiling} agreed {self.agreed} low {self._low:.1f} trial {self._trial}")
+        self.rate = self._plateau = min(self.most, rate)
+        self._grown_at = self._held_since = now
+        cheap = self._paused < _CHEAP_PAUSE_S
+        if self.agreed < _SETTLED:
+            hold = max(1.0, 15.0 / rate)
+            self._growth = 0.05 if cheap else 0.02
+        else:
+            hold = max(8.0, 250.0 / rate, 20 * self._paused)
+            hold *= 2.0 ** min(10, max(0, self.agreed - _OLD))
+            self._growth = 0.02 if cheap else 0.005
+        self._hold_until = now + min(_LONGEST_HOLD_S, hold)
+
+    # -- a rule --------------------------------------------------------------------
 
     def _follow(self, rule: Limit, now: float) -> None:
         if self.log: print(f"{now:7.2f} follow {rule.calls} per {rule.seconds}")
@@ -228,7 +282,7 @@ class Learner:
     def _test(self, rule: Limit, now: float, past: float) -> None:
         held = now - self._rule_since
         if self._faster:
-            if held > 2.2 * rule.seconds:
+            if held > 1.3 * rule.seconds:
                 self._slower = rule
                 self._follow(self._faster.pop(0), now)
         elif held > self._retest_after:
@@ -239,67 +293,53 @@ class Learner:
             elif now - self._above_since > 1.5 * rule.seconds:
                 self._forget(now)
 
-    def _rule_event(self, rule: Limit, sent: float, now: float) -> float:
-        self._clean = 0
+    def _rule_event(self, rule: Limit, now: float) -> float | None:
+        """React to an event under a rule; return the wait, or ``None`` if it is denied."""
+        before, self._rule_event_at = self._rule_event_at, now
         above = self.rate > rule.rate
-        self.rate = min(self.most, 0.98 * rule.rate)
+        held = now - self._rule_since
+        self._clean = 0
         self._rule_events += 1
         if above:
             # It was tried on purpose, and is known better than before.
-            self._retest_after = min(1800.0, 2 * self._retest_after)
+            self.rate = min(self.most, 0.98 * rule.rate)
+            self._retest_after = min(_LONGEST_HOLD_S, 2 * self._retest_after)
             self._rule_since, self._rule_events = now, 0
-        elif self._certain:
-            if self._rule_events > 5:
-                self._certain = False
-                self.most = rule.rate
-                self._deny(rule, sent, now)
-            elif self._rule_events == 1:
+            return max(0.1, 1.5 / self.rate)
+        self.rate = min(self.most, 0.98 * rule.rate)
+        if self._certain:
+            if self._rule_events == 1:
                 return 0.0  # one by itself is noise
-        elif now - self._rule_since < 1.1 * rule.seconds:
+            if self._rule_events <= 5:
+                return max(0.1, 1.5 / self.rate)
+            self._certain = False
+            self.most = rule.rate
+        elif self._slower is None and held < 1.1 * rule.seconds:
             # The window may still be full of what was sent before it was known.
-            if self._rule_events < 7 and not self._slower:
+            if self._rule_events < 7:
                 return min(rule.seconds / 4, 0.1 * 2.0**self._rule_events)
-            self._deny(rule, sent, now)
-        elif self._rule_events > 2:
-            self._deny(rule, sent, now)
-        else:
-            self._rule_since, self._faster = now, []
-        return max(0.1, 1.5 / self.rate)
+        elif self._slower is None and self._rule_events < 3 and now - before > 2.0:
+            self._faster = []
+            return max(0.1, 1.5 / self.rate)
+        return self._deny(rule, now)
 
-    def _deny(self, rule: Limit, sent: float, now: float) -> None:
+    def _deny(self, rule: Limit, now: float) -> float | None:
         if self.log: print(f"{now:7.2f} denied {rule.calls} per {rule.seconds}")
         self._denied, self._faster = rule.rate, []
         if self._slower is not None:
             slower, self._slower = self._slower, None
+            # What is faster was tried and denied, so this one is confirmed.
+            self._retest_after = _LONGEST_HOLD_S
             self._follow(slower, now)
-            return
-        self._forget(now)
-        self._anchor, self._accepted = sent, 0
-        self._set(0.9 * self.rate, now)
+            return max(0.1, 1.5 / self.rate)
+        self.rule = None
+        self.agreed, self._low = 0, 0.0
+        self._hold_until = math.inf
+        return None
 
     def _forget(self, now: float) -> None:
         if self.log: print(f"{now:7.2f} forget")
         self.rule = None
         self.agreed, self._low = 0, 0.0
         self._anchor, self._accepted = now, 0
-        self._set(self.rate, now)
-
-    def _compare(self, measured: float) -> None:
-        # A bucket repeats what it gave in all, a window the rate at which it shut.
-        same = math.isclose(measured, self.ceiling or 0.0, rel_tol=0.05)
-        same = same or math.isclose(self.rate, self._top, rel_tol=0.04)
-        self.agreed = self.agreed + 1 if same else 0
-        self.ceiling, self._top = measured, self.rate
-
-    def _set(self, rate: float, now: float) -> None:
-        if self.log: print(f"{now:7.2f} event: {self.rate:.1f} -> {rate:.1f} ceiling {self.ceiling} agreed {self.agreed}")
-        self.rate = self._plateau = min(self.most, rate)
-        self._grown_at = self._set_at = now
-        if self.agreed < _SETTLED:
-            self._hold_until = now + max(1.0, 15.0 / rate)
-            self._growth = 0.05
-        else:
-            hold = max(10.0, 250.0 / rate, 40 * self._paused)
-            doublings = min(10, max(0, self.agreed - 6))
-            self._hold_until = now + min(1800.0, hold * 2.0**doublings)
-            self._growth = 0.02
+        self._hold(self.rate, now)

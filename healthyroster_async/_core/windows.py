@@ -16,6 +16,8 @@ USUAL_WINDOWS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _REMEMBERED = 4096
 # With fewer calls any two counts are alike.
 _LEAST = 8
+# Short windows see many blocks, so one more can be waited for.
+_SHORT_S = 2
 
 
 @frozen
@@ -46,6 +48,8 @@ class Windows:
     _turned_away_at: float = field(init=False, default=math.nan)
     _free_since: float | None = field(init=False, default=None)
     _before: dict[int, _Count] = field(init=False, factory=dict)
+    _same: dict[int, int] = field(init=False, factory=dict)
+    _most: dict[int, int] = field(init=False, factory=dict)
     _last: _Count | None = field(init=False, default=None)
 
     def accept(self, sent: float) -> None:
@@ -63,6 +67,11 @@ class Windows:
         """Note a probe that was turned away."""
         self._turned_away_at = sent
 
+    def mean(self, now: float) -> float:
+        """Return the calls per second that were accepted since the last block ended."""
+        began = self._free_since
+        return self.accepted / (now - began) if began is not None and now > began else 0.0
+
     def free(self, sent: float) -> list[Limit]:
         """Note that a block has ended, and return what the limit may be.
 
@@ -79,9 +88,14 @@ class Windows:
             span = sent - began
             late = sent - self._turned_away_at
             said = self._quota(calls)
+            long = sent - self._blocked_at
             for window in USUAL_WINDOWS_S:
                 # The block ended at some time after the last probe that failed.
-                if said and span - 1.1 * late <= window <= span + 0.1:
+                if (
+                    said
+                    and span - 1.1 * late <= window <= span + 0.1
+                    and long > 0.1 * window
+                ):
                     found[window] = said
         return sorted(
             (Limit(calls, seconds) for seconds, calls in found.items()),
@@ -115,7 +129,14 @@ class Windows:
             if before is not None and at - before.at < window:
                 continue  # the same calls again, in part
             self._before[window] = _Count(at, calls)
+            most = self._most[window] = max(calls, self._most.get(window, 0))
             if before is None or calls < _LEAST or abs(before.calls - calls) > 1:
+                self._same[window] = 1
+                continue
+            if most > calls + 1:
+                continue  # more went in as much time before
+            self._same[window] = same = self._same.get(window, 1) + 1
+            if same < 3 and window <= _SHORT_S:
                 continue
             quota = round_between(before.calls, calls)
             if quota is not None:
