@@ -24,13 +24,18 @@ from botocore.retries.bucket import TokenBucket
 from botocore.retries.throttling import CubicCalculator
 from record import Trace
 from scenarios import Scenario
+from server import Site
 from virtual import Attempt, Caller, TurnedAwayError, play
 
-Peer: TypeAlias = Callable[[Scenario, int], Trace]
+Maker: TypeAlias = Callable[[Site], Caller]
 stamina.instrumentation.set_on_retry_hooks([])
 _ATTEMPTS = 20
 _CONCURRENCY = 100
 _LONGEST_WAIT_S = 30.0
+
+
+def _told_nothing(make: Callable[[], Caller]) -> Maker:
+    return lambda _: make()
 
 
 def _bounded(call: Caller) -> Caller:
@@ -95,9 +100,9 @@ def aiohttp_retry_with(options: aiohttp_retry.RetryOptionsBase) -> Caller:
     return _bounded(call)
 
 
-def limited(times: float, scenario: Scenario, seed: int) -> Caller:
+def limited(times: float, site: Site) -> Caller:
     """Return aiolimiter told *times* the true rate, and backoff where that fails."""
-    limit = scenario.site(seed).limit
+    limit = site.limit
     limiter = None
     if limit is not None and limit.kind != "concurrency":
         limiter = AsyncLimiter(max(1.0, limit.rate * times), limit.per)
@@ -198,36 +203,31 @@ def botocore_adaptive() -> Caller:
     return _bounded(call)
 
 
-def _peer(make: Callable[[], Caller]) -> Peer:
-    def run(scenario: Scenario, seed: int) -> Trace:
-        return play(scenario, seed, make)
-
-    return run
-
-
-def _limited(times: float) -> Peer:
-    def run(scenario: Scenario, seed: int) -> Trace:
-        return play(scenario, seed, partial(limited, times, scenario, seed))
-
-    return run
-
-
-PEERS: Mapping[str, Peer] = {
-    "backoff": _peer(backoff_full_jitter),
-    "backoff RA": _peer(backoff_retry_after),
-    "aiohttp_retry": _peer(
+MAKERS: Mapping[str, Maker] = {
+    "backoff": _told_nothing(backoff_full_jitter),
+    "backoff RA": _told_nothing(backoff_retry_after),
+    "aiohttp_retry": _told_nothing(
         lambda: aiohttp_retry_with(
             aiohttp_retry.ExponentialRetry(_ATTEMPTS, max_timeout=_LONGEST_WAIT_S)
         )
     ),
-    "a_r jitter": _peer(
+    "a_r jitter": _told_nothing(
         lambda: aiohttp_retry_with(
             aiohttp_retry.JitterRetry(_ATTEMPTS, max_timeout=_LONGEST_WAIT_S)
         )
     ),
-    "stamina": _peer(stamina_retry),
-    "limiter 0.5": _limited(0.5),
-    "limiter 1.0": _limited(1.0),
-    "limiter 2.0": _limited(2.0),
-    "botocore": _peer(botocore_adaptive),
+    "stamina": _told_nothing(stamina_retry),
+    "limiter 0.5": partial(limited, 0.5),
+    "limiter 1.0": partial(limited, 1.0),
+    "limiter 2.0": partial(limited, 2.0),
+    "botocore": _told_nothing(botocore_adaptive),
 }
+
+
+def run_peer(make: Maker) -> Callable[[Scenario, int], Trace]:
+    """Return what runs a client through a scenario with a seed."""
+
+    def run(scenario: Scenario, seed: int) -> Trace:
+        return play(scenario, seed, partial(make, scenario.site(seed)))
+
+    return run

@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from attrs import evolve, frozen
-from clients import CLIENTS, OURS, PEERS
+from clients import OURS, PEERS, client
 from metrics import METRICS, Run, quantile
 from scenarios import Goal, Scenario, scenarios
 from servers import TUNING
@@ -56,7 +56,7 @@ def _numbers(task: Task) -> dict[str, float]:
         [*(goal.metric for goal in scenario.goals), *scenario.also, *_MORE]
     )
     try:
-        trace = CLIENTS[task.client](scenario, task.seed)
+        trace = client(task.client)(scenario, task.seed)
     except StuckError as error:
         print(f"{scenario.name}, seed {task.seed}: {error}", file=sys.stderr)
         return dict.fromkeys(wanted, math.nan)
@@ -84,12 +84,12 @@ def measure(
     """Run the scenarios and return the numbers of each seed."""
     fast = options.fast
     tasks = [
-        Task(scenario=number, client=client, seed=seed, fast=fast)
+        Task(scenario=number, client=name, seed=seed, fast=fast)
         for number in chosen
-        for client in clients
-        if client == clients[0] or listed(fast=fast)[number].peers
+        for name in clients
+        if name == clients[0] or listed(fast=fast)[number].peers
         for seed in _seeds(
-            listed(fast=fast)[number], options, few=fast or client != clients[0]
+            listed(fast=fast)[number], options, few=fast or name != clients[0]
         )
     ]
     found: dict[tuple[int, str], list[dict[str, float]]] = {}
@@ -178,9 +178,9 @@ def lines(
     for row in rows:
         row["scenario"] = scenario.name
         row["peers"] = {
-            client: statistics.median(n[row["metric"]] for n in found[number, client])
-            for client in clients[1:]
-            if (number, client) in found
+            name: statistics.median(n[row["metric"]] for n in found[number, name])
+            for name in clients[1:]
+            if (number, name) in found
         }
     return rows
 
@@ -248,7 +248,7 @@ def main() -> int:
     add(
         "--peers", action="store_true", help="run the other clients too, on fewer seeds"
     )
-    add("--client", default=OURS, choices=sorted(CLIENTS), help="whom to judge")
+    add("--client", default=OURS, choices=(OURS, *PEERS), help="whom to judge")
     add("--fast", action="store_true", help="3 seeds, shorter runs, 10 random servers")
     add("--tuning", action="store_true", help="the random servers to tune on")
     add("--more", action="store_true", help="print what was kept or has no goal too")
