@@ -78,7 +78,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def types(session: nox.Session) -> None:
     """Check the types, ours and those that users see."""
-    install(session, "types", "tests", "bench")
+    install(session, "types", "tests", "bench", "lab")
     session.install("nox")
     session.run("mypy")
     # Else it takes the packages of an environment that happens to lie in the folder.
@@ -120,3 +120,10 @@ def bench(session: nox.Session) -> None:
     """Measure against peers; needs nginx and a quiet machine."""
     install(session, "bench")
     session.run("python", "benchmarks/calls.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def lab(session: nox.Session) -> None:
+    """Print the table of the pacing laboratory, with ``-- --peers`` all of it."""
+    install(session, "lab")
+    session.run("python", "benchmarks/pacing/run.py", *session.posargs)

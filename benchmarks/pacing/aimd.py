@@ -1,7 +1,7 @@
 """A peer: a token bucket with additive increase and multiplicative decrease.
 
 It has the methods of our governor, so it runs in the same simulation. One queue, first
-in, first out; one reaction to all answers of a round trip; pauses as long as it is asked.
+in, first out; one reaction to all answers of a round trip; pauses as it is asked to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ from collections import deque
 from typing import Any
 
 from attrs import define, field
-from reading import Verdict
+from record import Trace
+from scenarios import Scenario
+from simulation import simulate
+
+from healthyroster_async._core.ratelimits import Announced
+from healthyroster_async._core.verdicts import Verdict
 
 _CUT = 0.7
 _GROWTH = 1.0
@@ -33,6 +38,7 @@ class Aimd:
 
     def ask(self, ticket: Any, now: float) -> bool:
         """Queue a call."""
+        del now
         self._queue.append(ticket)
         return False
 
@@ -60,7 +66,7 @@ class Aimd:
         return max(self._closed_until, now + missing)
 
     def answered(
-        self, ticket: Any, now: float, verdict: Verdict, announced: Any = None
+        self, ticket: Any, now: float, verdict: Verdict, announced: Announced
     ) -> None:
         """Learn from an answer."""
         self._under_way -= 1
@@ -71,3 +77,14 @@ class Aimd:
         if sent >= self._reacted_at:
             self.rate, self._reacted_at = max(0.5, self.rate * _CUT), now
             self._slow_start, self._tokens = False, 0.0
+
+
+def run_aimd(scenario: Scenario, seed: int) -> Trace:
+    """Run it; it cannot be told a limit, remembers nothing and shares nothing."""
+    return simulate(
+        scenario.site(seed),
+        scenario.flows,
+        lambda now, _: Aimd(now),
+        seed=seed,
+        seconds=scenario.seconds,
+    )

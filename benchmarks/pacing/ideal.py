@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from server import Site
 
@@ -73,9 +74,7 @@ def _edges(
     return edges
 
 
-def _bucket(
-    site: Site, arrivals: Sequence[float], start: float, stop: float
-) -> float:
+def _bucket(site: Site, arrivals: Sequence[float], start: float, stop: float) -> float:
     limit = site.limit
     assert limit is not None
     since = max((at for at, _ in site.changes if at <= start), default=0.0)
@@ -90,7 +89,7 @@ def _bucket(
     points |= {at for span in site.outages for at in span}
     inside = sorted(at for at in points if start <= at <= stop)
     total = 0.0
-    for begin, end in zip(inside, inside[1:], strict=False):
+    for begin, end in pairwise(inside):
         if begin > start and any(at == begin for at, _ in site.changes):
             level = _burst(site, begin)
         gained = (end - begin) * site.rate_at(begin)

@@ -190,6 +190,24 @@ def click_p95_s(run: Run) -> float:
     return quantile(_clicks(run) or [math.inf], 0.95)
 
 
+def _trips(run: Run) -> list[float]:
+    return [
+        r.answered - r.sent
+        for r in run.trace.requests
+        if r.outcome == ACCEPTED and r.arrived >= run.steady_from
+    ]
+
+
+def trip_median_s(run: Run) -> float:
+    """Median seconds that an accepted request is under way, in the steady phase."""
+    return statistics.median(_trips(run) or [math.inf])
+
+
+def trip_p95_s(run: Run) -> float:
+    """The 95th percentile of the same."""
+    return quantile(_trips(run) or [math.inf], 0.95)
+
+
 def wasted(run: Run) -> float:
     """Requests that arrived while nothing worked."""
     spans = run.site.outages
@@ -254,7 +272,7 @@ def up_s(run: Run) -> float:
 def in_pause(run: Run) -> float:
     """Requests sent after the client heard of a pause and before the pause was over."""
     sent = sorted((r.process, r.sent) for r in run.trace.requests)
-    found = set()
+    found: set[int] = set()
     for heard, until, process in run.trace.pauses:
         # The server's answer took time, so obeying it to the second is late enough.
         first = bisect_right(sent, (process, heard))
@@ -282,7 +300,8 @@ METRICS: Mapping[str, Metric] = {
     metric.__name__: metric
     for metric in (
         goodput, goodput_whole, rejected, rejected_whole, reach_s, finished_x, jain,
-        light_median_x, light_worst_x, click_median_s, click_p95_s, wasted, back_s,
+        light_median_x, light_worst_x, click_median_s, click_p95_s, trip_median_s,
+        trip_p95_s, wasted, back_s,
         lost, down_s, down_rejected, up_s, in_pause, pauses, requests,
     )
 }  # fmt: skip

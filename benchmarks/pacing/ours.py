@@ -10,10 +10,11 @@ from scenarios import Scenario
 from simulation import Pacer, simulate
 
 from healthyroster_async._core.governor import Governor
+from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Limit, PacingSettings
 
 OURS = "ours"
-# A run before the one that counts has another server and other calls.
+# A run before the one that counts has other luck.
 _BEFORE = 100_000
 
 
@@ -29,7 +30,7 @@ def run_ours(scenario: Scenario, seed: int) -> Trace:
 
 
 def _maker(
-    settings: PacingSettings, learned: object
+    settings: PacingSettings, learned: Learned | None
 ) -> Callable[[float, Random], Pacer]:
     def make(now: float, rng: Random) -> Pacer:
         return Governor(settings, now=now, rng=rng, learned=learned)
@@ -40,5 +41,5 @@ def _maker(
 def _run(
     scenario: Scenario, seed: int, make: Callable[[float, Random], Pacer]
 ) -> Trace:
-    site = scenario.site(seed)
+    site = scenario.site(seed % _BEFORE)
     return simulate(site, scenario.flows, make, seed=seed, seconds=scenario.seconds)

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Any
+from datetime import UTC, datetime
 
-from server import OK, Answer
 from record import ACCEPTED, FAULT, THROTTLED
+from server import OK, REFUSED, Answer
 
-from healthyroster_async._core.headers import retry_after
+from healthyroster_async._core.attempts import announced_by_rejection
+from healthyroster_async._core.ratelimits import SILENT, Announced, announced
+from healthyroster_async._core.verdicts import Verdict, verdict_of
 
-try:
-    from healthyroster_async._core.ratelimits import SILENT
-    from healthyroster_async._core.verdicts import Verdict
-except ImportError:  # until they are merged
-    from types import SimpleNamespace
-
-    class Verdict(enum.Enum):
-        ACCEPTED = 0
-        THROTTLED = 1
-        FAULT = 2
-        NOTHING = 3
-
-    SILENT = SimpleNamespace(wait=None, quotas=(), rule=None)
-
+_OUTCOMES = {
+    Verdict.ACCEPTED: ACCEPTED,
+    Verdict.THROTTLED: THROTTLED,
+    Verdict.FAULT: FAULT,
+}
 _ACCEPTED = (ACCEPTED, Verdict.ACCEPTED, SILENT)
-_FAULT = (FAULT, Verdict.FAULT, SILENT)
 
 
-def read(answer: Answer, wall: float) -> tuple[int, Verdict, Any]:
+def outcome_of(answer: Answer) -> int:
+    """Return what came of a request."""
+    if answer is OK:
+        return ACCEPTED
+    if answer is REFUSED:
+        return FAULT
+    return _OUTCOMES[verdict_of(answer.status, answer.headers, answer.body)]
+
+
+def read(answer: Answer, wall: float) -> tuple[int, Verdict, Announced]:
     """Return the outcome, the verdict for the governor, and what was announced.
 
     Args:
@@ -37,17 +37,13 @@ def read(answer: Answer, wall: float) -> tuple[int, Verdict, Any]:
     """
     if answer is OK:
         return _ACCEPTED
-    status, headers = answer.status, answer.headers
-    if status == 200:
-        return ACCEPTED, Verdict.ACCEPTED, _announced(answer, wall)
-    asked = "retry-after" in headers
-    page = headers.get("content-type", "").startswith("text/html")
-    if status == 429 or (status == 503 and (asked or not page)) or (status == 403 and asked):
-        return THROTTLED, Verdict.THROTTLED, _announced(answer, wall)
-    return _FAULT
-
-
-def _announced(answer: Answer, wall: float) -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(wait=retry_after(answer.headers), quotas=(), rule=None)
+    if answer is REFUSED:
+        return FAULT, Verdict.FAULT, SILENT
+    status, headers, body = answer
+    verdict = verdict_of(status, headers, body)
+    if verdict is Verdict.FAULT:
+        return FAULT, verdict, SILENT
+    now = datetime.fromtimestamp(wall, UTC)
+    if verdict is Verdict.THROTTLED:
+        return THROTTLED, verdict, announced_by_rejection(headers, body, now=now)
+    return ACCEPTED, verdict, announced(headers, now=now)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 from server import Site
 from servers import TABLE, random_site
 from workload import Flow, clicks, heavy_and_light, job, processes
 
-from healthyroster_async.emulator.limits import RateLimit
+from healthyroster_async.emulator.limits import Headers, Kind, RateLimit
 
 
 @frozen
@@ -52,6 +52,8 @@ class Scenario:
         configured: (calls, seconds): the client is told the limit.
         remembers: Whether the client had a run before, and remembers it.
         shared: Whether its processes share one budget.
+        also: Metrics to show that have no goal.
+        peers: Whether the other clients run it too; the slow ones take their time.
         seeds: The seeds it is made for; ``None``: any.
     """
 
@@ -64,6 +66,8 @@ class Scenario:
     configured: tuple[float, float] | None = None
     remembers: bool = False
     shared: bool = False
+    also: Sequence[str] = ()
+    peers: bool = False
     seeds: Sequence[int] | None = None
 
 
@@ -72,12 +76,12 @@ def _same(site: Site, seed: int) -> Site:
     return site
 
 
-def _at(limit: RateLimit | None, **options: object) -> Callable[[int], Site]:
+def _at(limit: RateLimit | None, **options: Any) -> Callable[[int], Site]:
     return partial(_same, evolve(Site(limit=limit), **options))
 
 
 def bucket(
-    rate: float, burst: int | None = None, headers: str = "none", status: int = 429
+    rate: float, burst: int | None = None, headers: Headers = "none", status: int = 429
 ) -> RateLimit:
     """Return a bucket that refills every second."""
     return RateLimit(
@@ -86,12 +90,17 @@ def bucket(
 
 
 def window(
-    calls: float, per: float, kind: str = "window", headers: str = "none", **more: object
+    calls: float,
+    per: float,
+    kind: Kind = "window",
+    headers: Headers = "none",
+    **more: Any,
 ) -> RateLimit:
     """Return one of the windows."""
     return RateLimit(rate=calls, per=per, kind=kind, headers=headers, **more)
 
 
+_QUIET: tuple[Headers, ...] = ("none", "retry-after")
 _OBEYS = Goal("in_pause", "<=", 0, "worst")
 _KEEPS = Goal("lost", "<=", 0, "worst")
 
@@ -128,7 +137,7 @@ def _told() -> Iterator[Scenario]:
         )
 
 
-_TELL_ALL = (
+_TELL_ALL: tuple[Headers, ...] = (
     "ietf", "ietf-old", "x-ratelimit", "x-ratelimit-epoch", "x-ratelimit-epoch-ms",
     "x-ratelimit-iso", "aspnetcoreratelimit",
 )  # fmt: skip
@@ -217,6 +226,7 @@ def _slow() -> Iterator[Scenario]:
         site=_at(window(500, 10, "firewall", block=30.0)),
         goals=(Goal("goodput", ">=", 0.95), _OBEYS, _KEEPS),
         seconds=900,
+        steady=180,
     )
     yield Scenario(
         name="second run, 600/min",
@@ -242,7 +252,7 @@ def _events() -> Iterator[Scenario]:
         _OBEYS,
         _KEEPS,
     )
-    for headers in ("none", "retry-after"):
+    for headers in _QUIET:
         yield Scenario(
             name=f"50, 20, 50/s, {'429' if headers == 'none' else 'Retry-After'}",
             site=_at(bucket(50, headers=headers), changes=((120, 20), (240, 50))),
@@ -260,7 +270,7 @@ def _events() -> Iterator[Scenario]:
 
 def _fairness() -> Iterator[Scenario]:
     """Several sessions, a person, several processes."""
-    for headers in ("none", "retry-after"):
+    for headers in _QUIET:
         said = "429" if headers == "none" else "Retry-After"
         limit = bucket(50, headers=headers)
         yield Scenario(
@@ -293,21 +303,25 @@ def _fairness() -> Iterator[Scenario]:
         site=_at(bucket(50)),
         flows=processes(),
         goals=(),
+        also=("goodput", "rejected", "jain"),
     )
     yield Scenario(
         name="limit per provider, 10/s each",
         site=_at(RateLimit(rate=10, headers="none", scope="provider")),
         goals=(),
+        also=("goodput", "rejected"),
     )
     yield Scenario(
         name="concurrency of 10, work 0.2 s",
         site=_at(RateLimit(rate=10, kind="concurrency", headers="none"), work=0.2),
         goals=(),
+        also=("goodput", "rejected"),
     )
     yield Scenario(
         name="overloaded: 8 workers, work 0.2 s",
         site=_at(None, work=0.2, workers=8),
         goals=(),
+        also=("goodput", "trip_median_s", "trip_p95_s"),
     )
 
 
@@ -330,7 +344,31 @@ def _random() -> Iterator[Scenario]:
     )
 
 
+# One or two for each row of what must be shown.
+_BESIDE_PEERS = frozenset(
+    {
+        "configured, bucket 50/s",
+        "ietf, window 600/min",
+        "ietf, window 600/min, job of 1,180",
+        "unknown, bucket 50/s, 429",
+        "unknown, bucket 50/s, Retry-After",
+        "unknown, bucket 50/s, burst 5, 429",
+        "unknown, sliding 50/s, 503",
+        "unknown, window 600/min",
+        "unknown, bucket 5/s, burst 5",
+        "firewall 500 per 10 s, 30 s",
+        "50, 20, 50/s, 429",
+        "outage of 30 s, 503 page",
+        "heavy and nine light, 429",
+        "interactive behind 1,800, 429",
+        "four processes, alone",
+        "100 random servers",
+    }
+)
+
+
 def scenarios() -> list[Scenario]:
     """Return all of them, in the order of the table."""
     parts = (_told, _listening, _unknown, _slow, _events, _fairness, _random)
-    return [scenario for part in parts for scenario in part()]
+    every = [scenario for part in parts for scenario in part()]
+    return [evolve(s, peers=s.name in _BESIDE_PEERS) for s in every]

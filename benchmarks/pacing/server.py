@@ -17,6 +17,7 @@ from healthyroster_async.emulator.limits import Limiter, RateLimit, Verdict
 
 # What the wall clock shows when a run begins, in seconds since 1970.
 EPOCH = 1_780_000_000.0
+ATTEMPT_TIMEOUT_S = 60.0
 _DRAWS = 4096
 
 
@@ -63,6 +64,20 @@ class Site:
     outage: Literal["page", "connect"] = "page"
     skew: float = 0.0
 
+    @property
+    def told(self) -> str:
+        """What it is, in a line."""
+        limit = self.limit
+        if limit is None:
+            return f"no limit, {self.latency * 1000:.0f} ms"
+        kind = "aligned" if limit.aligned else limit.kind
+        burst = f" burst {limit.burst}" if limit.burst else ""
+        said = str(limit.status) if limit.headers == "none" else limit.headers
+        return (
+            f"{kind} {limit.rate:g} per {limit.per:g} s{burst}, {said}, "
+            f"{self.latency * 1000:.0f} ms"
+        )
+
     def rate_at(self, now: float) -> float:
         """Return how many calls per second the rule allows at a time."""
         if self.limit is None:
@@ -106,14 +121,11 @@ class Server:
             does not ask), both in seconds of *now*'s clock.
         """
         site = self.site
-        for start, stop in site.outages:
-            if start <= now < stop:
-                return (UNAVAILABLE if site.outage == "page" else REFUSED), now, 0.0
+        if any(start <= now < stop for start, stop in site.outages):
+            return (UNAVAILABLE if site.outage == "page" else REFUSED), now, 0.0
         if self._changes and now >= self._changes[0][0]:
             self._change(self._changes.popleft()[1])
-        while self._ends and self._ends[0][0] <= now:
-            ended, scope = heappop(self._ends)
-            self._done(ended, scope)
+        self._finish(now)
         limit = self._limit
         if limit is None:
             return self._worked(now)
@@ -174,9 +186,7 @@ class Server:
             answer = Answer(limit.status, fields, body.content)
         return answer, now, now + asked if asked else 0.0
 
-    def _fields(
-        self, limit: RateLimit, verdict: Verdict, now: float
-    ) -> dict[str, str]:
+    def _fields(self, limit: RateLimit, verdict: Verdict, now: float) -> dict[str, str]:
         wall = EPOCH + now + self.site.skew
         fields = dialects.headers(limit, verdict, wall)
         if not fields:
@@ -185,7 +195,9 @@ class Server:
         date = formatdate(math.floor(wall), usegmt=True)
         return {"date": date} | {name.lower(): v for name, v in fields.items()}
 
-    def _done(self, now: float, scope: int) -> None:
-        limiter = self._limiters.get(scope)
-        if limiter is not None:
-            limiter.done(now)
+    def _finish(self, now: float) -> None:
+        while self._ends and self._ends[0][0] <= now:
+            ended, scope = heappop(self._ends)
+            limiter = self._limiters.get(scope)
+            if limiter is not None:
+                limiter.done(ended)

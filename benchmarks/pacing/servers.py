@@ -10,16 +10,17 @@ from random import Random
 
 from server import Site
 
-from healthyroster_async.emulator.limits import RateLimit
+from healthyroster_async.emulator.limits import Headers, Kind, RateLimit
 
 TUNING = range(100)
 TABLE = range(1000, 1100)
 # Half of them say nothing, as the vendor seems to do; the others one of the dialects.
-_SPEAKING = (
+_SPEAKING: tuple[Headers, ...] = (
     "retry-after", "retry-after-date", "retry-after-ms", "x-ratelimit",
     "x-ratelimit-epoch", "x-ratelimit-epoch-ms", "x-ratelimit-iso", "ietf", "ietf-old",
     "aspnet", "aspnetcoreratelimit", "azure",
 )  # fmt: skip
+_KINDS: tuple[Kind, ...] = ("bucket", "window", "sliding", "firewall")
 _WINDOWS_S = (1.0, 1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 60.0)
 
 
@@ -38,10 +39,8 @@ def random_site(seed: int) -> Site:
     """
     rng = Random(f"server/{seed}")
     rate = _log_uniform(rng, 5, 200)
-    kind = rng.choices(
-        ("bucket", "window", "sliding", "firewall"), (0.45, 0.2, 0.2, 0.15)
-    )[0]
-    headers = rng.choices(("none", rng.choice(_SPEAKING)), (0.55, 0.45))[0]
+    kind = rng.choices(_KINDS, (0.45, 0.2, 0.2, 0.15))[0]
+    headers: Headers = rng.choices(("none", rng.choice(_SPEAKING)), (0.55, 0.45))[0]
     status = 503 if headers == "none" and rng.random() < 15 / 55 else 429
     per, burst, block = 1.0, None, None
     if kind == "bucket":

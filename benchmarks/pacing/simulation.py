@@ -11,31 +11,47 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, Protocol
 
-from reading import read
-from server import EPOCH, OK, REFUSED, Answer, Server, Site
+from reading import outcome_of, read
 from record import ACCEPTED, THROTTLED, Done, Sent, Trace
+from server import ATTEMPT_TIMEOUT_S, EPOCH, REFUSED, Answer, Server, Site
 from workload import Flow
 
 from healthyroster_async._core.delays import Fault, RetryBudget
 from healthyroster_async._core.governor import Ticket
+from healthyroster_async._core.ratelimits import Announced
 from healthyroster_async._core.settings import Priority, RetrySettings
+from healthyroster_async._core.verdicts import Verdict
 
 # Timers of an event loop are late by up to so many seconds.
 _TIMER_LATENESS_S = 0.001
-_ATTEMPT_TIMEOUT_S = 60.0
 _MOST_SPINS = 1000
 _RETRY = RetrySettings()
 
 
-class Pacer(Protocol):
-    """What is simulated: our governor, or a peer with the same five methods."""
+class StuckError(Exception):
+    """A governor wants to be asked again at once, again and again."""
 
-    def ask(self, ticket: Any, now: float) -> bool: ...
-    def next(self, now: float) -> Any: ...
-    def wake_at(self, now: float) -> float | None: ...
+
+class Pacer(Protocol):
+    """What is simulated: our governor, or a peer with the same methods."""
+
+    def ask(self, ticket: Ticket, now: float) -> bool:
+        """Let a call go, or queue it."""
+        ...
+
+    def next(self, now: float) -> Ticket | None:
+        """Return the call that goes now."""
+        ...
+
+    def wake_at(self, now: float) -> float | None:
+        """Return when to ask for the next one again."""
+        ...
+
     def answered(
-        self, ticket: Any, now: float, verdict: Any, announced: Any = ...
-    ) -> None: ...
+        self, ticket: Ticket, now: float, verdict: Verdict, announced: Announced
+    ) -> None:
+        """Take note of the end of an attempt."""
+        ...
 
 
 class World:
@@ -92,6 +108,7 @@ class Client:
         server: Server,
         pacer: Pacer,
         flows: Sequence[Flow],
+        *,
         trace: Trace,
         rng: Random,
     ) -> None:
@@ -102,7 +119,7 @@ class Client:
         self.open = 0
         self._rng = rng
         self._budget = RetryBudget()
-        self._calls: dict[Any, _Call] = {}
+        self._calls: dict[Ticket, _Call] = {}
         self._outstanding = [0] * len(flows)
         self._flows = {id(flow): n for n, flow in enumerate(flows)}
         self._timer = float("inf")
@@ -151,7 +168,7 @@ class Client:
         if when <= now:
             self._spins += 1
             if self._spins > _MOST_SPINS:
-                raise RuntimeError(f"wake_at says {when} at {now}, and nobody goes")
+                raise StuckError(f"wake_at says {when} at {now}, and nobody goes")
             when = now
         else:
             self._spins = 0
@@ -175,14 +192,11 @@ class Client:
         flow = call.flow
         answer, leaves, pause = self.server.receive(now, flow.provider)
         heard = leaves + self.server.way()
-        if heard - call.sent > _ATTEMPT_TIMEOUT_S:
-            heard, answer = call.sent + _ATTEMPT_TIMEOUT_S, REFUSED
-        if answer is OK:
-            outcome = ACCEPTED
-        else:
-            outcome = read(answer, EPOCH + heard)[0]
-            if pause:
-                self.trace.pauses.append((heard, pause, flow.process))
+        if heard - call.sent > ATTEMPT_TIMEOUT_S:
+            heard, answer = call.sent + ATTEMPT_TIMEOUT_S, REFUSED
+        outcome = outcome_of(answer)
+        if pause:
+            self.trace.pauses.append((heard, pause, flow.process))
         self.trace.requests.append(
             Sent(call.sent, now, heard, flow.provider, outcome, flow.process)
         )
@@ -253,7 +267,7 @@ def simulate(
         pacer = make(world.now, Random(f"{seed}/governor/{process}"))
         own = [flow for flow in flows if flow.process == process]
         rng = Random(f"{seed}/client/{process}")
-        clients.append(Client(world, server, pacer, own, trace, rng))
+        clients.append(Client(world, server, pacer, own, trace=trace, rng=rng))
     world.run(seconds)
     finite = not any(flow.backlog or flow.gap for flow in flows)
     trace.unfinished = sum(client.open for client in clients)

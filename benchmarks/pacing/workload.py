@@ -28,7 +28,9 @@ class Flow:
     process: int = 0
 
 
-def heavy_and_light(heavy: int = 1000, light: int = 20, backlog: int = 20) -> list[Flow]:
+def heavy_and_light(
+    heavy: int = 1000, light: int = 20, backlog: int = 20
+) -> list[Flow]:
     """One session with much to do, nine with little, then all with a steady backlog."""
     flows = [Flow(provider=0, first=heavy, backlog=backlog)]
     return flows + [
