@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,38 @@ def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
 
     assert process.returncode == code
     assert (output, errors.strip()) == ("", "")
+
+
+def test_an_interrupt_while_the_command_is_still_loading_prints_nothing():
+    """
+    Who mistyped presses Ctrl-C at once, and need not see where the imports were.
+    """
+    (script,) = entry_points(group="console_scripts", name="healthyroster")
+    module, _, function = script.value.partition(":")
+    # The mark comes when the module is there: before that, Python has it its own way.
+    code = (
+        f"from {module} import {function}; import sys;"
+        "print('.', flush=True); sys.argv[1:] = ['emulate', '--port', '0'];"
+        f"{function}()"
+    )
+    ended = []
+    for step in range(1, 13):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
+        process.stdout.readline()
+        time.sleep(step * 0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        ended.append((process.returncode, "Traceback" in errors or "ignored" in errors))
+
+    # A shell says 130 for both.
+    assert set(ended) <= {(-signal.SIGINT, False), (130, False)}
+    assert ended[0] == (-signal.SIGINT, False)
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
