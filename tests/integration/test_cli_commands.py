@@ -1,5 +1,6 @@
 """The command as a process: what it writes where, and how it ends."""
 
+import contextlib
 import json
 import os
 import re
@@ -182,9 +183,25 @@ def test_closed_standard_streams_do_not_matter():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def listening(process):
+    """Wait until a process waits for connections: from then on it is at work."""
+    for _ in range(3000):
+        if process.poll() is not None:
+            break
+        table = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+        inodes = {line.split()[9] for line in table if line.split()[3] == "0A"}
+        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if str(descriptor.readlink()).strip("socket:[]") in inodes:
+                    return
+        time.sleep(0.01)
+    pytest.fail("it did not begin to listen")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("how", "code", "after"),
-    [(signal.SIGINT, 130, 1.0), (signal.SIGINT, 130, 1.8), (signal.SIGTERM, 143, 1.4)],
+    [(signal.SIGINT, 130, 0.2), (signal.SIGINT, 130, 1.2), (signal.SIGTERM, 143, 0.6)],
 )
 def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
     """
@@ -197,6 +214,7 @@ def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
         text=True,
         env=clean_environment(),
     )
+    listening(process)
     time.sleep(after)
     process.send_signal(how)
     output, errors = process.communicate(timeout=10)
