@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 import attrs
@@ -202,7 +203,7 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
     Raises:
         DecodingError: It is no JSON list of objects that fit.
     """
-    structure = converter.get_structure_hook(list[model])  # type: ignore[valid-type]
+    structure = _list_hook(model)  # type: ignore[arg-type] # classes are hashable
     items = _unwrap(response, decode(response))
     try:
         made: list[_M] = structure(items, model)
@@ -211,6 +212,11 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
     else:
         return made
     raise DecodingError(response.request.label, reason)
+
+
+@cache
+def _list_hook(model: Hashable) -> Callable[[Any, object], list[Any]]:
+    return converter.get_structure_hook(list[model])  # type: ignore[valid-type]
 
 
 def _structure(response: Response, value: Any, model: type[_M]) -> _M:

@@ -323,6 +323,7 @@ class ConnectionPool:
             ConfigurationError: The id is empty or would leave its place in the path;
                 or the environment is not named or not configured.
         """
+        provider_id = plain_id("provider_id", provider_id)
         path_segment("provider_id", provider_id)
         chosen = environment or self._default
         if chosen is None:
@@ -334,7 +335,7 @@ class ConnectionPool:
         return ProviderSession(
             Caller(
                 pool=self,
-                provider_id=plain_id("provider_id", provider_id),
+                provider_id=provider_id,
                 environment=chosen,
                 priority=priority,
                 timeouts=self._timeouts,

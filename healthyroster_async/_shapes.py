@@ -8,9 +8,10 @@ as much.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import attrs
+from typing_extensions import override
 
 Hook: TypeAlias = Callable[[Any], Any]
 Reader: TypeAlias = Callable[[Mapping[str, Any]], Any]
@@ -31,6 +32,21 @@ class Member:
     default: Any
     as_it_is: frozenset[type]
     hook: Hook
+
+
+class _Nothing(dict[str, Any]):
+    """What nearly every model has in ``extra``: one for all, so it stays empty."""
+
+    if not TYPE_CHECKING:  # which will not have it that a dict refuses
+
+        def _refuse(self, *_: object, **__: object) -> NoReturn:
+            raise TypeError("the extra fields of a model do not change")
+
+        __setitem__ = __ior__ = setdefault = update = _refuse
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, ()
 
 
 def reader_maker(
@@ -61,12 +77,17 @@ def reader_maker(
                 f"        fields[{m.name!r}] = item"
                 for n, m in numbered
             ),
-            "        fields['extra'] = {k: value[k] for k in others} if others else {}",
+            "        extra = {key: value[key] for key in others} if others else none",
+            "        fields['extra'] = extra",
             "        return made",
             "    return read",
         ]
     )
-    names: dict[str, Any] = {"new": object.__new__, "model": model}
+    names: dict[str, Any] = {
+        "new": object.__new__,
+        "model": model,
+        "none": _Nothing(),
+    }
     for n, member in numbered:
         names |= {f"d{n}": member.default, f"t{n}": member.as_it_is}
         names[f"h{n}"] = member.hook
