@@ -206,6 +206,8 @@ class Client:
         call, answer = heard
         now = self.world.now
         outcome, verdict, announced = read(answer, EPOCH + now)
+        # As in the pool, a probe is none of the call's attempts.
+        probing = call.ticket.probe
         self.pacer.answered(call.ticket, now, verdict, announced)
         if outcome == ACCEPTED:
             self._budget.earn()
@@ -216,6 +218,8 @@ class Client:
                 self._finish(call, lost=True)
             else:
                 self._again(call)
+        elif probing:
+            self._again(call)
         else:
             self._failed(call)
         self._pump()
