@@ -17,8 +17,8 @@ _PAGE = Template("""\
 <title>$title</title>
 <style>
 :root { --ink:#1c2733; --soft:#5b6b7b; --line:#dde4ea; --page:#f5f7f9; --card:#fff;
-  --get:#2563a8; --get-bg:#eaf2fb; --post:#1d7f5a; --post-bg:#e8f6f0; --code:#f0f3f6; --need:#c2410c;
-  --bar:#173042; }
+  --get:#2563a8; --get-bg:#eaf2fb; --post:#1d7f5a; --post-bg:#e8f6f0; --code:#f0f3f6;
+  --need:#c2410c; --bar:#173042; }
 @media (prefers-color-scheme: dark) { :root { --ink:#e4ebf1; --soft:#9fb0bf;
   --line:#2c3a46; --page:#10171d; --card:#18222b; --get:#7db6f0; --get-bg:#172a3d;
   --post:#6fd3a8; --post-bg:#142e25; --code:#22303b; --need:#f59e5f;
