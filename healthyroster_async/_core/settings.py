@@ -105,6 +105,7 @@ class PacingSettings:
         max_concurrency: Most attempts under way at once in one environment.
         max_streams: Most row streams open at once in one environment: report queries
             are the heaviest there are, and an open stream holds about half a MiB.
+            A stream opened inside another one needs a permit of its own: see ``rows``.
         max_pause: Most seconds that a call waits because the API asked for a pause. A
             call that was asked for longer fails at once with ``RateLimitedError``;
             the environment stays paused for the others.
