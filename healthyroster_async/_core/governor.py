@@ -234,7 +234,7 @@ class Governor:
         if ticket.probe:
             self._open(ticket, now)
         sent = ticket.sent
-        self.learner.accepted(sent)
+        self.learner.accepted(sent, now)
         self.concurrency.accepted(ticket.label, ticket.load, now - sent, now)
 
     def _open(self, ticket: Ticket, now: float) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 # One number, as servers write it: RFC 9110 allows whole seconds, some send fractions.
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
@@ -64,6 +65,7 @@ def sent_at(headers: Mapping[str, str], *, now: datetime | None = None) -> datet
     return http_date(headers.get("date", "").strip(" \t")) or now or datetime.now(UTC)
 
 
+@lru_cache(maxsize=16)  # all answers of a second have the same Date
 def http_date(value: str) -> datetime | None:
     """Read one of the three forms of HTTP-date (RFC 9110, section 5.6.7).
 

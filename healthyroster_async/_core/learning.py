@@ -8,17 +8,18 @@ from attrs import define, field
 
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Limit
-from healthyroster_async._core.windows import Windows
+from healthyroster_async._core.windows import LONG_BLOCK_S, Windows
 
 # From here the rate doubles every second for as long as nothing is turned away.
 START_RATE = 20.0
 # How far below the limit to stay once it is known.
 _MARGIN = 0.985
 _STEP_S = 0.05
+# ... if answers come faster than this, else the slower.
+_START_S = 0.1
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
 _OLD = 12
-_LONG_BLOCK_S = 3.0
 _LONGEST_HOLD_S = 1800.0
 # An event so soon after the way was free tells that the rate was far too high.
 _SOON_S = 1.5
@@ -50,6 +51,8 @@ class Learner:
     windows: Windows = field(init=False, factory=Windows)
     _certain: bool = field(init=False, default=False)
     _starting: bool = field(init=False, default=True)
+    _start_to: float = field(init=False, default=math.inf)
+    _pace: float = field(init=False, default=1.0)
     # What was accepted since the last event, and when that was.
     _anchor: float | None = field(init=False, default=None)
     _accepted: int = field(init=False, default=0)
@@ -112,8 +115,10 @@ class Learner:
         """Whether nothing was ever turned away."""
         return self._starting
 
-    def accepted(self, sent: float) -> None:
+    def accepted(self, sent: float, now: float) -> None:
         """Note a call that was let in."""
+        if self._starting:
+            self._pace += 0.1 * (min(1.0, _START_S / max(now - sent, 0.01)) - self._pace)
         self.windows.accept(sent)
         if self._anchor is None:
             self._anchor = sent
@@ -135,7 +140,11 @@ class Learner:
         if self.rule is not None:
             self._test(self.rule, now, past)
         elif self._starting:
-            self.rate = min(self.most, self.rate * 2.0**past)
+            # Not faster than answers come: all that is under way may be turned away.
+            self.rate = min(self.most, self.rate * 2.0 ** (past * self._pace))
+            if self.rate >= self._start_to:
+                self._starting = False
+                self._hold(self._start_to, now)
         elif now >= self._hold_until:
             if self._plateau > self._low:
                 self._low, self._low_for = self._plateau, now - self._held_since
@@ -189,9 +198,10 @@ class Learner:
             self._slower = None
             self._retest_after = max(20.0, 5 * good[0].seconds)
             self._follow(good[0], now)
-        elif lasted >= _LONG_BLOCK_S and self.ceiling is None:
+        elif lasted >= LONG_BLOCK_S and self.ceiling is None:
             # Nothing is known yet; and it may have been an outage.
             self._starting = True
+            self._start_to = max(START_RATE, self._top / 3.0)
             self.rate = START_RATE
             self._anchor, self._accepted = None, 0
 
@@ -203,6 +213,7 @@ class Learner:
         active = span - self._paused
         if self._starting:
             self._starting = False
+            self._top = top
             self._hold(min(0.75 * top, max(measured, 0.1 * top)), now)
             return
         trial, self._trial = self._trial, False

@@ -45,8 +45,6 @@ def names_limit(body: bytes) -> bool:
     When in doubt it does not: an answer about permissions is never taken for it.
     """
     text = _text(body)
-    if _RULE.search(text):
-        return True
     return bool(_NAMES_LIMIT.search(text)) and not _NAMES_GRANT.search(text)
 
 

@@ -32,7 +32,7 @@ _MOST = 1e9  # calls; a larger number says that there is no limit
 _MOST_CHARACTERS = 1_000  # of one field that has structure
 _MOST_MEMBERS = 16  # of one such field
 
-_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _PERIOD = re.compile(r"([0-9]{1,9})([smhd])")
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"

@@ -14,6 +14,9 @@ USUAL_WINDOWS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 # As many accepted calls are remembered one by one; a larger limit is recognised by the
 # count between two blocks only.
 _REMEMBERED = 4096
+# A block that lasts so many seconds is that of a window, a firewall or an outage.
+LONG_BLOCK_S = 3.0
+_MANY = 20
 # With fewer calls any two counts are alike.
 _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
@@ -83,7 +86,7 @@ class Windows:
         """
         calls, began = self.accepted, self._free_since
         self.accepted, self._free_since = 0, sent
-        found = self._alike_before()
+        found = self._alike_before(certain=sent - self._blocked_at >= LONG_BLOCK_S)
         if began is not None and calls >= _LEAST:
             span = sent - began
             late = sent - self._turned_away_at
@@ -107,12 +110,17 @@ class Windows:
         last, self._last = self._last, _Count(self._blocked_at, calls)
         if last is not None and abs(last.calls - calls) <= 1:
             return round_between(last.calls, calls) or max(last.calls, calls)
-        if calls >= 20 and calls % 10 == 0:
+        if calls >= _MANY and calls % 10 == 0:
             return calls
         return None
 
-    def _alike_before(self) -> dict[int, int]:
-        """Return usual windows before this block that hold as many calls as before."""
+    def _alike_before(self, *, certain: bool) -> dict[int, int]:
+        """Return usual windows before this block that hold as many calls as before.
+
+        Args:
+            certain: Whether the block was so long that no bucket explains it: then the
+                number need not be a round one.
+        """
         found: dict[int, int] = {}
         at, times = self._blocked_at, self._times
         index = len(times) - 1
@@ -139,6 +147,8 @@ class Windows:
             if same < 3 and window <= _SHORT_S:
                 continue
             quota = round_between(before.calls, calls)
+            if quota is None and certain and calls >= _MANY:
+                quota = max(before.calls, calls)
             if quota is not None:
                 found[window] = quota
         return found

@@ -36,10 +36,11 @@ fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
 _logger = logging.getLogger(__name__)
 
-# The loop waits no longer than this for a lock. It is held for some 20 microseconds,
-# unless the kernel stops its holder, and then nobody knows for how long.
-_PATIENCE_S = 0.002
-_TRIES = 2000
+# A lock is held for some 20 microseconds, unless the kernel stops its holder, and then
+# nobody knows for how long. So many tries are some 2 ms of work; on a busy machine they
+# take longer, because each of them lets others run first.
+_TRIES = 1000
+_PATIENCE_S = 0.02
 # Out of reach: do not ask again for so long, doubled each time.
 _AWAY_S = 0.01
 _LONGEST_AWAY_S = 1.0

@@ -12,7 +12,7 @@ import rich_click as click
 
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.cli import _console, _run
-from healthyroster_async.cli._rate import METAVAR, rate
+from healthyroster_async.cli._rate import limit_options, take_limit
 
 if TYPE_CHECKING:
     from healthyroster_async.emulator import Emulator
@@ -79,11 +79,20 @@ _BOTH = "both"
     help="Seconds that every answer takes longer.",
 )
 @click.option(
-    "--rate-limit",
-    type=rate,
-    metavar=METAVAR,
-    help="Calls allowed in so many seconds: 20/1.",
+    "--capacity",
+    metavar="CALLS",
+    type=click.IntRange(1),
+    help="Calls that are worked on at once, each for the seconds of --latency; the "
+    "others wait, as on a server that is overloaded.",
 )
+@click.option(
+    "--clock-skew",
+    default=0.0,
+    metavar="SECONDS",
+    type=float,
+    help="Seconds that the server's clock is ahead; a negative number is behind.",
+)
+@limit_options
 @click.option(
     "--deny",
     "denied",
@@ -103,7 +112,8 @@ def command(environment: str, denied: Sequence[str], **settings: Any) -> None:
     environments = (
         tuple(Environment) if environment == _BOTH else (Environment(environment),)
     )
-    emulator = Emulator(environments=environments, **settings)
+    limit = take_limit(settings)
+    emulator = Emulator(environments=environments, rate_limit=limit, **settings)
     for grant in denied:
         provider, _, endpoint = grant.partition(":")
         emulator.deny(provider, endpoint or "*")

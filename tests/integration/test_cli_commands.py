@@ -1,5 +1,6 @@
 """The command as a process: what it writes where, and how it ends."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,11 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from email.utils import parsedate_to_datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 
+import attrs
 import pytest
 
+from healthyroster_async.cli import _rate
 from healthyroster_async.cli.app import app
+from healthyroster_async.cli.emulate import command as emulate_command
+from healthyroster_async.emulator import limits
 
 COMMAND = [sys.executable, "-m", "healthyroster_async"]
 QUICK = ["demo", "--providers", "3", "--rows", "5", "--rate-limit", "1000"]
@@ -181,9 +190,25 @@ def test_closed_standard_streams_do_not_matter():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def listening(process):
+    """Wait until a process waits for connections: from then on it is at work."""
+    for _ in range(3000):
+        if process.poll() is not None:
+            break
+        table = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+        inodes = {line.split()[9] for line in table if line.split()[3] == "0A"}
+        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if str(descriptor.readlink()).strip("socket:[]") in inodes:
+                    return
+        time.sleep(0.01)
+    pytest.fail("it did not begin to listen")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("how", "code", "after"),
-    [(signal.SIGINT, 130, 1.0), (signal.SIGINT, 130, 1.8), (signal.SIGTERM, 143, 1.4)],
+    [(signal.SIGINT, 130, 0.2), (signal.SIGINT, 130, 1.2), (signal.SIGTERM, 143, 0.6)],
 )
 def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
     """
@@ -196,12 +221,45 @@ def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
         text=True,
         env=clean_environment(),
     )
+    listening(process)
     time.sleep(after)
     process.send_signal(how)
     output, errors = process.communicate(timeout=10)
 
     assert process.returncode == code
     assert (output, errors.strip()) == ("", "")
+
+
+def test_an_interrupt_while_the_command_is_still_loading_prints_nothing():
+    """
+    Who mistyped presses Ctrl-C at once, and need not see where the imports were.
+    """
+    (script,) = entry_points(group="console_scripts", name="healthyroster")
+    module, _, function = script.value.partition(":")
+    # The mark comes when the module is there: before that, Python has it its own way.
+    code = (
+        f"from {module} import {function}; import sys;"
+        "print('.', flush=True); sys.argv[1:] = ['emulate', '--port', '0'];"
+        f"{function}()"
+    )
+    ended = []
+    for step in range(1, 13):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
+        process.stdout.readline()
+        time.sleep(step * 0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        ended.append((process.returncode, "Traceback" in errors or "ignored" in errors))
+
+    # A shell says 130 for both.
+    assert set(ended) <= {(-signal.SIGINT, False), (130, False)}
+    assert ended[0] == (-signal.SIGINT, False)
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -226,6 +284,61 @@ def test_what_the_emulator_exports_is_all_that_other_commands_need(variables):
     sources = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
     assert sources[0]["name"] == "Patients"
+
+
+def test_a_limit_of_any_kind_can_be_played():
+    """
+    A vendor's limit is tried out before its API is called.
+    """
+    emulate = Emulate(
+        "--rate-limit=2/600",
+        "--limit-kind=firewall",
+        "--limit-block=900",
+        "--limit-headers=azure-quota",
+        "--limit-scope=provider",
+        "--limit-empty-body",
+        "--latency=0.05",
+        "--capacity=1",
+        "--clock-skew=-86400",
+    )
+    url = emulate.variables["HEALTHYROSTER_SWAGGER"].partition("/swagger")[0]
+    headers = {
+        f"X-Application-{name}": emulate.variables[
+            f"HEALTHYROSTER_SANDBOX_APPLICATION_{name}"
+        ]
+        for name in ("ID", "SECRET")
+    }
+    answers = []
+    for provider in (1, 1, 1, 2):
+        path = f"{url}/HealthcareProvider/{provider}/Datasources"
+        request = urllib.request.Request(path, headers=headers)
+        try:
+            answer = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            body = answer.read()
+            answers.append((answer.status, answer.headers, body))
+    emulate.stop()
+
+    assert [status for status, _, _ in answers] == [200, 200, 403, 200]
+    _, rejection, body = answers[2]
+    assert (rejection["Retry-After"], body) == ("900", b"")
+    date = parsedate_to_datetime(rejection["Date"]).timestamp()
+    assert date == pytest.approx(time.time() - 86_400, abs=10)
+
+
+def test_the_options_of_a_limit_are_the_ones_there_are():
+    """
+    They stand in the command too, so that its help does not start the emulator.
+    """
+    assert _rate.KINDS == limits.KINDS
+    assert _rate.HEADERS == limits.HEADERS
+    assert _rate.SCOPES == limits.SCOPES
+    options = {option.name for option in emulate_command.params}
+    for attribute in attrs.fields(limits.RateLimit):
+        if attribute.name not in {"rate", "per"}:
+            assert f"limit_{attribute.name}" in options
 
 
 def test_with_two_environments_none_is_assumed():
@@ -300,6 +413,17 @@ def test_the_description_is_found_by_id_and_by_name(call, variables):
         (["demo", "--rate-limit", "fast"], {}, 2, "give one such as 20/1"),
         (["emulate", "--rate-limit", "0/1"], {}, 2, "above 0"),
         (["emulate", "--deny", "1:everything"], {}, 2, "endpoint is 'everything'"),
+        (["emulate", "--limit-kind", "window"], {}, 2, "give --rate-limit too"),
+        (["emulate", "--limit-aligned"], {}, 2, "give --rate-limit too"),
+        (
+            ["emulate", "--rate-limit", "9/1", "--limit-kind", "firewall"],
+            {},
+            2,
+            "RateLimit.block is missing",
+        ),
+        (["emulate", "--limit-block", "0"], {}, 2, "--limit-block"),
+        (["emulate", "--capacity", "0"], {}, 2, "--capacity"),
+        (["emulate", "--clock-skew", "nan"], {}, 2, "clock_skew"),
     ],
 )
 def test_whatever_goes_wrong_is_one_line_and_an_exit_code(  # noqa: PLR0917 - a table

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from fakes import error, request
+from fakes import error, request, response
 
 from healthyroster_async import (
     AttemptTimeoutError,
@@ -22,11 +22,13 @@ from healthyroster_async._core.delays import (
     is_retryable,
     retry_delay,
 )
+from healthyroster_async._core.errors import error_for
 
 UNSENT = ConnectError(request(), "refused")
 TIMED_OUT = AttemptTimeoutError(request(), "slow")
 LOST = ConnectionLostError(request(), "lost", True)
 STALE = ConnectionLostError(request(), "lost")
+PAGE = error_for(response(503, body=b"<html>Service Unavailable</html>"))
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,14 @@ STALE = ConnectionLostError(request(), "lost")
         (error(425), True, False),
         (error(500), True, False),
         (error(502), True, False),
-        (error(503), True, False),
+        (error(503), True, True),
+        (PAGE, True, False),
         (error(504), True, False),
         (error(302), False, False),
         (error(400), False, False),
         (error(401), False, False),
         (error(403), False, False),
-        (error(403, retry_after="1"), False, False),
+        (error(403, retry_after="1"), True, True),
         (error(404), False, False),
         (error(409), False, False),
         (error(422), False, False),
@@ -63,7 +66,7 @@ STALE = ConnectionLostError(request(), "lost")
 def test_what_is_repeated(failure, safe, unsafe):
     """
     A safe endpoint is repeated after any fault; an unsafe one only if it surely was
-    not carried out. 401, 403 and the other 4xx never.
+    not carried out. 401, 403 and the other 4xx never, but for a used-up quota.
     """
     assert is_retryable(failure, safe=True) is safe
     assert is_retryable(failure, safe=False) is unsafe

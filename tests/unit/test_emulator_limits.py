@@ -131,6 +131,22 @@ def test_a_firewall_closes_for_everybody_and_opens_with_a_clean_slate():
     ]
 
 
+def test_a_block_ends_its_window_too():
+    """
+    What was counted before a short block is forgotten after it.
+    """
+    limiter = Limiter(RateLimit(rate=1, per=10, kind="firewall", block=2))
+
+    assert allowed(limiter, 0, 1, 3, 4, 5.9, 6) == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("kind", ["bucket", "sliding", "firewall"])
 def test_rejected_requests_can_cost_too(kind):
     """
@@ -153,13 +169,15 @@ def test_rejected_requests_can_cost_too(kind):
 @pytest.mark.parametrize("kind", KEPT)
 def test_waiting_as_long_as_was_said_is_long_enough(kind):
     """
-    An obedient client must not be rejected twice in a row.
+    An obedient client must not be rejected twice in a row, nor wait for nothing.
     """
     limiter = Limiter(RateLimit(rate=3, per=7.0, kind=kind, **KEPT[kind]))
     now = 100.0
     for _ in range(20):
+        now += 0.5
         verdict = limiter.ask(now)
         if not verdict.allowed:
+            assert not limiter.ask(now + verdict.retry_after - 0.01).allowed
             now += verdict.retry_after
 
             assert verdict.retry_after > 0

@@ -86,6 +86,13 @@ def test_junk_is_nothing_learned(text):
         assert from_text(to_text(learned), NOW) == learned
 
 
+def test_what_another_version_wrote_is_nothing_learned():
+    """
+    Its numbers may mean something else.
+    """
+    assert from_text(to_text(BOTH).replace('"version": 1', '"version": 2'), NOW) is None
+
+
 @posix
 def test_the_file_is_for_its_owner_only_and_nothing_else_is_left(memory):
     """

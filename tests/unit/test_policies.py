@@ -32,6 +32,7 @@ from healthyroster_async import (
     ServerError,
 )
 from healthyroster_async._core.delays import RetryBudget
+from healthyroster_async._core.errors import error_for
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.pacing import PacingPolicy
@@ -92,11 +93,11 @@ async def test_the_last_failure_is_what_the_caller_gets():
     """
     After max_attempts the error is the API's own, and nothing hides it.
     """
-    transport = ScriptedTransport([error(500), error(502), error(503), error(500)])
+    transport = ScriptedTransport([error(500), error(502), error(504), error(500)])
 
     with pytest.raises(ServerError) as caught:
         await retry(max_attempts=3)(request(), transport.send)
-    assert caught.value.status == 503
+    assert caught.value.status == 504
     assert len(transport.asked_at) == 3
 
 
@@ -231,11 +232,12 @@ async def test_one_throttled_answer_holds_everybody():
 
 async def test_unavailable_with_a_date_holds_everybody_too():
     """
-    503 with Retry-After is how many servers throttle; without, it is a fault.
+    503 with Retry-After is how many servers throttle; a page without is a fault.
     """
     policy = pacing()
     asked = error(503, retry_after="7")
-    transport = ScriptedTransport([asked, response(), error(503)])
+    page = error_for(response(503, body=b"<html>Service Unavailable</html>"))
+    transport = ScriptedTransport([asked, response(), page])
     with pytest.raises(ServerError):
         await policy(request(), transport.send)
     await policy(request(), transport.send)
@@ -247,10 +249,10 @@ async def test_unavailable_with_a_date_holds_everybody_too():
 
 async def test_a_denied_call_slows_nobody_down():
     """
-    A 403 is never a reason to slow down.
+    A missing grant is never a reason to slow down.
     """
     policy = pacing()
-    transport = ScriptedTransport([error(403, retry_after="60")])
+    transport = ScriptedTransport([error(403)])
     with pytest.raises(ForbiddenError):
         await policy(request(), transport.send)
     await policy(request(), transport.send)

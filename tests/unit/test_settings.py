@@ -7,6 +7,7 @@ import pytest
 
 from healthyroster_async import (
     ConfigurationError,
+    Limit,
     PacingSettings,
     RetrySettings,
     Timeouts,
@@ -32,13 +33,43 @@ def test_every_number_is_checked_and_named(kind, name, bad):
     assert repr(bad) in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [Timeouts, RetrySettings, PacingSettings])
+@pytest.mark.parametrize("kind", [Timeouts, RetrySettings, PacingSettings, Limit])
 def test_every_setting_is_documented_with_its_unit(kind):
     """
     A number without a unit is a guess.
     """
     for attribute in attrs.fields(kind):
         assert f"    {attribute.name}: " in kind.__doc__
+
+
+@pytest.mark.parametrize("bad", [-1, math.nan, math.inf, "7", None, True, 0])
+def test_a_limit_is_checked_and_named(bad):
+    """
+    A limit of nothing, or in no time, is no rate to go by.
+    """
+    for name, build in (("calls", Limit), ("seconds", lambda value: Limit(1, value))):
+        with pytest.raises(ConfigurationError) as caught:
+            build(bad)
+        assert f"Limit.{name}" in str(caught.value)
+        assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [(1e308, 1e-308), (1e-308, 1e308), (10**308, 1e-300)])
+def test_a_limit_is_a_rate_that_can_be_reckoned_with(bad):
+    """
+    A rate of zero or infinity would show up as a division an hour later.
+    """
+    with pytest.raises(ConfigurationError, match=r"Limit\.calls .* calls .* s"):
+        Limit(*bad)
+
+
+def test_a_limit_reads_as_calls_in_seconds():
+    """
+    600 per minute is said as the API's documents say it, not as 10 per second.
+    """
+    assert Limit(600, 60).rate == 10.0
+    assert Limit(10).rate == 10.0
+    assert Limit(600, 60) != Limit(10)
 
 
 def test_delays_that_contradict_each_other_are_refused():

@@ -1,4 +1,5 @@
 import math
+import zlib
 
 import pytest
 from attrs import evolve
@@ -72,6 +73,8 @@ def test_another_boot_another_version_and_half_a_write_are_no_budget():
     raw = encode(KNOWN, BOOT)
 
     assert decode(raw, b"thatboot", NOW) is None
+    newer = b"HRB\x02" + raw[4:-4]
+    assert decode(newer + zlib.crc32(newer).to_bytes(4, "little"), BOOT, NOW) is None
     assert decode(b"", BOOT, NOW) is None
     assert decode(raw[:-1], BOOT, NOW) is None
     assert decode(raw + b"\0", BOOT, NOW) is None

@@ -222,6 +222,19 @@ def test_out_of_reach_is_asked_again_later_and_told_once(
     assert store.read().granted == 1
 
 
+def test_a_store_that_came_back_is_missed_for_a_moment_only(store, other, clock):
+    """
+    A lock that is taken now and then must not add up to a second without the others.
+    """
+    other.reserve(1)
+    for _ in range(8):
+        sharing.fcntl.flock(other._fd, sharing.fcntl.LOCK_EX)
+        assert store.reserve(1) is None
+        sharing.fcntl.flock(other._fd, sharing.fcntl.LOCK_UN)
+        clock.now += 0.011
+        assert store.reserve(1) is not None
+
+
 def test_a_full_disk_is_out_of_reach(store, monkeypatch):
     """
     Pacing is not worth a failed call.
