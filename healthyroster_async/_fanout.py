@@ -13,7 +13,7 @@ from collections.abc import (
     Iterable,
     Sized,
 )
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -21,6 +21,7 @@ from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
     HealthyRosterError,
+    InnerCancellationError,
     PoolClosedError,
 )
 from healthyroster_async._core.outcome import (
@@ -49,7 +50,8 @@ class Job:
 async def outcome_of(job: Job) -> Outcome[object]:
     """Make a call and return what came of it.
 
-    An error that is not ours is a bug, and passes.
+    An error that is not ours is a bug, and passes. So does a cancellation, unless only
+    what the call waited for was cancelled: a task that it shares with others, say.
     """
     key, provider_id = job.key, job.provider_id
     try:
@@ -60,6 +62,12 @@ async def outcome_of(job: Job) -> Outcome[object]:
         return Skipped(key=key, provider_id=provider_id, error=error)
     except HealthyRosterError as error:
         return Failed(key=key, provider_id=provider_id, error=error)
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        inner = InnerCancellationError("what the call waited for was cancelled")
+        inner.__cause__ = error
+        return Failed(key=key, provider_id=provider_id, error=inner)
     return Succeeded(key=key, provider_id=provider_id, value=value)
 
 
@@ -106,16 +114,8 @@ async def fan_out(
         outcomes[outcome.key] = outcome
         counting.add(outcome)
 
-    taking = asyncio.Lock()
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(limit):
-                group.create_task(_work(jobs, taking, keep, is_new))
-    except BaseExceptionGroup as bugs:
-        bug = bugs.exceptions[0]
-    else:
-        return Outcomes({k: v for k, v in outcomes.items() if v is not None})
-    raise bug
+    await _make_all(jobs, limit, keep, is_new)
+    return Outcomes(cast("dict[Hashable, Outcome[object]]", outcomes))
 
 
 async def as_completed(
@@ -123,55 +123,84 @@ async def as_completed(
 ) -> AsyncGenerator[Outcome[object], None]:
     """Yield every outcome as it comes; a slow consumer slows the calls down.
 
-    The tasks belong to this generator: closing it cancels them and waits for them. A
-    task group cannot stand around a yield (PEP 789).
+    The calls are made in a task that belongs to this generator: closing it cancels them
+    and waits for them. A task group cannot stand around a yield (PEP 789).
     """
     # One place: whoever has an outcome waits until the one before it is consumed.
-    ready: asyncio.Queue[Outcome[object] | asyncio.Task[None]] = asyncio.Queue(1)
-    ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
-    taking = asyncio.Lock()
+    ready: asyncio.Queue[Outcome[object] | None] = asyncio.Queue(1)
 
-    async def last() -> None:
-        task = await ended.get()
-        for _ in range(limit - 1):
-            if task.cancelled() or task.exception() is not None:
-                break
-            task = await ended.get()
-        await ready.put(task)
+    def wake(_: object) -> None:
+        if ready.empty():
+            ready.put_nowait(None)
 
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(_work(jobs, taking, ready.put)) for _ in range(limit)]
-    for task in tasks:
-        task.add_done_callback(ended.put_nowait)
-    tasks.append(loop.create_task(last()))
+    making = asyncio.create_task(_make_all(jobs, limit, ready.put))
+    making.add_done_callback(wake)
     try:
-        while not isinstance(outcome := await ready.get(), asyncio.Task):
-            counting.add(outcome)
-            yield outcome
-        outcome.result()
+        while not (making.done() and ready.empty()):
+            outcome = await ready.get()
+            if outcome is not None:
+                counting.add(outcome)
+                yield outcome
+        making.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.exception()  # only the first bug is raised, the rest is seen
+        making.cancel()
+        await asyncio.wait([making])
+        if not making.cancelled():
+            making.exception()  # who closes early does not want to know, but it is seen
 
 
-async def _work(
+async def _make_all(
     jobs: AsyncIterator[Job],
-    taking: asyncio.Lock,
+    limit: int,
     keep: Callable[[Outcome[object]], Awaitable[None]],
     is_new: Callable[[Job], bool] = lambda _: True,
 ) -> None:
-    while True:
+    """Make the calls, and raise the first bug when all have ended."""
+    taking = asyncio.Lock()
+    workers: list[asyncio.Task[None]] = []
+
+    async def take() -> Job | None:
         async with taking:  # an async generator cannot be asked twice at once
-            job = await anext(jobs, None)
-            if job is None:
-                return
-            if not is_new(job):
-                continue
-        await keep(await outcome_of(job))
+            while True:
+                job = await _next(jobs)
+                if job is None or is_new(job):
+                    return job
+
+    async def work(job: Job | None) -> None:
+        while job is not None:
+            await keep(await outcome_of(job))
+            job = await take()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            # No more workers than there are calls, also if nobody knows how many.
+            while len(workers) < limit and (job := await take()) is not None:
+                workers.append(group.create_task(work(job)))
+    except BaseExceptionGroup as bugs:
+        bug = bugs.exceptions[0]
+    else:
+        # A task group takes a cancelled task for one that is done.
+        if not any(worker.cancelled() for worker in workers):
+            return
+        bug = InnerCancellationError("a call cancelled the task that it was made in")
+    raise bug
+
+
+async def _next(jobs: AsyncIterator[Job]) -> Job | None:
+    try:
+        return await anext(jobs, None)
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        raise InnerCancellationError(
+            "what the input of the fan-out waited for was cancelled"
+        ) from error
+
+
+def _is_cancelled() -> bool:
+    """Return whether the running task is cancelled, not only what it waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def each(items: Iterable[V] | AsyncIterable[V]) -> AsyncIterator[V]:
