@@ -165,10 +165,12 @@ async def _make_all(
                 job = await _next(jobs)
                 if job is None or is_new(job):
                     return job
+                await asyncio.sleep(0)  # many that are passed over take time too
 
     async def work(job: Job | None) -> None:
         while job is not None:
             await keep(await outcome_of(job))
+            await asyncio.sleep(0)  # calls that never wait must not hold the loop
             job = await take()
 
     try:

@@ -170,6 +170,53 @@ async def test_a_bug_comes_after_what_came_before_it(run):
 
 
 @BOTH
+@pytest.mark.parametrize("limit", [1, 20])
+async def test_calls_that_never_wait_do_not_hold_the_loop(run, limit):
+    """
+    200,000 calls that fail at once must not stop a web app for half a minute.
+    """
+    made, most = 0, 0
+
+    async def call(_):
+        nonlocal made
+        made += 1
+
+    async def watch():
+        nonlocal most
+        while True:
+            seen = made
+            await asyncio.sleep(0)
+            most = max(most, made - seen)
+
+    watching = asyncio.create_task(watch())
+    await run(range(1000), call, limit=limit)
+    watching.cancel()
+
+    assert made == 1000
+    assert 0 < most <= limit
+
+
+async def test_ids_that_come_again_do_not_hold_the_loop():
+    """
+    They are passed over, and that takes its time too.
+    """
+    passes = 0
+
+    async def watch():
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    outcomes = await kept([1] * 1000, lambda _: asyncio.sleep(0), limit=5)
+    watching.cancel()
+
+    assert list(outcomes) == [1]
+    assert passes >= 1000
+
+
+@BOTH
 async def test_there_are_no_more_tasks_than_calls(run):
     """
     A generous bound costs nothing where the input is short.
