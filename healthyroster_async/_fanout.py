@@ -11,8 +11,10 @@ from collections.abc import (
     Callable,
     Hashable,
     Iterable,
+    Mapping,
     Sized,
 )
+from inspect import iscoroutinefunction
 from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
@@ -71,15 +73,59 @@ async def outcome_of(job: Job) -> Outcome[object]:
     return Succeeded(key=key, provider_id=provider_id, value=value)
 
 
+def check_ids(ids: object) -> None:
+    """Refuse what is no collection of ids, though it may be iterated over.
+
+    Raises:
+        ConfigurationError: It is one id, or holds something beside the ids.
+    """
+    if isinstance(ids, Mapping):
+        wrong = "give its keys, or a list of ids"
+    elif isinstance(ids, str | bytes | bytearray | memoryview):
+        wrong = "give a list of ids; [id] for one"
+    elif not isinstance(ids, Iterable | AsyncIterable):
+        wrong = "give a list of ids, or anything else that can be iterated over"
+    else:
+        return
+    raise ConfigurationError(f"provider_ids is a {type(ids).__name__}; {wrong}")
+
+
+def check_calls(name: str, *calls: object) -> None:
+    """Refuse what cannot be called with a session.
+
+    Raises:
+        ConfigurationError: One of them cannot.
+    """
+    for call in calls:
+        if not callable(call):
+            raise ConfigurationError(
+                f"{name} is a {type(call).__name__}; give a function of a session, "
+                "such as lambda s: s.reporting.data_sources()"
+            )
+
+
 def total_of(items: object) -> int | None:
     """Return how many items there will be, if the input knows."""
     return len(items) if isinstance(items, Sized) else None
 
 
 class Counting:
-    """Keeps the progress of a fan-out and tells it."""
+    """Keeps the progress of a fan-out and tells it.
+
+    Raises:
+        ConfigurationError: Whom it should be told to cannot be told.
+    """
 
     def __init__(self, tell: ProgressCallback | None, total: int | None) -> None:
+        if tell is not None and not callable(tell):
+            raise ConfigurationError(
+                f"progress is a {type(tell).__name__}; give a function of a Progress"
+            )
+        if iscoroutinefunction(tell):
+            raise ConfigurationError(
+                "progress is an async function, and it is called, not awaited; give a "
+                "plain one"
+            )
         self._tell = tell
         self._now = Progress(total=total)
 
@@ -92,6 +138,12 @@ class Counting:
             self._now, done=self._now.done + 1, **{name: getattr(self._now, name) + 1}
         )
         self._tell(self._now)
+
+    def drop(self) -> None:
+        """Take a call off the total that need not be made."""
+        if self._tell is not None and self._now.total is not None:
+            self._now = attrs.evolve(self._now, total=self._now.total - 1)
+            self._tell(self._now)
 
 
 async def fan_out(
@@ -106,6 +158,7 @@ async def fan_out(
 
     def is_new(job: Job) -> bool:
         if job.key in outcomes:
+            counting.drop()
             return False
         outcomes[job.key] = None  # keeps the order of the input
         return True
@@ -215,8 +268,12 @@ async def each(items: Iterable[V] | AsyncIterable[V]) -> AsyncIterator[V]:
             yield item
 
 
-def checked_limit(limit: Any, total: int | None) -> int:
-    """Return how many calls may be under way: never more than there are."""
+def checked_limit(limit: Any) -> int:
+    """Return how many calls may be under way.
+
+    Raises:
+        ConfigurationError: It is no such number.
+    """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ConfigurationError(f"concurrency is {limit!r}; give an int of at least 1")
-    return limit if total is None else max(1, min(limit, total))
+    return limit

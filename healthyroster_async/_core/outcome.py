@@ -88,7 +88,8 @@ class Progress:
         denied: ... without access.
         failed: ... with an error.
         skipped: ... before they were made.
-        total: Calls in all, or ``None`` if the input does not say.
+        total: Calls in all, or ``None`` if the input does not say. What comes again is
+            taken off when it is met.
     """
 
     done: int = 0
