@@ -1,10 +1,12 @@
 """What a type checker sees of the public API; it is checked, not run."""
 
+from collections.abc import Hashable
 from typing import Any, assert_type
 
 from healthyroster_async import (
     ConnectionPool,
     ForbiddenError,
+    Outcome,
     Outcomes,
     ProviderSession,
 )
@@ -24,3 +26,8 @@ async def check(pool: ConnectionPool) -> None:
     assert_type(outcomes, Outcomes[list[DataSource]])
     for error in outcomes.denied.values():
         assert_type(error, ForbiddenError)
+    by_provider = dict(outcomes)
+    assert_type(by_provider, dict[Hashable, Outcome[list[DataSource]]])
+    assert_type(outcomes.get(1), Outcome[list[DataSource]] | None)
+    async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
+        assert_type(outcome, Outcome[list[DataSource]])
