@@ -22,6 +22,7 @@ async def check(pool: ConnectionPool) -> None:
     async with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
         async for row in rows:
             assert_type(row, dict[str, Any])
+        assert_type(await anext(rows), dict[str, Any])
     outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
     assert_type(outcomes, Outcomes[list[DataSource]])
     for error in outcomes.denied.values():
