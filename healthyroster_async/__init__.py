@@ -25,10 +25,12 @@ from healthyroster_async._core.errors import (
     NotFoundError,
     PoolClosedError,
     ProtocolError,
+    QueueFullError,
     RateLimitedError,
     RedirectError,
     ResponseError,
     ServerError,
+    ServiceUnavailableError,
     TransportError,
     UsageError,
 )
@@ -43,6 +45,7 @@ from healthyroster_async._core.outcome import (
     Succeeded,
 )
 from healthyroster_async._core.settings import (
+    Budget,
     Environment,
     Limit,
     PacingSettings,
@@ -50,6 +53,7 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
 )
+from healthyroster_async._policies.pacing import PacingEvent
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
@@ -60,6 +64,7 @@ from healthyroster_async._version import __version__
 __all__ = [
     "AttemptTimeoutError",
     "AuthenticationError",
+    "Budget",
     "CallError",
     "CertificateError",
     "ConfigurationError",
@@ -85,12 +90,14 @@ __all__ = [
     "NotFoundError",
     "Outcome",
     "Outcomes",
+    "PacingEvent",
     "PacingSettings",
     "PoolClosedError",
     "Priority",
     "Progress",
     "ProtocolError",
     "ProviderSession",
+    "QueueFullError",
     "RateLimitedError",
     "RedirectError",
     "Reporting",
@@ -101,6 +108,7 @@ __all__ = [
     "RowStream",
     "Secret",
     "ServerError",
+    "ServiceUnavailableError",
     "Skipped",
     "Succeeded",
     "Timeouts",

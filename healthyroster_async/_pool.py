@@ -43,6 +43,7 @@ from healthyroster_async._core.settings import (
     Timeouts,
     check_deadline,
 )
+from healthyroster_async._core.shared import key_of
 from healthyroster_async._fanout import (
     Counting,
     Job,
@@ -58,7 +59,7 @@ from healthyroster_async._fanout import (
 from healthyroster_async._pipeline import Pipeline
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
-from healthyroster_async._policies.pacing import PacingPolicy
+from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._session import ProviderSession
@@ -82,7 +83,12 @@ class _Lane:
         pacing: PacingSettings,
     ) -> None:
         self.max_pause = pacing.max_pause
-        self.pacing = PacingPolicy(pacing)
+        name = key_of(
+            environment.value,
+            contract.base_urls[environment],
+            credentials.application_id,
+        )
+        self.pacing = PacingPolicy(pacers_of(name, pacing))
         self.budget = RetryBudget()
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.telemetry = TelemetryPolicy()

@@ -11,7 +11,7 @@ from healthyroster_async._core.settings import Limit
 from healthyroster_async._core.windows import LONG_BLOCK_S, Windows
 
 # From here the rate doubles every second for as long as nothing is turned away.
-START_RATE = 20.0
+START_RATE = 50.0
 # How far below the limit to stay once it is known.
 _MARGIN = 0.985
 _STEP_S = 0.05
@@ -75,11 +75,13 @@ class Learner:
     _faster: list[Limit] = field(init=False, factory=list)
     _slower: Limit | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
+    _rule_share: float = field(init=False, default=0.98)
     _rule_since: float = field(init=False, default=0.0)
     _rule_event_at: float = field(init=False, default=-math.inf)
     _rule_events: int = field(init=False, default=0)
     _clean: int = field(init=False, default=0)
     _retest_after: float = field(init=False, default=60.0)
+    _above: bool = field(init=False, default=False)
     _above_since: float = field(init=False, default=0.0)
     log: object = None
 
@@ -111,6 +113,18 @@ class Learner:
         return None
 
     @property
+    def source(self) -> str:
+        """Where the rate comes from, in words."""
+        if self._starting:
+            return "starting"
+        if self.rule is not None:
+            how = "configured" if self._certain else "learned"
+            return f"{how} {self.rule.calls:g} per {self.rule.seconds:g} s"
+        if self.ceiling is not None and self.agreed >= _SETTLED:
+            return f"learned {self.ceiling:.3g} per s"
+        return "estimating"
+
+    @property
     def starting(self) -> bool:
         """Whether nothing was ever turned away."""
         return self._starting
@@ -126,9 +140,8 @@ class Learner:
             self._accepted += 1
         if self.rule is not None:
             self._clean += 1
-            if self._clean == 1000:
-                self._rule_events = 0
-                self.rate = min(self.most, 0.99 * self.rule.rate)
+            if self._clean > 5 * self.rule.calls:
+                self._clean, self._rule_events = 0, 0
 
     def grow(self, now: float) -> None:
         """Raise the rate; to be called only when it is what holds calls back."""
@@ -185,8 +198,12 @@ class Learner:
         mean = self.windows.mean(sent)
         found = self.windows.free(sent)
         if self.log: print(f"{now:7.2f} free after {lasted:.2f} mean {mean:.1f} found {[(x.calls,x.seconds) for x in found]}")
-        if self.rule is not None:
-            return
+        known = self.rule
+        if known is not None:
+            if self._certain or self._above or lasted < LONG_BLOCK_S:
+                return
+            # What was taken for the limit is none, and it cost a long block.
+            self._denied = min(self._denied, known.rate)
         good = [
             rule
             for rule in found
@@ -198,7 +215,7 @@ class Learner:
             self._slower = None
             self._retest_after = max(20.0, 5 * good[0].seconds)
             self._follow(good[0], now)
-        elif lasted >= LONG_BLOCK_S and self.ceiling is None:
+        elif known is None and lasted >= LONG_BLOCK_S and self.ceiling is None:
             # Nothing is known yet; and it may have been an outage.
             self._starting = True
             self._start_to = max(START_RATE, self._top / 3.0)
@@ -288,7 +305,11 @@ class Learner:
         self._rule_since = now
         self._rule_events = 0
         self._clean = 0
-        self.rate = min(self.most, 0.98 * rule.rate)
+        self._rule_share = 0.98
+        self.rate = self._rule_rate(rule)
+
+    def _rule_rate(self, rule: Limit) -> float:
+        return min(self.most, self._rule_share * rule.rate)
 
     def _test(self, rule: Limit, now: float, past: float) -> None:
         held = now - self._rule_since
@@ -296,6 +317,8 @@ class Learner:
             if held > 1.3 * rule.seconds:
                 self._slower = rule
                 self._follow(self._faster.pop(0), now)
+        elif self._slower is not None and held > 1.3 * rule.seconds:
+            self._slower = None  # the fastest of the readings stands
         elif held > self._retest_after:
             # Slowly above it: either it is confirmed, or it never was one.
             if self.rate < 1.1 * rule.rate:
@@ -307,17 +330,19 @@ class Learner:
     def _rule_event(self, rule: Limit, now: float) -> float | None:
         """React to an event under a rule; return the wait, or ``None`` if it is denied."""
         before, self._rule_event_at = self._rule_event_at, now
-        above = self.rate > rule.rate
+        self._above = above = self.rate > rule.rate
         held = now - self._rule_since
         self._clean = 0
         self._rule_events += 1
         if above:
             # It was tried on purpose, and is known better than before.
-            self.rate = min(self.most, 0.98 * rule.rate)
+            self.rate = self._rule_rate(rule)
             self._retest_after = min(_LONGEST_HOLD_S, 2 * self._retest_after)
             self._rule_since, self._rule_events = now, 0
             return max(0.1, 1.5 / self.rate)
-        self.rate = min(self.most, 0.98 * rule.rate)
+        # On the way calls crowd together: some more room for that.
+        self._rule_share = max(0.9, self._rule_share - 0.01)
+        self.rate = self._rule_rate(rule)
         if self._certain:
             if self._rule_events == 1:
                 return 0.0  # one by itself is noise
