@@ -51,6 +51,10 @@ def stream(**settings):
     return RowStream(request(), Source(**settings), None)
 
 
+async def rest(rows):
+    return [row async for row in rows]
+
+
 async def test_a_stream_is_its_own_iterator():
     """
     ``anext`` and everything else that takes an async iterator takes rows.
@@ -73,7 +77,7 @@ async def test_a_loop_goes_on_where_the_one_before_stopped():
             if len(got) == 300:
                 break
         got.append(await anext(rows))
-        got += [row async for row in rows]
+        got += await rest(rows)
         assert await anext(rows, "end") == "end"
 
     assert got == ROWS
@@ -89,8 +93,7 @@ async def test_what_is_left_is_not_read_outside_the_block():
     with pytest.raises(UsageError, match="inside its block"):
         await anext(rows)
     with pytest.raises(UsageError, match="inside its block"):
-        async for _ in rows:
-            pass
+        await rest(rows)
     assert rows._source.body.closed
 
 
@@ -100,8 +103,7 @@ async def test_a_stream_that_broke_off_does_not_look_as_if_it_had_ended():
     """
     async with stream(fails_at=300_000) as rows:
         with pytest.raises(ConnectionLostError):
-            while True:
-                await anext(rows)
+            await rest(rows)
         assert 0 < rows.row_count < 1000
         with pytest.raises(UsageError, match="first error"):
             await anext(rows)
