@@ -128,7 +128,8 @@ class _Scanner:
             return self._wanted[: len(path)] == path
         if len(path) > MAX_DEPTH:
             raise NoRowsError(
-                "the answer goes too deep to look for rows; rows_key says where they are"
+                "the answer goes too deep to look for rows in; rows_key says where "
+                "they are"
             )
         return _plain(path[-1]) not in _OTHER_KEYS
 

@@ -58,6 +58,9 @@ class RowStream:
     It is its own iterator: ``await anext(rows)`` takes a row, and a loop goes on where
     the one before stopped. One task reads it, until its end or its first error.
 
+    Values are those of JSON: dates are texts, and an integer of more than 64 bits comes
+    as a float, which keeps its first 15 digits.
+
     Attributes:
         bytes_read: Bytes of the answer read so far, decompressed.
     """

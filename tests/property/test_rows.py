@@ -231,3 +231,22 @@ def test_the_key_of_the_rows_can_be_said():
     assert drive(RowSplitter(path=("b", "c"), max_row=99), raw, [5]) == [{"y": 1}]
     with pytest.raises(BrokenRowsError, match=r"no array at 'b\.d'"):
         drive(RowSplitter(path=("b", "d"), max_row=99), raw, [5])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18446744073709551615", 2**64 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("18446744073709551616", float(2**64)),
+        ("123456789012345678901", 123456789012345678901.0),
+    ],
+)
+def test_an_integer_is_exact_as_far_as_64_bits_go(text, value):
+    """
+    Ids are; what is longer comes as the float that the docstring promises.
+    """
+    (only,) = drive(RowSplitter(max_row=99), b'[{"id":%s}]' % text.encode(), [5])
+
+    assert only == {"id": value}
+    assert type(only["id"]) is type(value)
