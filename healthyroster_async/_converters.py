@@ -46,6 +46,8 @@ _ALIASES: dict[type, dict[str, str]] = {
         "isrequired": "required",
     },
 }
+# The byte order mark, which some servers write (RFC 8259, section 8.1).
+_MARK = b"\xef\xbb\xbf"
 # A server has few shapes; this only bounds what a strange answer can make us keep.
 _SHAPES_KEPT = 256
 _AS_IT_IS: dict[Any, frozenset[type]] = {
@@ -178,7 +180,7 @@ def decode(response: Response) -> Any:
         DecodingError: It is no JSON; the text says what kind of answer came instead.
     """
     try:
-        return orjson.loads(response.body)
+        return orjson.loads(response.body.removeprefix(_MARK))
     except orjson.JSONDecodeError as error:
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
         reason = (
@@ -192,9 +194,18 @@ def decode_one(response: Response, model: type[_M]) -> _M:
     """Return the answer as one model.
 
     Raises:
-        DecodingError: It is no JSON object that fits.
+        DecodingError: It is no JSON object that fits, or one of which nothing is known,
+            such as a failure with the status of a success.
     """
-    return _structure(response, decode(response), model)
+    value = decode(response)
+    made = _structure(response, value, model)
+    extra: Mapping[str, Any] = made.extra  # type: ignore[attr-defined] # each has it
+    if len(extra) < len(value):
+        return made
+    raise DecodingError(
+        response.request.label,
+        f"the answer is no {model.__name__}: it has none of its fields",
+    )
 
 
 def decode_list(response: Response, model: type[_M]) -> list[_M]:

@@ -49,6 +49,8 @@ from healthyroster_async._fanout import (
     Job,
     ProgressCallback,
     as_completed,
+    check_calls,
+    check_ids,
     checked_limit,
     each,
     fan_out,
@@ -365,26 +367,33 @@ class ConnectionPool:
 
         A failed provider does not cost the others their results. An error that is not
         a ``HealthyRosterError`` is a bug of *call*: it cancels the rest and propagates.
+        What would be wrong with every call is raised before the first one.
 
         Args:
             provider_ids: Healthcare Providers; taken as they are needed. One that comes
-                again is not called again.
+                again is not called again; ``1`` and ``"1"`` are two.
             call: What to do with the session of each.
             environment: Whose credentials to use, if the pool has several.
             priority: The lane the calls wait in.
             concurrency: Most providers under way at once; as many as the pool has
                 permits by default.
-            progress: Called after each outcome.
+            progress: Called, not awaited, after each outcome, and where an id that
+                comes again lowers the total.
 
         Returns:
             The outcomes by provider id, in the order of *provider_ids*.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or the environment is not named.
+            UsageError: The pool is not open here.
         """
+        self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
         jobs = self._jobs(provider_ids, call, environment, priority)
         outcomes = await fan_out(jobs, limit=limit, counting=counting)
         return cast("Outcomes[V]", outcomes)
 
-    async def as_completed(
+    def as_completed(
         self,
         provider_ids: Iterable[int | str] | AsyncIterable[int | str],
         call: Callable[[ProviderSession], Awaitable[V]],
@@ -396,20 +405,22 @@ class ConnectionPool:
     ) -> AsyncGenerator[Outcome[V], None]:
         """Like ``fan_out``, but yield each outcome as it comes and keep none.
 
-        A slow consumer slows the calls down. Who leaves the loop early closes it with
+        As none is kept, an id that comes again is called again. A slow consumer slows
+        the calls down. Who leaves the loop early closes it with
         ``contextlib.aclosing``, so that calls under way are cancelled at once.
 
-        Yields:
-            The outcomes, in the order in which they come.
+        Returns:
+            An iterator of the outcomes, in the order in which they come.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or the environment is not named.
+            UsageError: The pool is not open here.
         """
+        self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
         jobs = self._jobs(provider_ids, call, environment, priority)
         outcomes = as_completed(jobs, limit=limit, counting=counting)
-        try:
-            async for outcome in outcomes:
-                yield cast("Outcome[V]", outcome)
-        finally:
-            await outcomes.aclose()
+        return cast("AsyncGenerator[Outcome[V], None]", outcomes)
 
     def stats(self) -> dict[Environment, EnvironmentStats]:
         """Return what each environment has done and is doing.
@@ -484,6 +495,19 @@ class ConnectionPool:
                 f"the pool has no credentials of {name!r}; it has those of {known}"
             )
 
+    def _check_fan_out(
+        self,
+        provider_ids: object,
+        call: object,
+        environment: Environment | None,
+        priority: Priority,
+    ) -> None:
+        """Raise what would be wrong with every call, for it is no call's outcome."""
+        self._alive()
+        check_ids(provider_ids)
+        check_calls("call", call)
+        self.session("any", environment=environment, priority=priority)
+
     def _fan(
         self,
         provider_ids: object,
@@ -492,7 +516,7 @@ class ConnectionPool:
     ) -> tuple[int, Counting]:
         total = total_of(provider_ids)
         most = self._pacing.max_concurrency if concurrency is None else concurrency
-        return checked_limit(most, total), Counting(progress, total)
+        return checked_limit(most), Counting(progress, total)
 
     async def _jobs(
         self,

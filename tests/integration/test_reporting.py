@@ -175,8 +175,9 @@ async def test_a_stream_is_used_as_it_is_meant():
         async with rows:
             async for _ in rows:
                 break
+            assert await anext(aiter(rows))
             with pytest.raises(UsageError, match="read once"):
-                await anext(aiter(rows))
+                await rows.to_list()
         with pytest.raises(UsageError, match="read once"):
             await rows.to_list()
         with pytest.raises(UsageError, match="inside its block"):
