@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from functools import partial
 
 import pytest
@@ -231,3 +232,21 @@ async def test_there_are_no_more_tasks_than_calls(run):
     await run(range(5), call, limit=200_000)
 
     assert most <= 6
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no eager tasks")
+@BOTH
+async def test_eager_tasks_do_not_pile_up(run):
+    """
+    They begin where they are made, which must not be inside each other.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+
+    async def call(number):
+        return number
+
+    outcomes = await run(range(3000), call, limit=2000)
+    loop.set_task_factory(None)
+
+    assert len(outcomes) == 3000
