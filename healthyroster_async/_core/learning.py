@@ -17,6 +17,7 @@ _MARGIN = 0.985
 _STEP_S = 0.05
 # ... if answers come faster than this, else the slower.
 _START_S = 0.1
+_RULE_SHARE = 0.98
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
 _OLD = 12
@@ -24,6 +25,7 @@ _LONGEST_HOLD_S = 1800.0
 # An event so soon after the way was free tells that the rate was far too high.
 _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
+_CAREFUL_S = 8.0
 
 
 @define(eq=False)
@@ -75,7 +77,7 @@ class Learner:
     _faster: list[Limit] = field(init=False, factory=list)
     _slower: Limit | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
-    _rule_share: float = field(init=False, default=0.98)
+    _rule_share: float = field(init=False, default=_RULE_SHARE)
     _rule_since: float = field(init=False, default=0.0)
     _rule_event_at: float = field(init=False, default=-math.inf)
     _rule_events: int = field(init=False, default=0)
@@ -142,6 +144,9 @@ class Learner:
             self._clean += 1
             if self._clean > 5 * self.rule.calls:
                 self._clean, self._rule_events = 0, 0
+                self._rule_share = min(_RULE_SHARE, self._rule_share + 0.005)
+                if self.rate < self.rule.rate:
+                    self.rate = self._rule_rate(self.rule)
 
     def grow(self, now: float) -> None:
         """Raise the rate; to be called only when it is what holds calls back."""
@@ -246,6 +251,10 @@ class Learner:
             rate = self._too_fast(count, measured, active, top)
             if rate < 0.8 * top:
                 self.agreed = 0
+                if self.ceiling is not None:
+                    # It was known and has been lowered: grow again with care.
+                    self._hold(rate, now, least=_CAREFUL_S)
+                    return
         elif held:
             rate = min(_MARGIN * measured, 0.99 * top)
             self._compare(measured, top)
@@ -282,13 +291,13 @@ class Learner:
         self.agreed = self.agreed + 1 if same else 0
         self.ceiling, self._top = measured, top
 
-    def _hold(self, rate: float, now: float) -> None:
+    def _hold(self, rate: float, now: float, least: float = 1.0) -> None:
         if self.log: print(f"{now:7.2f} event: {self.rate:.1f} -> {rate:.1f} ceiling {self.ceiling} agreed {self.agreed} low {self._low:.1f} trial {self._trial}")
         self.rate = self._plateau = min(self.most, rate)
         self._grown_at = self._held_since = now
         cheap = self._paused < _CHEAP_PAUSE_S
         if self.agreed < _SETTLED:
-            hold = max(1.0, 15.0 / rate)
+            hold = max(least, 15.0 / rate)
             self._growth = 0.05 if cheap else 0.02
         else:
             hold = max(8.0, 250.0 / rate, 20 * self._paused)
@@ -305,7 +314,7 @@ class Learner:
         self._rule_since = now
         self._rule_events = 0
         self._clean = 0
-        self._rule_share = 0.98
+        self._rule_share = _RULE_SHARE
         self.rate = self._rule_rate(rule)
 
     def _rule_rate(self, rule: Limit) -> float:
@@ -340,8 +349,9 @@ class Learner:
             self._retest_after = min(_LONGEST_HOLD_S, 2 * self._retest_after)
             self._rule_since, self._rule_events = now, 0
             return max(0.1, 1.5 / self.rate)
-        # On the way calls crowd together: some more room for that.
-        self._rule_share = max(0.9, self._rule_share - 0.01)
+        if not self._certain or self._rule_events > 1:
+            # On the way calls crowd together: some more room for that.
+            self._rule_share = max(0.9, self._rule_share - 0.01)
         self.rate = self._rule_rate(rule)
         if self._certain:
             if self._rule_events == 1:

@@ -180,6 +180,7 @@ class PacingSettings:
             when answers take the longer the more are under way.
         max_streams: Most row streams open at once in one environment: report queries
             are the heaviest there are, and an open stream holds about half a MiB.
+            A stream opened inside another one needs a permit of its own: see ``rows``.
         max_pause: Most seconds that a call waits because the API asked for a pause, or
             is down. A call that was asked for longer fails at once with
             ``RateLimitedError``, and so do interactive calls that come in the meantime;

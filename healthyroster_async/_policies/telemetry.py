@@ -6,11 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from attrs import evolve
+
 from healthyroster_async._core.errors import (
     TransportError,
     error_for,
 )
-from healthyroster_async._core.messages import Response, SignedRequest
+from healthyroster_async._core.messages import BodyStream, Response, SignedRequest
 
 _logger = logging.getLogger(__name__)
 
@@ -39,16 +41,39 @@ class TelemetryPolicy:
         try:
             response = await send(signed)
         except TransportError as error:
-            self.failures[type(error).__name__] += 1
-            _log(error.label, error=type(error).__name__)
+            self.failed(error)
             raise
         self.answers[response.status] += 1
+        if response.stream is not None:
+            return evolve(response, stream=_CountedStream(response.stream, self))
         if _logger.isEnabledFor(logging.DEBUG):
             _log(signed.request.label, status=response.status)
         failure = error_for(response)
         if failure is not None:
             raise failure
         return response
+
+    def failed(self, error: TransportError) -> None:
+        """Count an attempt, or an answer under way, that came to nothing."""
+        self.failures[type(error).__name__] += 1
+        _log(error.label, error=type(error).__name__)
+
+
+class _CountedStream:
+    """A body whose loss is counted too: its attempt has long ended well."""
+
+    def __init__(self, body: BodyStream, telemetry: TelemetryPolicy) -> None:
+        self._body = body
+        self._telemetry = telemetry
+        self.on_close = body.on_close
+        self.close = body.close
+
+    async def read(self) -> bytes:
+        try:
+            return await self._body.read()
+        except TransportError as error:
+            self._telemetry.failed(error)
+            raise
 
 
 def _log(label: str, **fields: object) -> None:
