@@ -87,13 +87,13 @@ class Caller:
             ConfigurationError: A value would leave its place in the path.
         """
         base = self.pool.contract.base_urls[self.environment]
-        path = endpoint.path(self.provider_id, *values)
+        url = endpoint.url(base, self.provider_id, *values)
         deadline = self.deadline
         if deadline is not None:
             deadline += asyncio.get_running_loop().time()
         return Request(
             method=endpoint.method,
-            url=f"{base}{path}{query}",
+            url=url + query if query else url,
             label=endpoint.label,
             environment=self.environment,
             safe=endpoint.safe,

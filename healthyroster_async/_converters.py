@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, TypeVar, get_args
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache
+from typing import Any, TypeVar, get_args
 
 import attrs
 import cattrs
@@ -13,6 +14,7 @@ from healthyroster_async import models
 from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._rows.envelope import NoRowsError, find_rows
+from healthyroster_async._shapes import Hook, Member, Reader, reader_maker
 
 _M = TypeVar("_M")
 
@@ -45,13 +47,7 @@ _ALIASES: dict[type, dict[str, str]] = {
     },
 }
 # A server has few shapes; this only bounds what a strange answer can make us keep.
-_PLANS_KEPT = 256
-_Hook: TypeAlias = Callable[[Any], Any]
-# With the types of values that need no hook.
-_MemberHook: TypeAlias = tuple[_Hook, frozenset[type]]
-_Plan: TypeAlias = tuple[
-    tuple[tuple[str, str, _Hook, frozenset[type]], ...], tuple[str, ...]
-]
+_SHAPES_KEPT = 256
 _AS_IT_IS: dict[Any, frozenset[type]] = {
     int | str: frozenset({int, str}),
     int | str | None: frozenset({int, str, type(None)}),
@@ -81,65 +77,79 @@ def _flag(value: Any, _: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _structure_model(model: type[Any]) -> Callable[[Any, object], Any]:
-    """Make the hook of one model.
+def _structure_list(model: type[Any]) -> Callable[[Any, object], list[Any]]:
+    """Make the hook of lists of one model.
 
     Which key means what is worked out once for each set of keys that occurs, so that an
     item costs little more than its values.
     """
-    members = [a for a in attrs.fields(attrs.resolve_types(model)) if a.name != "extra"]
-    names = {plain_key(a.name): a.name for a in members} | _ALIASES[model]
-    hooks = {a.name: _member_hook(a.type) for a in members}
-    plans: dict[tuple[str, ...], _Plan] = {}
+    members = tuple(
+        Member(
+            name=a.name,
+            default=a.default,
+            as_it_is=_AS_IT_IS.get(a.type, frozenset()),
+            hook=_hook(a.type),
+        )
+        for a in attrs.fields(attrs.resolve_types(model))
+        if a.name != "extra"
+    )
+    names = {plain_key(m.name): m.name for m in members} | _ALIASES[model]
+    make = reader_maker(model, members)
+    readers: dict[tuple[str, ...], Reader] = {}
 
-    def structure(value: Any, _: object) -> Any:
-        if type(value) is not dict:
-            raise TypeError(f"an object was expected, not {type(value).__name__}")
-        keys = tuple(value)
-        plan = plans.get(keys)
-        if plan is None:
-            plan = _plan(keys, names, hooks)
-            if len(plans) < _PLANS_KEPT:
-                plans[keys] = plan
-        known, others = plan
-        extra = {key: value[key] for key in others} if others else {}
-        arguments: dict[str, Any] = {"extra": extra}
-        for key, name, hook, as_it_is in known:
-            item = value[key]
-            arguments[name] = item if type(item) in as_it_is else hook(item)
-        return model(**arguments)
+    def reader(keys: tuple[str, ...]) -> Reader:
+        read = readers.get(keys)
+        if read is None:
+            read = make(*_meanings(keys, names))
+            if len(readers) < _SHAPES_KEPT:
+                readers[keys] = read
+        return read
+
+    def structure(value: Any, _: object) -> list[Any]:
+        made = []
+        shape: tuple[str, ...] | None = None
+        read: Reader | None = None
+        for item in value:
+            if type(item) is not dict:
+                raise TypeError(f"an object was expected, not {type(item).__name__}")
+            keys = tuple(item)
+            if keys != shape or read is None:
+                shape, read = keys, reader(keys)
+            made.append(read(item))
+        return made
 
     return structure
 
 
-def _plan(
-    keys: Iterable[str], names: Mapping[str, str], hooks: Mapping[str, _MemberHook]
-) -> _Plan:
-    known: dict[str, tuple[str, str, _Hook, frozenset[type]]] = {}
-    extra = []
+def _meanings(
+    keys: tuple[str, ...], names: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the key of each member that is there, and all other keys."""
+    known: dict[str, str] = {}
+    others = []
     for key in keys:
         name = names.get(plain_key(key))
         # Of two spellings of one name the first is meant, the other is kept.
         if name is None or name in known:
-            extra.append(key)
+            others.append(key)
         else:
-            known[name] = (key, name, *hooks[name])
-    return tuple(known.values()), tuple(extra)
+            known[name] = key
+    return known, tuple(others)
 
 
-def _member_hook(kind: Any) -> _MemberHook:
+def _hook(kind: Any) -> Hook:
     hook = converter.get_structure_hook(kind)
-    return lambda value: hook(value, kind), _AS_IT_IS.get(kind, frozenset())
+    return lambda value: hook(value, kind)
+
+
+def _one(model: type[Any]) -> Callable[[Any, object], Any]:
+    structure = _structure_list(model)
+    return lambda value, kind: structure((value,), kind)[0]
 
 
 def _many(kind: Any) -> Callable[[Any, object], tuple[Any, ...]]:
-    item = get_args(kind)[0]
-    hook = converter.get_structure_hook(item)
-
-    def structure(value: Any, _: object) -> tuple[Any, ...]:
-        return () if value is None else tuple(hook(entry, item) for entry in value)
-
-    return structure
+    structure = converter.get_structure_hook(list[get_args(kind)[0]])  # type: ignore[misc]
+    return lambda value, kind: () if value is None else tuple(structure(value, kind))
 
 
 converter = cattrs.Converter(detailed_validation=False)
@@ -152,8 +162,12 @@ converter.register_structure_hook(bool | None, _flag)
 converter.register_structure_hook_factory(
     lambda kind: getattr(kind, "__origin__", None) is tuple, _many
 )
+converter.register_structure_hook_factory(lambda kind: kind in _ALIASES, _one)
 converter.register_structure_hook_factory(
-    lambda kind: kind in _ALIASES, _structure_model
+    lambda kind: (
+        getattr(kind, "__origin__", None) is list and get_args(kind)[0] in _ALIASES
+    ),
+    lambda kind: _structure_list(get_args(kind)[0]),
 )
 
 
@@ -189,27 +203,28 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
     Raises:
         DecodingError: It is no JSON list of objects that fit.
     """
-    hook = converter.get_structure_hook(model)
+    structure = _list_hook(model)  # type: ignore[arg-type] # classes are hashable
     items = _unwrap(response, decode(response))
     try:
-        return [hook(item, model) for item in items]
+        made: list[_M] = structure(items, model)
     except (TypeError, ValueError) as error:
-        reason = f"an item is no {model.__name__}: {_kind_of(error)}"
+        reason = f"an item is no {model.__name__}: {error}"
+    else:
+        return made
     raise DecodingError(response.request.label, reason)
+
+
+@cache
+def _list_hook(model: Hashable) -> Callable[[Any, object], list[Any]]:
+    return converter.get_structure_hook(list[model])  # type: ignore[valid-type]
 
 
 def _structure(response: Response, value: Any, model: type[_M]) -> _M:
     try:
         return converter.structure(value, model)
     except (TypeError, ValueError) as error:
-        reason = f"the answer is no {model.__name__}: {_kind_of(error)}"
+        reason = f"the answer is no {model.__name__}: {error}"
     raise DecodingError(response.request.label, reason)
-
-
-def _kind_of(error: Exception) -> str:
-    """Say what is missing or of the wrong kind; our own hooks never quote data."""
-    _, found, name = str(error).rpartition("required keyword-only argument: ")
-    return f"{name} is missing" if found else str(error)
 
 
 def _unwrap(response: Response, value: Any) -> list[Any]:

@@ -323,7 +323,9 @@ class ConnectionPool:
             ConfigurationError: The id is empty or would leave its place in the path;
                 or the environment is not named or not configured.
         """
-        path_segment("provider_id", provider_id)
+        if type(provider_id) is not int:  # an int is a plain id in any case
+            provider_id = plain_id("provider_id", provider_id)
+            path_segment("provider_id", provider_id)
         chosen = environment or self._default
         if chosen is None:
             raise ConfigurationError(
@@ -334,7 +336,7 @@ class ConnectionPool:
         return ProviderSession(
             Caller(
                 pool=self,
-                provider_id=plain_id("provider_id", provider_id),
+                provider_id=provider_id,
                 environment=chosen,
                 priority=priority,
                 timeouts=self._timeouts,

@@ -51,16 +51,27 @@ class Endpoint:
         Raises:
             ConfigurationError: A value is empty or would leave its place in the path.
         """
-        return _fill(self.template, self.placeholders, *values)
+        return _fill("", self.template, self.placeholders, *values)
+
+    def url(self, base: str, *values: int | str) -> str:
+        """Return the path behind a base URL, which has no slash at its end.
+
+        Raises:
+            ConfigurationError: A value is empty or would leave its place in the path.
+        """
+        return _fill(base, self.template, self.placeholders, *values)
 
 
-# Few templates, many providers: a nightly pull asks nine sources of each of them.
+# Few templates, many providers: a nightly pull asks nine sources of each of them. Who
+# looks things up by URL gains from getting the same text each time.
 @lru_cache(maxsize=4096, typed=True)  # 1 and True are equal, and not the same
-def _fill(template: str, placeholders: tuple[str, ...], *values: int | str) -> str:
+def _fill(
+    base: str, template: str, placeholders: tuple[str, ...], *values: int | str
+) -> str:
     path = template
     for name, value in zip(placeholders, values, strict=True):
         path = path.replace(f"{{{name}}}", path_segment(name, value), 1)
-    return path
+    return base + path
 
 
 def plain_id(name: str, value: object) -> int | str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import platform
 import ssl
 import urllib.request
@@ -29,6 +28,8 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._transports.base import Transport
+from healthyroster_async._transports.bounds import Bounds
+from healthyroster_async._transports.fields import Fields
 from healthyroster_async._version import __version__
 
 # Kestrel keeps an idle connection 130 s, IIS 120 s, nginx 75 s, most load balancers
@@ -72,9 +73,7 @@ class AiohttpTransport(Transport):
         # cost a call nothing.
         self._sessions: dict[int, aiohttp.ClientSession] = {}
         self._streams: set[_AiohttpStream] = set()
-        self._scopes: dict[asyncio.Timeout, float] = {}
-        self._sweep_at = math.inf
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._bounds = Bounds()
         self._closed = False
 
     @override
@@ -103,26 +102,25 @@ class AiohttpTransport(Transport):
             headers = {**self._headers, **headers, **signed.secrets}
         answer: aiohttp.ClientResponse | None = None
         done = False
-        scope = asyncio.timeout(None)
         try:
-            async with scope:
-                self._watch(scope, request.timeouts.attempt)
+            url, proxy = _target(request.url)
+            with self._bounds.of(request.timeouts.attempt):
                 answer = await session.request(
                     request.method,
-                    _parsed(request.url),
+                    url,
                     headers=headers,
                     data=request.body,
                     allow_redirects=False,
                     raise_for_status=False,
                     timeout=_client_timeout(request.timeouts.connect),
-                    proxy=_proxy(request.url),
+                    proxy=proxy,
                 )
                 if request.stream and is_success(answer.status):
                     done = True
                     return Response(
                         request=request,
                         status=answer.status,
-                        headers=_plain(answer),
+                        headers=Fields(answer.headers),
                         stream=self._stream(request, answer),
                     )
                 body = await _whole(answer)
@@ -130,13 +128,12 @@ class AiohttpTransport(Transport):
                 return Response(
                     request=request,
                     status=answer.status,
-                    headers=_plain(answer),
+                    headers=Fields(answer.headers),
                     body=body,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = transport_error(error, request, answered=answer is not None)
         finally:
-            self._scopes.pop(scope, None)
             if answer is not None and not done:
                 answer.close()
         if self._closed:
@@ -148,14 +145,10 @@ class AiohttpTransport(Transport):
     @override
     async def close(self) -> None:
         self._closed = True
-        for scope in self._scopes:
-            self._scopes[scope] = -math.inf
-        self._sweep()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        self._bounds.cut()
         # Those that were cut off end before their connections do: a few ticks, once,
         # where an event would cost every call.
-        while self._scopes:  # noqa: ASYNC110
+        while self._bounds:  # noqa: ASYNC110
             await asyncio.sleep(0)
         for stream in tuple(self._streams):
             stream.close()
@@ -179,31 +172,6 @@ class AiohttpTransport(Transport):
                 trust_env=False,  # else netrc adds an Authorization header
             )
         return session
-
-    def _watch(self, scope: asyncio.Timeout, seconds: float) -> None:
-        """End *scope* in so many seconds.
-
-        One timer serves all attempts: of one for each nearly all would be cancelled.
-        """
-        loop = asyncio.get_running_loop()
-        deadline = self._scopes[scope] = loop.time() + seconds
-        if deadline < self._sweep_at:
-            if self._sweeper is not None:
-                self._sweeper.cancel()
-            self._sweep_at = deadline
-            self._sweeper = loop.call_at(deadline, self._sweep)
-
-    def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        self._sweep_at, self._sweeper = math.inf, None
-        for scope, deadline in self._scopes.items():
-            if deadline > now:
-                self._sweep_at = min(self._sweep_at, deadline)
-            elif not scope.expired():
-                scope.reschedule(now)
-        if self._sweep_at < math.inf:
-            self._sweeper = loop.call_at(self._sweep_at, self._sweep)
 
     def _stream(
         self, request: Request, answer: aiohttp.ClientResponse
@@ -269,9 +237,10 @@ class _TooLargeError(ValueError):
 
 
 @lru_cache(maxsize=4096)
-def _parsed(url: str) -> URL:
+def _target(url: str) -> tuple[URL, str | None]:
+    """Return a URL as aiohttp takes it, and the proxy on the way there."""
     # The path is already escaped, and must stay as it is.
-    return URL(url, encoded=True)
+    return URL(url, encoded=True), _proxy_of(url[: url.find("/", 8)])
 
 
 @lru_cache(maxsize=64)
@@ -279,10 +248,6 @@ def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
     # sock_connect, not connect: it covers name, TCP and TLS, but no waiting. Everything
     # else is our own scope around the attempt.
     return aiohttp.ClientTimeout(total=None, sock_connect=connect)
-
-
-def _proxy(url: str) -> str | None:
-    return _proxy_of(url[: url.find("/", 8)])
 
 
 @lru_cache(maxsize=16)
@@ -295,15 +260,6 @@ def _proxy_of(origin: str) -> str | None:
     if is_loopback(parts) or urllib.request.proxy_bypass(parts.netloc):
         return None
     return urllib.request.getproxies().get(parts.scheme)
-
-
-def _plain(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    fields = answer.headers
-    headers = {name.lower(): value for name, value in fields.items()}
-    if len(headers) < len(fields):
-        # RFC 9110, section 5.3: repeated fields are one list.
-        headers = {name: ", ".join(fields.getall(name)) for name in headers}
-    return headers
 
 
 def transport_error(  # noqa: PLR0911 - a table: one kind, one line

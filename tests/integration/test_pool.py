@@ -384,7 +384,7 @@ async def test_a_call_cancelled_at_any_await_gives_back_everything(kind):
 
         assert ticks > 5
         assert not own._running.transport._streams
-        assert not own._running.transport._scopes
+        assert not own._running.transport._bounds
 
 
 async def test_closing_drains_then_cuts():

@@ -1,11 +1,16 @@
 """Answers of which little is known become models, or a clear error."""
 
+import copy
 import json
+import pickle
 
+import orjson
 import pytest
+from attrs import asdict, evolve, fields
+from attrs.exceptions import FrozenInstanceError
 from fakes import response
 
-from healthyroster_async import DecodingError
+from healthyroster_async import DecodingError, models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async.models import DataSource, DataSourceDetail
 
@@ -109,3 +114,72 @@ def test_many_shapes_cost_no_memory():
     """
     for number in range(600):
         decode_list(answer([{"id": 1, f"key{number}": 2}]), DataSource)
+
+
+@pytest.mark.parametrize(
+    ("model", "item"),
+    [
+        (DataSource, {"id": 1}),
+        (DataSource, {"extra": 1, "ID": "a", "x": [1]}),
+        (DataSourceDetail, {}),
+        (DataSourceDetail, {"name": "n", "description": "d"}),
+    ],
+)
+def test_what_is_read_is_what_the_class_would_have_made(model, item):
+    """
+    Models are filled past their ``__init__``, which nobody should be able to tell.
+    """
+    (read,) = decode_list(answer([item]), model)
+    names = {"ID": "id", "id": "id", "name": "name", "description": "description"}
+    extra = {key: value for key, value in item.items() if key not in names}
+    known = {names[key]: value for key, value in item.items() if key in names}
+    made = model(**known, extra=extra)
+
+    assert (read, repr(read), vars(read)) == (made, repr(made), vars(made))
+    for copied in (copy.deepcopy(read), pickle.loads(pickle.dumps(read)), evolve(read)):
+        assert copied == made
+    with pytest.raises(FrozenInstanceError):
+        read.id = 2
+
+
+@pytest.mark.parametrize("model", [getattr(models, name) for name in models.__all__])
+def test_no_model_converts_or_validates(model):
+    """
+    It would not when it is read.
+    """
+    assert not any(a.validator or a.converter for a in fields(model))
+    assert not hasattr(model, "__attrs_post_init__")
+    assert "extra" in vars(model(**{"id": 1} if model is DataSource else {}))
+
+
+def test_the_empty_extra_is_nobodys_to_fill():
+    """
+    All models share it: what one caller puts in, all others would find.
+    """
+    first, second = decode_list(answer([{"id": 1}, {"id": 2}]), DataSource)
+
+    for change in (
+        lambda extra: extra.__setitem__("x", 1),
+        lambda extra: extra.update(x=1),
+        lambda extra: extra.setdefault("x", 1),
+        lambda extra: extra.__ior__({"x": 1}),
+    ):
+        with pytest.raises(TypeError, match="do not change"):
+            change(first.extra)
+    assert second.extra == {}
+    assert orjson.dumps(asdict(second)) == (
+        b'{"id":2,"name":null,"description":null,"extra":{}}'
+    )
+
+
+def test_a_list_may_change_its_shape_at_any_item():
+    """
+    What was learned of the item before is not what the next one means.
+    """
+    items = [{"id": 1, "name": "a"}, {"Name": "b", "Id": 2}, {"id": 3}, {"name": "d"}]
+
+    made = decode_list(answer(items[:3]), DataSource)
+
+    assert [(m.id, m.name) for m in made] == [(1, "a"), (2, "b"), (3, None)]
+    with pytest.raises(DecodingError, match="'id' is missing"):
+        decode_list(answer(items), DataSource)
