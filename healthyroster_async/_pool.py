@@ -42,6 +42,10 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
     check_deadline,
+    check_environment,
+    check_number,
+    check_priority,
+    check_type,
 )
 from healthyroster_async._fanout import (
     Counting,
@@ -61,12 +65,17 @@ from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
-from healthyroster_async._transports.aiohttp import AiohttpTransport, user_agent
+from healthyroster_async._transports.aiohttp import (
+    AiohttpTransport,
+    check_client,
+    user_agent,
+)
 
 if TYPE_CHECKING:
     import aiohttp
 
 V = TypeVar("V")
+_GIVE_CONTRACT = 'Contract.from_swagger("swagger.json") or Contract(...)'
 
 
 class _Lane:
@@ -152,6 +161,7 @@ class ConnectionPool:
         Raises:
             ConfigurationError: Something is missing or does not fit together.
         """
+        check_type("contract", contract, Contract, _GIVE_CONTRACT)
         _check_credentials(credentials, contract)
         if environment is None and len(credentials) == 1:
             environment = next(iter(credentials))
@@ -160,9 +170,13 @@ class ConnectionPool:
         self._default = environment
         if environment is not None:
             self._check_environment(environment)
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or RetrySettings()
-        self._pacing = pacing or PacingSettings()
+        self._timeouts = Timeouts() if timeouts is None else timeouts
+        self._retry = RetrySettings() if retry is None else retry
+        self._pacing = PacingSettings() if pacing is None else pacing
+        check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
+        check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
+        check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         self._client_session = client_session
         self._ssl_context = ssl_context
@@ -266,6 +280,7 @@ class ConnectionPool:
             timeout: Most seconds to wait; 0 cuts off at once. Unlike a scope around
                 this call it bounds the waiting only: everything is closed either way.
         """
+        check_number("timeout", timeout, least=0)
         running = self._running
         if running is None or self._closing:
             return
@@ -326,7 +341,8 @@ class ConnectionPool:
         if type(provider_id) is not int:  # an int is a plain id in any case
             provider_id = plain_id("provider_id", provider_id)
             path_segment("provider_id", provider_id)
-        chosen = environment or self._default
+        check_priority(priority)
+        chosen = self._default if environment is None else environment
         if chosen is None:
             raise ConfigurationError(
                 "the pool has credentials of several environments and none is assumed; "
@@ -471,12 +487,14 @@ class ConnectionPool:
         return running
 
     def _check_environment(self, environment: Environment) -> None:
-        if environment not in self._credentials:
-            known = ", ".join(e.value for e in self._credentials)
-            name = getattr(environment, "value", environment)
-            raise ConfigurationError(
-                f"the pool has no credentials of {name!r}; it has those of {known}"
-            )
+        if environment in self._credentials:
+            return
+        check_environment(environment)
+        known = ", ".join(e.value for e in self._credentials)
+        raise ConfigurationError(
+            f"the pool has no credentials of {environment.value!r}; it has those of "
+            f"{known}"
+        )
 
     def _fan(
         self,

@@ -22,6 +22,8 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
     check_deadline,
+    check_priority,
+    check_type,
 )
 from healthyroster_async._fanout import (
     Counting,
@@ -84,7 +86,16 @@ class ProviderSession:
             retry: Bounds of trying again.
             priority: The lane to wait in.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps.
+
+        Raises:
+            ConfigurationError: One of them is of another type.
         """
+        if timeouts is not None:
+            check_type("timeouts", timeouts, Timeouts, "Timeouts(...)")
+        if retry is not None:
+            check_type("retry", retry, RetrySettings, "RetrySettings(...)")
+        if priority is not None:
+            check_priority(priority)
         given: dict[str, Any] = {
             "timeouts": timeouts,
             "retry": retry,
@@ -158,6 +169,7 @@ class ProviderSession:
         Returns:
             The outcomes by name, in the order of *calls*.
         """
+        check_type("calls", calls, Mapping, "a mapping of names to calls")
 
         async def jobs() -> AsyncIterator[Job]:
             for name, call in calls.items():

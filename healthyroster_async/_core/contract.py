@@ -15,7 +15,7 @@ from attrs import field, frozen
 from healthyroster_async._core import swagger
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.settings import Environment
+from healthyroster_async._core.settings import Environment, check_type
 
 # Help article "Leveraging the API for reporting integrations"; the spelling is theirs.
 DATA_SOURCES = Endpoint(
@@ -48,13 +48,17 @@ _RESERVED = frozenset(
 )  # fmt: skip
 
 
+_GIVE_URLS = '{Environment.SANDBOX: "https://..."}'
+
+
 def _base_urls(given: Mapping[Environment, str]) -> Mapping[Environment, str]:
+    check_type("base_urls", given, Mapping, _GIVE_URLS)
+    if not given:
+        raise ConfigurationError(f"base_urls is empty; give {_GIVE_URLS}")
     urls: dict[Environment, str] = {}
     for environment, url in given.items():
-        if not isinstance(environment, Environment):
-            raise ConfigurationError(
-                f"base_urls has the key {environment!r}; give a member of Environment"
-            )
+        give = f"a member of Environment, as in {_GIVE_URLS}"
+        check_type("a key of base_urls", environment, Environment, give)
         urls[environment] = base_url(environment, url)
     origins = [urlsplit(url)[:2] for url in urls.values()]
     if len(set(origins)) < len(origins):
@@ -126,6 +130,20 @@ def _header_name(_: object, attribute: Any, value: Any) -> None:
         )
 
 
+def _endpoint(_: object, attribute: Any, value: Any) -> None:
+    check_type(attribute.name, value, Endpoint, "an Endpoint(...)")
+
+
+def _rows_key(_: object, __: object, value: Any) -> None:
+    if value is None:
+        return
+    check_type("rows_key", value, str, "a key such as data or result.rows")
+    if not all(value.split(".")):
+        raise ConfigurationError(
+            f"rows_key is {value!r}; give a key, or keys with one dot between"
+        )
+
+
 @frozen(kw_only=True)
 class Contract:
     """How the API looks. Nothing here is guessed: a document or the caller says it.
@@ -144,10 +162,10 @@ class Contract:
     base_urls: Mapping[Environment, str] = field(converter=_base_urls)
     application_id_header: str = field(validator=_header_name)
     application_secret_header: str = field(validator=_header_name)
-    data_sources: Endpoint = DATA_SOURCES
-    data_source: Endpoint = DATA_SOURCE
-    rows: Endpoint = ROWS
-    rows_key: str | None = None
+    data_sources: Endpoint = field(default=DATA_SOURCES, validator=_endpoint)
+    data_source: Endpoint = field(default=DATA_SOURCE, validator=_endpoint)
+    rows: Endpoint = field(default=ROWS, validator=_endpoint)
+    rows_key: str | None = field(default=None, validator=_rows_key)
 
     def __attrs_post_init__(self) -> None:
         names = (self.application_id_header, self.application_secret_header)
@@ -181,11 +199,11 @@ class Contract:
                 should say; the text names the argument to give.
         """
         read = swagger.read(swagger.load(source))
-        urls = dict(base_urls) if base_urls is not None else read.base_urls
-        if not urls:
+        urls = read.base_urls if base_urls is None else base_urls
+        if base_urls is None and not urls:
             raise ConfigurationError(
                 f"the swagger document {read.about_servers}; give base_urls="
-                '{Environment.SANDBOX: "https://..."}'
+                f"{_GIVE_URLS}"
             )
         id_header = application_id_header or read.application_id_header
         secret_header = application_secret_header or read.application_secret_header

@@ -13,7 +13,7 @@ import orjson
 from attrs import field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.settings import Environment
+from healthyroster_async._core.settings import Environment, check_type
 
 _FETCH_TIMEOUT_S = 30.0
 _MAX_BYTES = 32 * 2**20
@@ -65,7 +65,7 @@ def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         document: Any = source
     else:
-        raw = source if isinstance(source, bytes) else _read(source)
+        raw = source if isinstance(source, bytes) else _read(_place(source))
         try:
             document = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError as error:
@@ -78,6 +78,12 @@ def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
             "this is no swagger document: it has neither 'swagger' nor 'openapi'"
         )
     return document
+
+
+def _place(source: Any) -> str | Path:
+    give = "a path, a URL, bytes or a dict"
+    check_type("the swagger document", source, (str, Path), give)
+    return source  # type: ignore[no-any-return] # it has just been checked
 
 
 def _read(source: str | Path) -> bytes:
