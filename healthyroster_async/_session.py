@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
+from types import EllipsisType
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -43,7 +44,7 @@ class ProviderSession:
     """Calls about one Healthcare Provider, made with the pool's connections.
 
     It is immutable, costs microseconds, and opens nothing: make one wherever one is
-    needed.
+    needed. Two with the same pool, provider and options are equal.
     """
 
     __slots__ = ("_caller",)
@@ -77,7 +78,7 @@ class ProviderSession:
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
         priority: Priority | None = None,
-        deadline: float | None = None,
+        deadline: float | EllipsisType | None = ...,
     ) -> ProviderSession:
         """Return a copy that shares the pool; what is not given stays as it is.
 
@@ -85,7 +86,8 @@ class ProviderSession:
             timeouts: Bounds of an attempt.
             retry: Bounds of trying again.
             priority: The lane to wait in.
-            deadline: Seconds that a call may take in all: waiting, attempts and sleeps.
+            deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
+                ``None`` for no bound, also where the pool has one.
 
         Raises:
             ConfigurationError: One of them is of another type.
@@ -100,9 +102,10 @@ class ProviderSession:
             "timeouts": timeouts,
             "retry": retry,
             "priority": priority,
-            "deadline": check_deadline(deadline),
         }
         changed = {name: value for name, value in given.items() if value is not None}
+        if deadline is not ...:
+            changed["deadline"] = check_deadline(deadline)
         return ProviderSession(attrs.evolve(self._caller, **changed))
 
     async def request(
@@ -178,6 +181,16 @@ class ProviderSession:
         limit = checked_limit(concurrency, len(calls))
         counting = Counting(progress, len(calls))
         return await fan_out(jobs(), limit=limit, counting=counting)  # type: ignore[return-value]
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ProviderSession):
+            return NotImplemented
+        return self._caller == other._caller
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._caller)
 
     @override
     def __repr__(self) -> str:

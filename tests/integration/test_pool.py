@@ -86,7 +86,9 @@ def test_what_does_not_fit_together_is_refused(credentials, changes, sentence):
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("bad", ["", " ", ".", "..", "1/2", "a\\b", "\n", None, 1.5])
+@pytest.mark.parametrize(
+    "bad", ["", " ", ".", "..", "1/2", "a\\b", "\n", None, 1.5, " 42", "42\u3000"]
+)
 def test_a_provider_id_stays_in_its_place(bad):
     """
     An id of ".." would ask something else with the application's credentials.
@@ -130,6 +132,44 @@ def test_a_handle_is_immutable_and_costs_microseconds():
     for shown in (repr(own), repr(session)):
         assert SECRET not in shown
         assert "app-1" not in shown
+
+
+def test_handles_are_compared_by_what_they_do():
+    """
+    Apps keep handles in a dict, or compare them in their own tests.
+    """
+    own, other = pool(), pool()
+    session = own.session(1)
+    same = {session, own.session(1), session.with_options(priority=session.priority)}
+    others = {
+        other.session(1),
+        own.session("1"),
+        own.session(2),
+        session.with_options(deadline=5),
+        session.with_options(priority=Priority.BULK),
+    }
+
+    assert len(same) == 1
+    assert len(others) == 5
+    assert session not in others
+    assert session != 1
+
+
+async def test_a_handle_can_have_no_deadline_though_its_pool_has_one():
+    """
+    A pool for web requests is the one that a long report uses too.
+    """
+    async with (
+        Emulator(providers=1, latency=0.3) as emulator,
+        emulator.pool(deadline=0.1) as own,
+    ):
+        session = own.session(1)
+        for bound in (session, session.with_options(priority=Priority.BULK)):
+            with pytest.raises(DeadlineExceededError):
+                await bound.reporting.data_sources()
+        free = session.with_options(deadline=None)
+
+        assert len(await free.reporting.data_sources()) >= 9
 
 
 async def test_wrong_use_says_what_is_wrong():

@@ -20,6 +20,7 @@ from healthyroster_async import (
     UsageError,
 )
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.models import DataSourceDetail
 
 NAMES = {
     "Patients", "Encounters", "Problems", "Incident Reports", "Referrals", "Services",
@@ -55,6 +56,25 @@ async def test_models_tolerate_what_is_not_publicly_known(casing, ids, wrapped):
         "startdate",
         "enddate",
     }
+
+
+async def test_a_data_source_may_be_given_as_itself():
+    """
+    Everybody forgets the .id once.
+    """
+    async with Emulator(providers=1, rows=3) as emulator, emulator.pool() as pool:
+        reporting = pool.session(1).reporting
+        source = (await reporting.data_sources())[1]
+        detail = await reporting.data_source(source)
+
+        assert detail == await reporting.data_source(source.id)
+        assert detail == await reporting.data_source(detail)
+        for given in (source, detail, source.id):
+            assert len(await reporting.rows(given).to_list()) == 3
+        with pytest.raises(ConfigurationError, match="no id"):
+            reporting.rows(DataSourceDetail(name="Patients"))
+        with pytest.raises(ConfigurationError, match="is a list; give an int"):
+            reporting.rows([source])
 
 
 @pytest.mark.parametrize(
