@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from attrs import frozen
 from typing_extensions import override
@@ -181,9 +182,12 @@ class ConnectionPool:
         self._client_session = client_session
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
-        self._starting = asyncio.Lock()
+        # Starting and closing take turns. A lock belongs to the loop it was used in.
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        self._turns = WeakKeyDictionary()
         self._running: _Running | None = None
-        self._closing = False
+        self._draining: asyncio.Timeout | None = None
+        self._closed = False
 
     @classmethod
     def from_environment(
@@ -234,11 +238,13 @@ class ConnectionPool:
     async def start(self) -> Self:
         """Get ready on the running event loop; a started pool stays as it is.
 
+        A pool that is being closed is waited for, and started again.
+
         Raises:
             UsageError: The pool is already started in another loop or process.
         """
         loop = asyncio.get_running_loop()
-        async with self._starting:
+        async with self._turn(loop):
             running = self._running
             if running is not None and running.process == os.getpid():
                 if running.loop is loop:
@@ -254,7 +260,7 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
-            self._closing = False
+            self._closed = False
             self._running = _Running(
                 loop,
                 os.getpid(),
@@ -274,33 +280,43 @@ class ConnectionPool:
         """Let nothing start any more, wait for what is under way, then cut it off.
 
         Calls that wait for their turn get ``PoolClosedError`` at once, those that are
-        cut off get it then. A closed pool may be started again.
+        cut off get it then. A closed pool may be started again. Who closes a pool that
+        is being closed waits for that, and can shorten it.
 
         Args:
             timeout: Most seconds to wait; 0 cuts off at once. Unlike a scope around
                 this call it bounds the waiting only: everything is closed either way.
         """
         check_number("timeout", timeout, least=0)
-        running = self._running
-        if running is None or self._closing:
-            return
-        if running.loop is not asyncio.get_running_loop():
+        loop = asyncio.get_running_loop()
+        if self._running is not None and self._running.loop is not loop:
             raise _wrong_loop()
-        self._closing = True
-        for lane in running.lanes.values():
-            lane.pacing.close()
-        try:
-            async with asyncio.timeout(timeout):
-                for lane in running.lanes.values():
-                    await lane.pacing.drained()
-        except TimeoutError:
-            pass
-        finally:
-            running.deadline.cut()
+        until = loop.time() + timeout
+        draining = self._draining
+        if draining is not None and until < (draining.when() or until):
+            draining.reschedule(until)
+        async with self._turn(loop):
+            running = self._running
+            if running is None:
+                return
+            self._closed = True
+            for lane in running.lanes.values():
+                lane.pacing.close()
             try:
-                await running.transport.close()
+                async with asyncio.timeout_at(until) as self._draining:
+                    try:
+                        for lane in running.lanes.values():
+                            await lane.pacing.drained()
+                    finally:
+                        self._draining = None
+            except TimeoutError:
+                pass
             finally:
-                self._running = None
+                running.deadline.cut()
+                try:
+                    await running.transport.close()
+                finally:
+                    self._running = None
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -436,7 +452,7 @@ class ConnectionPool:
             for environment, lane in running.lanes.items()
         }  # fmt: skip
 
-    def pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
+    def _pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
         """Return the way of a request; for sessions, which know what to do with it."""
         running = self._alive()
         try:
@@ -463,19 +479,30 @@ class ConnectionPool:
         return pipeline
 
     @override
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "a pool is neither pickled nor copied: make one in the process that needs it"
+        )
+
+    @override
     def __repr__(self) -> str:
-        state = "closed" if self._running is None else "open"
+        state = "closed" if self._running is None or self._closed else "open"
         names = ", ".join(e.value for e in self._credentials)
         return f"<ConnectionPool {names}: {state}>"
 
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
+        return self._turns.setdefault(loop, asyncio.Lock())
+
     def _alive(self) -> _Running:
         running = self._running
-        if running is None or self._closing:
+        if self._closed:
             raise PoolClosedError(
-                "the pool is closed"
-                if running
-                else "the pool is not started: use 'async with pool:' or await "
-                "pool.start(), and call inside"
+                "the pool is closed; await pool.start() opens it again"
+            )
+        if running is None:
+            raise PoolClosedError(
+                "the pool is not started: use 'async with pool:' or await pool.start(), "
+                "and call inside"
             )
         if running.process != os.getpid():
             raise UsageError(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
+from typing_extensions import override
 
 from healthyroster_async._core import swagger
 from healthyroster_async._core.endpoint import Endpoint
@@ -166,6 +168,12 @@ class Contract:
     data_source: Endpoint = field(default=DATA_SOURCE, validator=_endpoint)
     rows: Endpoint = field(default=ROWS, validator=_endpoint)
     rows_key: str | None = field(default=None, validator=_rows_key)
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view can be neither pickled nor copied; what it shows can.
+        settings = asdict(self, recurse=False) | {"base_urls": dict(self.base_urls)}
+        return partial(type(self), **settings), ()
 
     def __attrs_post_init__(self) -> None:
         names = (self.application_id_header, self.application_secret_header)

@@ -1,6 +1,8 @@
 """How the API looks: nothing is guessed, and what cannot be is refused."""
 
+import copy
 import json
+import pickle
 
 import pytest
 from fakes import PRODUCTION_URL, SANDBOX_URL, contract
@@ -183,6 +185,21 @@ def test_the_environments_are_two_hosts():
         contract(base_urls=same)
     with pytest.raises(ConfigurationError, match="member of Environment"):
         contract(base_urls=twice)
+
+
+@pytest.mark.parametrize(
+    "twin", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+)
+def test_a_contract_can_be_copied_and_sent_to_a_worker(twin):
+    """
+    Workers make a pool of their own from it; it holds no secret.
+    """
+    original = Contract.from_swagger(DOCUMENT, rows_key="result.rows")
+
+    assert twin(original) == original
+    assert repr(twin(original)) == repr(original)
+    with pytest.raises(TypeError):
+        twin(original).base_urls[Environment.SANDBOX] = "http://elsewhere.test"
 
 
 @pytest.mark.parametrize("bad", ["", "X Id", "X:Id", "Host", "content-type", None])
