@@ -24,10 +24,12 @@ from healthyroster_async._core.errors import (
     NotFoundError,
     PoolClosedError,
     ProtocolError,
+    QueueFullError,
     RateLimitedError,
     RedirectError,
     ResponseError,
     ServerError,
+    ServiceUnavailableError,
     TransportError,
     UsageError,
 )
@@ -42,6 +44,7 @@ from healthyroster_async._core.outcome import (
     Succeeded,
 )
 from healthyroster_async._core.settings import (
+    Budget,
     Environment,
     Limit,
     PacingSettings,
@@ -49,6 +52,7 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
 )
+from healthyroster_async._policies.pacing import PacingEvent
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
@@ -59,6 +63,7 @@ from healthyroster_async._version import __version__
 __all__ = [
     "AttemptTimeoutError",
     "AuthenticationError",
+    "Budget",
     "CallError",
     "CertificateError",
     "ConfigurationError",
@@ -83,12 +88,14 @@ __all__ = [
     "NotFoundError",
     "Outcome",
     "Outcomes",
+    "PacingEvent",
     "PacingSettings",
     "PoolClosedError",
     "Priority",
     "Progress",
     "ProtocolError",
     "ProviderSession",
+    "QueueFullError",
     "RateLimitedError",
     "RedirectError",
     "Reporting",
@@ -99,6 +106,7 @@ __all__ = [
     "RowStream",
     "Secret",
     "ServerError",
+    "ServiceUnavailableError",
     "Skipped",
     "Succeeded",
     "Timeouts",

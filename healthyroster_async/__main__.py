@@ -42,6 +42,9 @@ def _run() -> None:
             "pip install 'healthyroster-async[cli]'\n"
         )
         sys.exit(_WRONG_USE)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # Whoever started us kept it away from the imports; now there is much to close.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     app.main(prog_name="healthyroster")
 
 

@@ -48,6 +48,7 @@ from healthyroster_async._core.settings import (
     check_priority,
     check_type,
 )
+from healthyroster_async._core.shared import key_of
 from healthyroster_async._fanout import (
     Counting,
     Job,
@@ -61,7 +62,7 @@ from healthyroster_async._fanout import (
 from healthyroster_async._pipeline import Pipeline
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
-from healthyroster_async._policies.pacing import PacingPolicy
+from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._session import ProviderSession
@@ -90,7 +91,12 @@ class _Lane:
         pacing: PacingSettings,
     ) -> None:
         self.max_pause = pacing.max_pause
-        self.pacing = PacingPolicy(pacing)
+        name = key_of(
+            environment.value,
+            contract.base_urls[environment],
+            credentials.application_id,
+        )
+        self.pacing = PacingPolicy(pacers_of(name, pacing))
         self.budget = RetryBudget()
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.telemetry = TelemetryPolicy()
@@ -294,7 +300,7 @@ class ConnectionPool:
         until = loop.time() + timeout
         draining = self._draining
         if draining is not None and until < (draining.when() or until):
-            draining.reschedule(until)
+            draining.reschedule(until)  # one that has expired was earlier than any
         async with self._turn(loop):
             running = self._running
             if running is None:
@@ -303,15 +309,14 @@ class ConnectionPool:
             for lane in running.lanes.values():
                 lane.pacing.close()
             try:
-                async with asyncio.timeout_at(until) as self._draining:
-                    try:
-                        for lane in running.lanes.values():
-                            await lane.pacing.drained()
-                    finally:
-                        self._draining = None
+                async with asyncio.timeout_at(until) as draining:
+                    self._draining = draining
+                    for lane in running.lanes.values():
+                        await lane.pacing.drained()
             except TimeoutError:
                 pass
             finally:
+                self._draining = None
                 running.deadline.cut()
                 try:
                     await running.transport.close()
@@ -481,7 +486,8 @@ class ConnectionPool:
     @override
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
-            "a pool is neither pickled nor copied: make one in the process that needs it"
+            "a pool is neither pickled nor copied: make one in each process that needs "
+            "one"
         )
 
     @override
@@ -501,8 +507,8 @@ class ConnectionPool:
             )
         if running is None:
             raise PoolClosedError(
-                "the pool is not started: use 'async with pool:' or await pool.start(), "
-                "and call inside"
+                "the pool is not started: use 'async with pool:' or await "
+                "pool.start(), and call inside"
             )
         if running.process != os.getpid():
             raise UsageError(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from random import Random
 from typing import Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from healthyroster_async._core.delays import RetryBudget
+from healthyroster_async._core.governor import Governor
+from healthyroster_async._core.settings import Priority
 from healthyroster_async._policies.pacing import PacingPolicy
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
@@ -23,10 +27,17 @@ class EnvironmentStats:
         failures: How often each kind of transport error came.
         retries: How often something was tried again.
         throttled: Answers that asked for fewer calls.
+        rate: Calls per second that may go now.
+        rate_source: Where the rate comes from: ``starting``, ``estimating``,
+            ``announced``, ``configured ...`` or ``learned 600 per 60 s``.
+        concurrency: Attempts that may be under way at once now.
+        down: Whether the API did not answer of late, and is only probed.
         pauses: Pauses of the whole environment.
         paused_for: Seconds until calls start again; 0 if they do.
         in_flight: Attempts under way.
         waiting: Calls that wait for their turn.
+        waiting_by_priority: ... by lane.
+        waiting_by_provider: ... by Healthcare Provider.
         open_streams: Row streams that are open.
         retry_budget: What may still be spent on retries; see ``docs``.
     """
@@ -36,10 +47,16 @@ class EnvironmentStats:
     failures: Mapping[str, int]
     retries: int
     throttled: int
+    rate: float
+    rate_source: str
+    concurrency: int
+    down: bool
     pauses: int
     paused_for: float
     in_flight: int
     waiting: int
+    waiting_by_priority: Mapping[Priority, int]
+    waiting_by_provider: Mapping[Hashable, int] = field(repr=False)
     open_streams: int
     retry_budget: int
 
@@ -58,16 +75,34 @@ class EnvironmentStats:
         now: float,
     ) -> Self:
         """Read the counters where they are kept."""
+        governors = [pacer.governor for pacer in pacing.pacers]
+        queues = [governor.queue for governor in governors]
+        if not governors:
+            governors = [Governor(pacing.pacers.settings, now=now, rng=Random(0))]  # noqa: S311 - never used
+        # With a budget for each provider, the slowest is what an operator asks for.
+        slowest = min(governors, key=lambda governor: governor.rate(now))
+        by_provider: Counter[Hashable] = Counter()
+        for queue in (*queues, pacing.streams.queue):
+            by_provider.update(queue.flows)
         return cls(
             attempts=telemetry.attempts,
             answers=dict(telemetry.answers),
             failures=dict(telemetry.failures),
             retries=sum(policy.retries for policy in retries),
             throttled=pacing.throttled,
-            pauses=pacing.attempts.pauses,
-            paused_for=max(0.0, pacing.attempts.paused_until - now),
-            in_flight=pacing.attempts.in_flight,
-            waiting=pacing.attempts.waiting + pacing.streams.waiting,
+            rate=slowest.rate(now),
+            rate_source=slowest.source,
+            concurrency=slowest.concurrency.cap,
+            down=any(governor.breaker.is_open for governor in governors),
+            pauses=sum(governor.pauses for governor in governors),
+            paused_for=max(0.0, *(g.paused_until - now for g in governors)),
+            in_flight=pacing.in_flight,
+            waiting=by_provider.total(),
+            waiting_by_priority={
+                lane: sum(queue.lanes[lane] for queue in (*queues, pacing.streams.queue))
+                for lane in Priority
+            },
+            waiting_by_provider=dict(by_provider),
             open_streams=pacing.streams.in_flight,
             retry_budget=budget.left,
         )

@@ -25,12 +25,14 @@ class Breaker:
     _faults: int = field(init=False, default=0)
     _wait: float = field(init=False, default=_FIRST_S)
 
-    def answered(self) -> None:
-        """Note that the API answered."""
+    def answered(self) -> bool:
+        """Note that the API answered; return whether it had been down."""
         self._faults = 0
-        if self.is_open:
-            self.is_open = False
-            self._wait = _FIRST_S
+        if not self.is_open:
+            return False
+        self.is_open = False
+        self._wait = _FIRST_S
+        return True
 
     def failed(self, now: float) -> bool:
         """Note a fault of a call that tells something new; return whether it opens."""

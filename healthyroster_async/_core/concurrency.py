@@ -56,8 +56,7 @@ class Concurrency:
             took: Seconds from sending to the answer.
             now: Time of the answer.
         """
-        if load > self._borne:
-            self._borne = load
+        self._borne = max(self._borne, load)
         best = self._best.get(label)
         if best is None:
             if len(self._best) < _LABELS:

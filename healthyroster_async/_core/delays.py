@@ -176,9 +176,10 @@ class RetryPlan:
             self._throttles += 1
             asked = getattr(error, "retry_after", None) or 0.0
             more = self._throttles < self.settings.max_throttles
-            if not more or asked > self.max_pause:
-                return None
-            return retry_delay(self._throttles, error, self.settings, self.rng)
+            # The governor puts the jitter on top, and keeps its place in the queue.
+            return asked if more and asked <= self.max_pause else None
+        if error.probing:
+            return 0.0
         self._faults += 1
         more = self._faults < self.settings.max_attempts
         if fault is None or not more or not self.budget.spend(fault):

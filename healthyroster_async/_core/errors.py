@@ -22,6 +22,8 @@
     │   │   ├── RateLimitedError    429, 403 of a quota: the API asked for fewer calls
     │   │   └── ServerError         5xx
     │   ├── DecodingError           an answer that cannot be understood
+    │   ├── ServiceUnavailableError the API is down, so nothing was sent
+    │   ├── QueueFullError          too many calls wait already
     │   └── DeadlineExceededError   the deadline of the call has passed
     └── MissingExtraError           a package of an extra is not installed
 
@@ -66,9 +68,12 @@ class CallError(HealthyRosterError):
 
     Attributes:
         label: Method and route template of the call.
+        probing: Whether the attempt only was to find out if the API is there again: it
+            does not count as one of the call's attempts.
     """
 
     label: str
+    probing: bool = False
 
 
 class TransportError(CallError):
@@ -246,6 +251,42 @@ class DecodingError(CallError):
     @override
     def __str__(self) -> str:
         return f"{self.label}: {self.reason}"
+
+
+class ServiceUnavailableError(CallError):
+    """The API did not answer several calls in a row, so this one was not sent.
+
+    Attributes:
+        retry_after: Seconds until it is tried again.
+    """
+
+    def __init__(self, label: str, retry_after: float) -> None:
+        super().__init__(label, retry_after)
+        self.label: str = label
+        self.retry_after: float = retry_after
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.label}: the API is down; it is tried again in "
+            f"{self.retry_after:.3g} s"
+        )
+
+
+class QueueFullError(CallError):
+    """As many calls wait for their turn as ``PacingSettings.max_queue`` allows."""
+
+    def __init__(self, label: str, waiting: int) -> None:
+        super().__init__(label, waiting)
+        self.label: str = label
+        self.waiting: int = waiting
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.label}: {self.waiting} calls wait for their turn already; make "
+            "fewer at once, or give a higher PacingSettings.max_queue"
+        )
 
 
 class DeadlineExceededError(CallError):

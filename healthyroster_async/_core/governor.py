@@ -8,7 +8,6 @@ the learned rate, the announced quotas, the bound of concurrency, the breaker.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from random import Random
 
 from attrs import define, field
@@ -30,7 +29,7 @@ LONGEST_PAUSE_S = 900.0
 # Seconds of unused rate that may be made up for: timers are late, and calls come in
 # bursts.
 _CATCH_UP_S = 0.05
-_STARTING_BURST_S = 0.25
+_STARTING_BURST_S = 0.1
 _LONGEST_GUESS_S = 8.0
 _LEAST_RATE = 1e-3
 
@@ -47,6 +46,8 @@ class Governor:
         paused_until: Nothing starts before this time.
         pauses: How many pauses began.
         rejections: How many answers asked for fewer calls.
+        reactions: How often something changed that is worth telling.
+        reaction: What it was: paused, resumed, rate, down or up.
     """
 
     settings: PacingSettings
@@ -63,6 +64,8 @@ class Governor:
     paused_until: float = field(init=False, default=-math.inf)
     pauses: int = field(init=False, default=0)
     rejections: int = field(init=False, default=0)
+    reactions: int = field(init=False, default=0)
+    reaction: str = field(init=False, default="")
     _last: float = field(init=False, default=-math.inf)
     _overspent: int = field(init=False, default=0)
     _overspent_at: float = field(init=False, default=-math.inf)
@@ -128,7 +131,7 @@ class Governor:
             return self.paused_until if self._probe is None else None
         if self.in_flight >= self.concurrency.cap:
             return None
-        due = self._last + 1.0 / self._rate(now)
+        due = self._last + 1.0 / self.rate(now)
         if self.quotas:
             # What is new then is not said before.
             due = min(due, self.quotas.reset_at(now))
@@ -141,7 +144,7 @@ class Governor:
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
-            self._last -= 1.0 / self._rate(now)
+            self._last -= 1.0 / self.rate(now)
             self.quotas.refund()
             self._give_up_probe(ticket)
 
@@ -172,24 +175,32 @@ class Governor:
             self._failed(ticket, now)
         self._give_up_probe(ticket)
 
-    def refuses(self, priority: Priority, now: float) -> float | None:
-        """Return how many seconds an interactive call would wait for an API that is down.
+    @property
+    def source(self) -> str:
+        """Where the rate comes from, in words."""
+        if self.quotas:
+            return "announced"
+        return self.learner.source
 
-        ``None`` says that it may wait: others only wait their turn.
+    def refuses(self, priority: Priority, now: float) -> bool:
+        """Return whether a call is not to wait for an API that is down.
+
+        A person learns it at once, a pull when it has lasted.
         """
-        if not self.breaker.is_open or priority is not Priority.INTERACTIVE:
-            return None
-        if self._probe is None and now >= self.paused_until:
-            return None
-        return max(0.0, self.paused_until - now)
+        breaker = self.breaker
+        if not breaker.is_open or (self._probe is None and now >= self.paused_until):
+            return False
+        return priority is Priority.INTERACTIVE or self.gave_up(now)
 
-    def wait_at_least(self, flow: Hashable, priority: Priority, now: float) -> float:
-        """Return the least number of seconds that a new call has to wait."""
-        wait = max(0.0, self.paused_until - now)
-        if self.queue:
-            ahead = self.queue.ahead_of(flow, priority)
-            wait += ahead / self._rate(now)
-        return wait
+    def gave_up(self, now: float) -> bool:
+        """Return whether the API is down for so long that nobody waits any more."""
+        down = self.breaker.is_open
+        return down and now - self.breaker.since > self.settings.max_pause
+
+    def wait_at_least(self, ticket: Ticket, now: float) -> float:
+        """Return the least number of seconds that a queued call has to wait."""
+        ahead = self.queue.ahead_of(ticket.flow, ticket.priority) - 1
+        return max(0.0, self.paused_until - now) + max(0, ahead) / self.rate(now)
 
     # -- going ---------------------------------------------------------------------
 
@@ -197,7 +208,7 @@ class Governor:
         """Take a permit and a token, if both are there."""
         if self.in_flight >= self.concurrency.cap:
             return False
-        due = self._last + 1.0 / self._rate(now)
+        due = self._last + 1.0 / self.rate(now)
         if due > now:
             self._starved = True
             return False
@@ -207,7 +218,8 @@ class Governor:
             self.quotas.spend()
         return True
 
-    def _rate(self, now: float) -> float:
+    def rate(self, now: float) -> float:
+        """Return the calls per second that go now."""
         rate = self.learner.rate
         if self.quotas:
             rate = min(rate, max(self.quotas.rate(now), _LEAST_RATE))
@@ -230,7 +242,8 @@ class Governor:
     # -- answers -------------------------------------------------------------------
 
     def _accepted(self, ticket: Ticket, now: float) -> None:
-        self.breaker.answered()
+        if self.breaker.answered():
+            self._react("up")
         if ticket.probe:
             self._open(ticket, now)
         sent = ticket.sent
@@ -243,11 +256,14 @@ class Governor:
         self._shut = False
         self._pause = 0.0
         self._last = now
+        known = self.learner.rule
         self.learner.free(ticket.sent, now)
+        self._react("resumed" if self.learner.rule is known else "rate")
 
     def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
         self.rejections += 1
-        self.breaker.answered()
+        if self.breaker.answered():
+            self._react("up")
         asked = announced.wait
         if ticket.probe:
             self.epoch += 1
@@ -279,9 +295,11 @@ class Governor:
         if ticket.probe:
             self.epoch += 1
             self._close(now, None, self.breaker.wait() if self.breaker.is_open else 1.0)
+            self._react("down")
         elif ticket.epoch == self.epoch and self.breaker.failed(now):
             self.epoch += 1
             self._close(now, None, self.breaker.wait())
+            self._react("down")
 
     def _close(self, now: float, asked: float | None, guess: float) -> None:
         """Let nothing go for a while, and then one call to see whether it may."""
@@ -292,5 +310,10 @@ class Governor:
             wait += self.rng.uniform(0.0, min(1.0, 0.1 * wait))
         if not self._shut or now >= self.paused_until:
             self.pauses += 1
+            self._react("paused")
         self._shut = True
         self.paused_until = max(self.paused_until, now + wait)
+
+    def _react(self, what: str) -> None:
+        self.reactions += 1
+        self.reaction = what

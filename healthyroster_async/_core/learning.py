@@ -11,7 +11,7 @@ from healthyroster_async._core.settings import Limit
 from healthyroster_async._core.windows import LONG_BLOCK_S, Windows
 
 # From here the rate doubles every second for as long as nothing is turned away.
-START_RATE = 20.0
+START_RATE = 50.0
 # How far below the limit to stay once it is known.
 _MARGIN = 0.985
 _STEP_S = 0.05
@@ -109,6 +109,18 @@ class Learner:
         if self.rule is None and self.ceiling is not None and self.agreed >= _SETTLED:
             return Learned(at=0.0, rate=self._plateau / _MARGIN)
         return None
+
+    @property
+    def source(self) -> str:
+        """Where the rate comes from, in words."""
+        if self._starting:
+            return "starting"
+        if self.rule is not None:
+            how = "configured" if self._certain else "learned"
+            return f"{how} {self.rule.calls:g} per {self.rule.seconds:g} s"
+        if self.ceiling is not None and self.agreed >= _SETTLED:
+            return f"learned {self.ceiling:.3g} per s"
+        return "estimating"
 
     @property
     def starting(self) -> bool:

@@ -178,24 +178,84 @@ class Limit:
         return self.calls / self.seconds
 
 
+def _optional(check: Any) -> Any:
+    """Make a validator that lets ``None`` pass."""
+
+    def checked(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None:
+            check(instance, attribute, value)
+
+    return checked
+
+
+def _limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Limit):
+        raise ConfigurationError(
+            f"{type(instance).__name__}.{attribute.name} is {value!r}; give a limit "
+            "such as Limit(600, 60) for 600 calls per minute"
+        )
+
+
+def _flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(
+            f"{type(instance).__name__}.{attribute.name} is {value!r}; give True or "
+            "False"
+        )
+
+
+def _budget(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Budget):
+        raise ConfigurationError(
+            f"{type(instance).__name__}.{attribute.name} is {value!r}; give "
+            "Budget.APPLICATION or Budget.PROVIDER"
+        )
+
+
+class Budget(enum.Enum):
+    """Whose calls are counted together by the API's limit."""
+
+    APPLICATION = "application"
+    """All calls of the application id: what nearly all APIs do."""
+    PROVIDER = "provider"
+    """Those about one Healthcare Provider: each has a limit of its own."""
+
+
 @frozen(kw_only=True)
 class PacingSettings:
-    """How many calls may be under way, and how long a pause is obeyed.
+    """How fast calls go, how many at once, and how long a pause is obeyed.
+
+    Nothing has to be set: the limit is learned from what the API accepts, rejects and
+    announces.
 
     Attributes:
-        max_concurrency: Most attempts under way at once in one environment.
+        rate: The limit, if you were told it: it is gone by from the first call.
+        max_rate: Never faster than so many calls per second, whatever is allowed.
+        budget: Whose calls the limit counts together.
+        max_concurrency: Most attempts under way at once in one environment; fewer go
+            when answers take the longer the more are under way.
         max_streams: Most row streams open at once in one environment: report queries
             are the heaviest there are, and an open stream holds about half a MiB.
-        max_pause: Most seconds that a call waits because the API asked for a pause. A
-            call that was asked for longer fails at once with ``RateLimitedError``;
-            the environment stays paused for the others.
+        max_pause: Most seconds that a call waits because the API asked for a pause, or
+            is down. A call that was asked for longer fails at once with
+            ``RateLimitedError``, and so do interactive calls that come in the meantime;
+            bulk calls wait until the pause is over.
+        max_queue: Most calls that wait for their turn; one more fails at once.
+        share: Whether the processes of this host that use the same application id share
+            one budget.
+        remember: Whether what was learned of the limit is kept for the next run, in the
+            user's state folder. No id and no secret is in it.
     """
 
-    rate: Limit | None = None
-    max_rate: float | None = None
+    rate: Limit | None = field(default=None, validator=_optional(_limit))
+    max_rate: float | None = field(default=None, validator=_optional(_number(above=0)))
+    budget: Budget = field(default=Budget.APPLICATION, validator=_budget)
     max_concurrency: int = field(default=100, validator=_number(least=1, whole=True))
     max_streams: int = field(default=16, validator=_number(least=1, whole=True))
     max_pause: float = field(default=120.0, validator=_number(above=0))
+    max_queue: int = field(default=1_000_000, validator=_number(least=1, whole=True))
+    share: bool = field(default=True, validator=_flag)
+    remember: bool = field(default=True, validator=_flag)
 
 
 def check_deadline(seconds: Any) -> float | None:

@@ -1,134 +1,176 @@
-"""Waiting for a turn: the shell around the governor."""
+"""Waiting for a turn: the governor of a budget, asked before each attempt."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from random import Random
 
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
-from healthyroster_async._core.delays import Fault, fault_of
+from healthyroster_async._core.attempts import told_by
 from healthyroster_async._core.errors import (
+    CallError,
     DeadlineExceededError,
     PoolClosedError,
+    QueueFullError,
+    RateLimitedError,
     ResponseError,
+    ServiceUnavailableError,
 )
-from healthyroster_async._core.governor import Governor, Ticket
+from healthyroster_async._core.governor import Governor
+from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.messages import Request, Response
-from healthyroster_async._core.settings import PacingSettings
+from healthyroster_async._core.places import Places
+from healthyroster_async._core.ratelimits import SILENT, Announced, announced
+from healthyroster_async._core.settings import Budget, PacingSettings, Priority
+from healthyroster_async._core.verdicts import Verdict
+from healthyroster_async._policies.gate import Gate, Waiter
 
 _logger = logging.getLogger(__name__)
+# Budgets of providers that are idle are forgotten when there are more than this.
+_MOST_BUDGETS = 4096
+_PLACE = "_place_in_the_queue"
 
 
-@define(eq=False, kw_only=True)
-class _Waiter(Ticket):
-    turn: asyncio.Future[None] = field()
+@frozen(kw_only=True)
+class PacingEvent:
+    """Something that happened to the pace of an environment.
+
+    Attributes:
+        kind: ``paused``, ``resumed``, ``rate``, ``down`` or ``up``: a pause began or is
+            over, the rate was cut or recognised anew, the API stopped answering or
+            answers again.
+        environment: Name of the environment.
+        rate: Calls per second from now on.
+        source: Where the rate comes from, in words.
+        pause_s: Seconds until calls start again; 0 if they do.
+    """
+
+    kind: str
+    environment: str
+    rate: float
+    source: str
+    pause_s: float
 
 
-class _Gate:
-    """Lets callers in when the governor says so."""
+@define(eq=False)
+class Pacer:
+    """One budget: a governor and its gate.
 
-    def __init__(self, governor: Governor) -> None:
-        self.governor = governor
+    Attributes:
+        governor: The rules.
+        gate: Where calls wait.
+        refusal: The answer that asked for the pause that runs.
+    """
+
+    governor: Governor
+    gate: Gate
+    refusal: ResponseError | None = field(init=False, default=None)
+
+
+class Pacers:
+    """The budgets of one environment and application id, by what they are counted by.
+
+    They are shared by every pool of the event loop that paces the same application id
+    with the same settings.
+    """
+
+    def __init__(self, settings: PacingSettings, learned: Learned | None) -> None:
+        self.settings = settings
+        self._learned = learned
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._closed = False
-        self._idle: asyncio.Future[None] | None = None
+        self._pacers: dict[Hashable, Pacer] = {}
 
-    def enter_at_once(self, now: float) -> bool:
-        """Take a permit if there is one for the asking; return whether there was."""
-        return not self._closed and self.governor.enter(now)
+    def __iter__(self) -> Iterator[Pacer]:
+        return iter(self._pacers.values())
 
-    async def enter(self, request: Request) -> None:
-        """Wait for a permit; whoever gets one gives it back with ``leave``."""
-        if self._closed:
-            raise PoolClosedError(f"{request.label}: the pool is closed")
-        governor = self.governor
-        if governor.enter(self._loop.time()):
-            return
-        deadline = request.deadline
-        if deadline is not None and governor.paused_until >= deadline:
-            wait = governor.paused_until - self._loop.time()
-            raise DeadlineExceededError(request.label, wait)
-        waiter = _Waiter(priority=request.priority, turn=self._loop.create_future())
-        governor.queue(waiter)
-        self._pump()
-        try:
-            await waiter.turn
-        except asyncio.CancelledError:
-            # Granted and cancelled in the same tick: the permit goes to the next one.
-            if waiter.granted:
-                self.leave()
-            waiter.dropped = True
-            raise
-        if not waiter.granted:
-            raise PoolClosedError(f"{request.label}: the pool was closed")
+    def of(self, key: Hashable) -> Pacer:
+        """Return the budget of a key."""
+        pacer = self._pacers.get(key)
+        if pacer is None:
+            if len(self._pacers) >= _MOST_BUDGETS:
+                self._forget_idle()
+            governor = Governor(
+                self.settings,
+                now=self._loop.time(),
+                rng=Random(),  # noqa: S311 - jitter
+                learned=self._learned,
+            )
+            pacer = self._pacers[key] = Pacer(governor, Gate(governor, self._loop))
+        return pacer
 
-    def leave(self) -> None:
-        """Give a permit back."""
-        self.governor.leave()
-        if self._idle is not None and not self.governor.in_flight:
-            self._idle.set_result(None)
-            self._idle = None
-        if self.governor.has_queue:
-            self._pump()
-
-    async def drained(self) -> None:
-        """Wait until every permit is back."""
-        while self.governor.in_flight:
-            if self._idle is None:
-                self._idle = self._loop.create_future()
-            # Several may wait, and one of them may be cancelled.
-            await asyncio.shield(self._idle)
-
-    def close(self) -> None:
-        """Let nobody in any more; who waits gets ``PoolClosedError``."""
-        self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        for ticket in self.governor.drop_all():
-            turn = _turn_of(ticket)
-            if not turn.done():
-                turn.set_result(None)
-
-    def _pump(self) -> None:
+    def _forget_idle(self) -> None:
         now = self._loop.time()
-        while (ticket := self.governor.next(now)) is not None:
-            turn = _turn_of(ticket)
-            if turn.done():  # cancelled, and its task has not run yet
-                ticket.granted = False
-                self.governor.leave()
-            else:
-                turn.set_result(None)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        wake_at = self.governor.wake_at()
-        if wake_at is not None and wake_at > now and not self._closed:
-            self._timer = self._loop.call_at(wake_at, self._pump)
+        self._pacers = {
+            key: pacer
+            for key, pacer in self._pacers.items()
+            if pacer.governor.queue
+            or pacer.governor.in_flight
+            or pacer.governor.paused_until > now
+        }
+
+
+_shared: weakref.WeakKeyDictionary[
+    asyncio.AbstractEventLoop, weakref.WeakValueDictionary[Hashable, Pacers]
+] = weakref.WeakKeyDictionary()
+
+
+def pacers_of(
+    name: str, settings: PacingSettings, learned: Learned | None = None
+) -> Pacers:
+    """Return the budgets of an application, those that another pool uses already.
+
+    Args:
+        name: Hash of environment, base URL and application id.
+        settings: How to pace; pools with other settings do not share.
+        learned: What an earlier run found out.
+    """
+    loop = asyncio.get_running_loop()
+    known = _shared.setdefault(loop, weakref.WeakValueDictionary())
+    pacers = known.get((name, settings))
+    if pacers is None:
+        pacers = known[name, settings] = Pacers(settings, learned)
+    return pacers
 
 
 class PacingPolicy:
     """Lets an attempt go when it is its turn; the caller's own task sends it.
 
     An attempt holds a permit until its answer is there. A row stream holds one of the
-    stream permits until it is closed, so that a consumer of rows can make other calls
-    in the meantime.
+    stream places until it is closed, so that a consumer of rows can make other calls in
+    the meantime.
 
     Attributes:
-        attempts: The rules for attempts; shared by every session of an environment.
-        streams: The rules for open row streams.
+        pacers: The budgets.
+        streams: The places of open row streams.
         throttled: How many answers asked for fewer calls.
+        in_flight: Attempts of this pool under way.
     """
 
-    def __init__(self, settings: PacingSettings) -> None:
-        self.attempts: Governor = Governor(settings.max_concurrency)
-        self.streams: Governor = Governor(settings.max_streams)
+    def __init__(
+        self,
+        pacers: Pacers,
+        *,
+        tell: Callable[[PacingEvent], None] | None = None,
+    ) -> None:
+        settings = pacers.settings
+        self.pacers: Pacers = pacers
+        self.streams: Places = Places(settings.max_streams)
         self.throttled: int = 0
-        self._gate = _Gate(self.attempts)
-        self._stream_gate = _Gate(self.streams)
+        self.in_flight: int = 0
+        self._settings = settings
+        self._by_provider = settings.budget is Budget.PROVIDER
         self._loop = asyncio.get_running_loop()
+        self._stream_gate = Gate(self.streams, self._loop)
+        self._waiting: dict[Waiter, Gate] = {}
+        self._idle: asyncio.Future[None] | None = None
+        self._closed = False
+        self._tell = tell
+        # The one of all calls is looked up once.
+        self._pacer = None if self._by_provider else pacers.of(None)
 
     def __call__(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
@@ -136,67 +178,167 @@ class PacingPolicy:
         """Send *request* when it is its turn."""
         return (self._stream if request.stream else self._attempt)(request, send)
 
+    async def drained(self) -> None:
+        """Wait until nothing of this pool is under way."""
+        while self.in_flight or self.streams.in_flight:
+            if self._idle is None:
+                self._idle = self._loop.create_future()
+            # Several may wait, and one of them may be cancelled.
+            await asyncio.shield(self._idle)
+
+    def close(self) -> None:
+        """Let nothing start any more; who waits gets ``PoolClosedError``."""
+        self._closed = True
+        for waiter, gate in tuple(self._waiting.items()):
+            gate.turn_away(waiter)
+        for pacer in self.pacers:
+            pacer.gate.pump()
+
     async def _stream(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        await self._stream_gate.enter(request)
+        gate = self._stream_gate
+        waiter = Waiter(request.provider_id, request.priority)
+        if self._closed or not self.streams.ask(waiter, 0.0):
+            await self._wait(waiter, gate, request)
         handed_over = False
         try:
             response = await self._attempt(request, send)
             if response.stream is not None:
-                response.stream.on_close(self._stream_gate.leave)
+                response.stream.on_close(lambda: self._leave_stream(waiter))
                 handed_over = True
         finally:
             if not handed_over:
-                self._stream_gate.leave()
+                self._leave_stream(waiter)
         return response
 
-    async def drained(self) -> None:
-        """Wait until nothing is under way."""
-        await self._gate.drained()
-        await self._stream_gate.drained()
-
-    def close(self) -> None:
-        """Let nothing start any more; who waits gets ``PoolClosedError``."""
-        self._gate.close()
-        self._stream_gate.close()
+    def _leave_stream(self, waiter: Waiter) -> None:
+        self._stream_gate.abandon(waiter)
+        self._settle()
 
     async def _attempt(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        gate = self._gate
-        sent = self._loop.time()
-        if not gate.enter_at_once(sent):
-            await gate.enter(request)
-            sent = self._loop.time()
+        pacer = self._pacer or self.pacers.of(request.provider_id)
+        loop, governor = self._loop, pacer.governor
+        waiter = vars(request).pop(_PLACE, None) or Waiter(
+            request.provider_id, request.priority, 1.0, request.label
+        )
+        if self._closed or not governor.ask(waiter, loop.time()):
+            self._admit(waiter, pacer, request)
+            await self._wait(waiter, pacer.gate, request)
+        self.in_flight += 1
+        verdict, said = Verdict.NOTHING, SILENT
         try:
             response = await send(request)
-        except ResponseError as error:
-            if fault_of(error) is Fault.THROTTLED:
-                self._heed(error, sent)
+            verdict, said = Verdict.ACCEPTED, announced(response.headers)
+        except CallError as error:
+            verdict, said = told_by(error)
+            error.probing = waiter.probe
+            if verdict is Verdict.THROTTLED and isinstance(error, ResponseError):
+                self.throttled += 1
+                pacer.refusal = error
+                # Whoever is turned away keeps his place.
+                vars(request)[_PLACE] = waiter
             raise
         finally:
-            gate.leave()
-        self.attempts.accepted()
+            self.in_flight -= 1
+            self._answered(pacer, waiter, verdict, said, request)
         return response
 
-    def _heed(self, error: ResponseError, sent: float) -> None:
-        self.throttled += 1
-        governor = self.attempts
-        pauses = governor.pauses
+    def _answered(
+        self,
+        pacer: Pacer,
+        waiter: Waiter,
+        verdict: Verdict,
+        said: Announced,
+        request: Request,
+    ) -> None:
+        governor = pacer.governor
+        before = governor.reactions
+        governor.answered(waiter, self._loop.time(), verdict, said)
+        if governor.queue:
+            pacer.gate.pump()
+        if governor.reactions != before:
+            self._note(pacer, request)
+        if self._idle is not None:
+            self._settle()
+
+    def _admit(self, waiter: Waiter, pacer: Pacer, request: Request) -> None:
+        """Turn away at once what would wait in vain."""
+        governor, now = pacer.governor, self._loop.time()
+        failure: CallError | PoolClosedError | None = None
+        pause = governor.paused_until - now
+        if self._closed:
+            return
+        if governor.refuses(waiter.priority, now):
+            failure = ServiceUnavailableError(request.label, max(0.0, pause))
+        elif len(governor.queue) > self._settings.max_queue:
+            failure = QueueFullError(request.label, self._settings.max_queue)
+        elif (
+            pause > self._settings.max_pause
+            and waiter.priority is Priority.INTERACTIVE
+            and pacer.refusal is not None
+        ):
+            answer = evolve(pacer.refusal.response, request=request, body=b"")
+            failure = RateLimitedError(answer)
+            failure.retry_after = pause
+        elif request.deadline is not None:
+            wait = governor.wait_at_least(waiter, now)
+            if now + wait >= request.deadline:
+                failure = DeadlineExceededError(request.label, wait)
+        if failure is not None:
+            pacer.gate.abandon(waiter)
+            raise failure
+
+    async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> None:
+        if self._closed:
+            raise PoolClosedError(f"{request.label}: the pool is closed")
+        self._waiting[waiter] = gate
+        try:
+            granted = await gate.wait(waiter)
+        finally:
+            del self._waiting[waiter]
+        if granted:
+            return
+        if self._closed:
+            raise PoolClosedError(f"{request.label}: the pool was closed")
+        raise ServiceUnavailableError(request.label, 0.0)
+
+    def _settle(self) -> None:
+        if self._idle is not None and not (self.in_flight or self.streams.in_flight):
+            self._idle.set_result(None)
+            self._idle = None
+
+    def _note(self, pacer: Pacer, request: Request) -> None:
+        """Say what the governor did."""
+        governor = pacer.governor
         now = self._loop.time()
-        governor.throttled(sent=sent, now=now, asked=error.retry_after)
-        if governor.pauses > pauses:
-            _logger.info(
-                "the API asked for fewer calls, all calls of the environment wait",
-                extra={
-                    "environment": error.request.environment.value,
-                    "label": error.label,
-                    "pause_s": round(governor.paused_until - now, 3),
-                },
-            )
-
-
-def _turn_of(ticket: Ticket) -> asyncio.Future[None]:
-    assert isinstance(ticket, _Waiter)  # noqa: S101 - only this module queues
-    return ticket.turn
+        event = PacingEvent(
+            kind=governor.reaction,
+            environment=request.environment.value,
+            rate=governor.rate(now),
+            source=governor.source,
+            pause_s=max(0.0, governor.paused_until - now),
+        )
+        _logger.info(
+            "pace of %s: %s, %.3g calls per s (%s), pause of %.3g s",
+            event.environment,
+            event.kind,
+            event.rate,
+            event.source,
+            event.pause_s,
+            extra={
+                "environment": event.environment,
+                "kind": event.kind,
+                "rate_per_s": event.rate,
+                "source": event.source,
+                "pause_s": event.pause_s,
+            },
+        )
+        if self._tell is not None:
+            self._tell(event)
+        if governor.gave_up(now):
+            for waiter, gate in tuple(self._waiting.items()):
+                if gate is pacer.gate:
+                    gate.turn_away(waiter)

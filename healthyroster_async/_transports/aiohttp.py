@@ -44,6 +44,7 @@ _READ_BUFFER = 2**16
 # What is read whole are models and error texts; rows are streamed.
 _MAX_BODY = 64 * 2**20
 _MAX_SUFFIX = 256
+_NO_SECRETS: Mapping[str, str] = {}
 
 
 def check_client(tls: Any, session: Any) -> None:
@@ -135,22 +136,24 @@ class AiohttpTransport(Transport):
     @override
     async def send(self, signed: SignedRequest) -> Response:
         request = signed.request
-        headers = request.headers
         session = self._given
+        url, proxy = _target(request.url)
+        direct = proxy is None
+        # aiohttp shows a session's own header fields to the proxy, in plain text.
+        bare = session is not None or not direct
         if session is None:
-            session = self._session_for(signed.secrets)
+            session = self._session_for(signed.secrets if direct else _NO_SECRETS)
         else:
             _check_open(session)
-            headers = {**self._headers, **headers, **signed.secrets}
         answer: aiohttp.ClientResponse | None = None
         done = False
         try:
-            url, proxy = _target(request.url)
             with self._bounds.of(request.timeouts.attempt):
                 answer = await session.request(
                     request.method,
                     url,
-                    headers=headers,
+                    # No variable: a traceback may print those.
+                    headers=self._signed(signed) if bare else request.headers,
                     data=request.body,
                     allow_redirects=False,
                     raise_for_status=False,
@@ -199,6 +202,9 @@ class AiohttpTransport(Transport):
             await session.close()
         if self._connector is not None:
             await self._connector.close()
+
+    def _signed(self, signed: SignedRequest) -> dict[str, str]:
+        return {**self._headers, **signed.request.headers, **signed.secrets}
 
     def _session_for(self, secrets: Mapping[str, str]) -> aiohttp.ClientSession:
         session = self._sessions.get(id(secrets))

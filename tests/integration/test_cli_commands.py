@@ -1,5 +1,6 @@
 """The command as a process: what it writes where, and how it ends."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import attrs
@@ -188,9 +190,25 @@ def test_closed_standard_streams_do_not_matter():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def listening(process):
+    """Wait until a process waits for connections: from then on it is at work."""
+    for _ in range(3000):
+        if process.poll() is not None:
+            break
+        table = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+        inodes = {line.split()[9] for line in table if line.split()[3] == "0A"}
+        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if str(descriptor.readlink()).strip("socket:[]") in inodes:
+                    return
+        time.sleep(0.01)
+    pytest.fail("it did not begin to listen")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("how", "code", "after"),
-    [(signal.SIGINT, 130, 1.0), (signal.SIGINT, 130, 1.8), (signal.SIGTERM, 143, 1.4)],
+    [(signal.SIGINT, 130, 0.2), (signal.SIGINT, 130, 1.2), (signal.SIGTERM, 143, 0.6)],
 )
 def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
     """
@@ -203,12 +221,45 @@ def test_the_demo_ends_quietly_when_it_is_told_to(how, code, after):
         text=True,
         env=clean_environment(),
     )
+    listening(process)
     time.sleep(after)
     process.send_signal(how)
     output, errors = process.communicate(timeout=10)
 
     assert process.returncode == code
     assert (output, errors.strip()) == ("", "")
+
+
+def test_an_interrupt_while_the_command_is_still_loading_prints_nothing():
+    """
+    Who mistyped presses Ctrl-C at once, and need not see where the imports were.
+    """
+    (script,) = entry_points(group="console_scripts", name="healthyroster")
+    module, _, function = script.value.partition(":")
+    # The mark comes when the module is there: before that, Python has it its own way.
+    code = (
+        f"from {module} import {function}; import sys;"
+        "print('.', flush=True); sys.argv[1:] = ['emulate', '--port', '0'];"
+        f"{function}()"
+    )
+    ended = []
+    for step in range(1, 13):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
+        process.stdout.readline()
+        time.sleep(step * 0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        ended.append((process.returncode, "Traceback" in errors or "ignored" in errors))
+
+    # A shell says 130 for both.
+    assert set(ended) <= {(-signal.SIGINT, False), (130, False)}
+    assert ended[0] == (-signal.SIGINT, False)
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import orjson
+import pytest
 
 from healthyroster_async.emulator import Emulator
 
@@ -13,14 +14,20 @@ BLOCKS = re.findall(
 )
 
 
-async def test_the_example_prints_what_it_promises(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+async def test_the_example_prints_what_it_promises(folder, capsys):
     """
     It is the first thing that is tried; only the credentials are filled in.
     """
     async with Emulator(providers=50, rows=20, denied=[(43, "*")]) as emulator:
         (own,) = emulator.credentials.values()
-        (tmp_path / "swagger.json").write_bytes(orjson.dumps(emulator.swagger()))
-        monkeypatch.chdir(tmp_path)
+        document = orjson.dumps(emulator.swagger())
+        await asyncio.to_thread((folder / "swagger.json").write_bytes, document)
         code = BLOCKS[0].replace('"app-id"', repr(own.application_id))
         code = code.replace('"app-secret"', repr(own.application_secret.reveal()))
         await asyncio.to_thread(exec, compile(code, "README.md", "exec"), {})

@@ -12,6 +12,8 @@ from healthyroster_async._core.errors import (
     CallError,
     ConnectionLostError,
     DeadlineExceededError,
+    QueueFullError,
+    ServiceUnavailableError,
     DecodingError,
     HealthyRosterError,
     MissingExtraError,
@@ -44,8 +46,10 @@ def make(kind):
         )
     if issubclass(kind, DecodingError):
         return kind("GET /x/{id}", "no JSON")
-    if issubclass(kind, DeadlineExceededError):
+    if issubclass(kind, DeadlineExceededError | ServiceUnavailableError):
         return kind("GET /x/{id}", 2.5)
+    if issubclass(kind, QueueFullError):
+        return kind("GET /x/{id}", 7)
     return kind("GET /x/{id}") if issubclass(kind, CallError) else kind("a sentence")
 
 

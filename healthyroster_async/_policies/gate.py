@@ -1,0 +1,111 @@
+"""The shell around the rules: who waits sleeps on a future, and one timer wakes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from attrs import define, field
+
+from healthyroster_async._core.fair_queue import FairQueue, Ticket
+
+
+class Rules(Protocol):
+    """Who may go: a state machine that knows no clock."""
+
+    queue: FairQueue
+
+    def ask(self, ticket: Ticket, now: float) -> bool:
+        """Let it go, or queue it."""
+        ...
+
+    def next(self, now: float) -> Ticket | None:
+        """Return who goes now."""
+        ...
+
+    def wake_at(self, now: float) -> float | None:
+        """Return when to look again."""
+        ...
+
+    def abandon(self, ticket: Ticket, now: float) -> None:
+        """Forget it, and take back what it has."""
+        ...
+
+
+@define(eq=False)
+class Waiter(Ticket):
+    """A ticket whose call can be woken.
+
+    Attributes:
+        turn: Done when it may go, or is turned away.
+    """
+
+    turn: asyncio.Future[None] | None = field(init=False, default=None)
+
+
+class Gate:
+    """Lets callers in when the rules say so.
+
+    The caller's own task makes the call; there is no task of our own.
+    """
+
+    def __init__(self, rules: Rules, loop: asyncio.AbstractEventLoop) -> None:
+        self.rules = rules
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = 0.0
+
+    async def wait(self, waiter: Waiter) -> bool:
+        """Wait until a queued ticket may go; return whether it may.
+
+        ``False`` says that it was turned away.
+        """
+        waiter.turn = self._loop.create_future()
+        self.pump()
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            # Granted and cancelled in the same tick: what it has goes to the next one.
+            self.abandon(waiter)
+            raise
+        return waiter.granted
+
+    def abandon(self, waiter: Waiter) -> None:
+        """Take a ticket out, with all that it has."""
+        self.rules.abandon(waiter, self._loop.time())
+        self.pump()
+
+    def turn_away(self, waiter: Waiter) -> None:
+        """Wake a queued ticket, to be told that it may not go."""
+        self.rules.abandon(waiter, self._loop.time())
+        if waiter.turn is not None and not waiter.turn.done():
+            waiter.turn.set_result(None)
+
+    def pump(self) -> None:
+        """Wake everybody who may go, and set the timer for the next one."""
+        rules = self.rules
+        if not rules.queue:
+            return
+        now = self._loop.time()
+        while (ticket := rules.next(now)) is not None:
+            assert isinstance(ticket, Waiter)  # noqa: S101 - nobody else queues
+            turn = ticket.turn
+            if turn is not None and not turn.done():
+                turn.set_result(None)
+            else:  # cancelled, and its task has not run yet
+                rules.abandon(ticket, now)
+        wake_at = rules.wake_at(now)
+        if self._timer is not None:
+            if wake_at == self._wakes_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if wake_at is not None:
+            self._wakes_at = wake_at
+            self._timer = self._loop.call_at(wake_at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.pump()
+
+

@@ -1,0 +1,24 @@
+"""What every test can rely on."""
+
+import signal
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+# A shell lets its background jobs ignore Ctrl-C, and children inherit that. A handler
+# is not inherited, so the commands that tests start begin with the default again.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_blocks():
+    """Let a call that blocks the event loop fail the test that makes it."""
+    with blockbuster_ctx() as calls:
+        # /proc is memory and no disk, and must be read while the loop runs.
+        for call, file, function in (
+            ("io.TextIOWrapper.read", "test_emulator_server.py", "resident_bytes"),
+            ("os.listdir", "test_pool.py", "open_files"),
+            ("os.scandir", "test_pool.py", "open_files"),
+        ):
+            calls.functions[call].can_block_in(file, function)
+        yield
