@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from attrs import asdict, field, frozen
 from typing_extensions import override
@@ -17,6 +16,7 @@ from typing_extensions import override
 from healthyroster_async._core import swagger
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.settings import Environment, check_type
 
 # Help article "Leveraging the API for reporting integrations"; the spelling is theirs.
@@ -109,17 +109,6 @@ def base_url(environment: Environment, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
-def is_loopback(parts: SplitResult) -> bool:
-    """Return whether a URL can only lead to this machine."""
-    host = parts.hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _header_name(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise ConfigurationError(
@@ -196,7 +185,9 @@ class Contract:
         """Read the vendor's swagger document; what is given here wins over it.
 
         Args:
-            source: Path, URL (fetched without secrets, and blocking), bytes or dict.
+            source: Path, URL, bytes or dict. What a URL names is fetched without
+                secrets, over https, and blocking: in a running event loop with ``await
+                asyncio.to_thread(Contract.from_swagger, url)``.
             base_urls: Base URL of each environment.
             application_id_header: Name of the header field of the application id.
             application_secret_header: Name of the header field of the secret.
@@ -205,6 +196,7 @@ class Contract:
         Raises:
             ConfigurationError: The document cannot be read, or leaves open what it
                 should say; the text names the argument to give.
+            UsageError: It would have to be fetched while an event loop runs here.
         """
         read = swagger.read(swagger.load(source))
         urls = read.base_urls if base_urls is None else base_urls

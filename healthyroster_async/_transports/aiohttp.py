@@ -15,7 +15,6 @@ import aiohttp
 from typing_extensions import override
 from yarl import URL
 
-from healthyroster_async._core.contract import is_loopback
 from healthyroster_async._core.errors import (
     AttemptTimeoutError,
     CertificateError,
@@ -29,6 +28,7 @@ from healthyroster_async._core.errors import (
     UsageError,
     is_success,
 )
+from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._transports.base import Transport

@@ -7,7 +7,12 @@ import pickle
 import pytest
 from fakes import PRODUCTION_URL, SANDBOX_URL, contract
 
-from healthyroster_async import ConfigurationError, Contract, Environment
+from healthyroster_async import (
+    ConfigurationError,
+    Contract,
+    Environment,
+    UsageError,
+)
 
 BOTH = {Environment.SANDBOX: SANDBOX_URL, Environment.PRODUCTION: PRODUCTION_URL}
 DOCUMENT = {
@@ -98,6 +103,21 @@ def test_arguments_win_over_the_document():
     [
         ({"servers": []}, "names no server; give base_urls="),
         ({"servers": [{"url": "https://x.test"}]}, "which environment"),
+        *(
+            (
+                {"servers": [{"url": "https://x.test", "description": text}]},
+                "which environment",
+            )
+            for text in (
+                "This is not the sandbox",
+                "Non-production",
+                "Pre-prod",
+                "Isn't production",
+                "Everything without sandbox",
+                "no sandbox",
+            )
+        ),
+        ({"servers": [{"url": "https://pre-prod.x.test"}]}, "which environment"),
         ({"servers": {}}, "names no server"),
         ({"servers": "x"}, "a list belongs"),
         ({"servers": ["x"]}, "an object belongs"),
@@ -116,6 +136,28 @@ def test_what_a_document_leaves_open_is_asked_for_by_name(changes, sentence):
 
     with pytest.raises(ConfigurationError, match=sentence):
         Contract.from_swagger(document)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.test/s.json", "HTTP://10.0.0.1/s", "http://127.0.0.1.evil.test/s"],
+)
+def test_a_document_never_comes_over_plain_http(url):
+    """
+    Whoever alters it on the way chooses the base URL that receives the secret.
+    """
+    with pytest.raises(ConfigurationError, match=r"plain http.* give an https URL"):
+        Contract.from_swagger(url)
+
+
+async def test_a_document_is_not_fetched_where_a_loop_runs():
+    """
+    The loop would stand still, and with the emulator in it nobody would answer.
+    """
+    url = "https://api.example.test/swagger.json"
+
+    with pytest.raises(UsageError, match=r"to_thread\(Contract\.from_swagger, url\)"):
+        Contract.from_swagger(url)
 
 
 @pytest.mark.parametrize(
