@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +28,8 @@ _ENVIRONMENT_WORDS = {
 }
 # "Not the sandbox", "non-production", "pre-prod": such words name what it is not.
 _DENIAL = re.compile(
-    r"\b(?:not|no|non|never|without|except|unlike|pre)\b|n.t\b", re.IGNORECASE
+    r"\b(?:not|no|non|never|without|except|unlike|pre)\b|n['\u2019]t\b",
+    re.IGNORECASE,
 )
 
 
@@ -98,9 +101,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but not to where the document could be altered."""
 
     @override
-    def redirect_request(self, *args: Any) -> urllib.request.Request | None:
-        _refuse_plain(args[-1])
-        return super().redirect_request(*args)
+    def redirect_request(
+        self, req: Any, fp: Any, *args: Any
+    ) -> urllib.request.Request | None:
+        with contextlib.ExitStack() as refused:
+            refused.callback(fp.close)
+            _refuse_plain(args[-1])
+            refused.pop_all()
+        return super().redirect_request(req, fp, *args)
 
 
 def _refuse_plain(url: str) -> None:
@@ -135,6 +143,8 @@ def _read(source: str | Path) -> bytes:
         with opener.open(text, timeout=_FETCH_TIMEOUT_S) as answer:
             body: bytes = answer.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise ConfigurationError(
             f"the swagger document cannot be read from {_shown(text)}: "
             f"{getattr(error, 'strerror', None) or error}"

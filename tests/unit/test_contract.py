@@ -18,7 +18,7 @@ BOTH = {Environment.SANDBOX: SANDBOX_URL, Environment.PRODUCTION: PRODUCTION_URL
 DOCUMENT = {
     "openapi": "3.0.4",
     "servers": [
-        {"url": "https://sandbox.test/v1/", "description": "Sandbox"},
+        {"url": "https://sandbox.net/v1/", "description": "Sandbox, by the tenant"},
         {"url": "https://api.test/v1", "description": "Production"},
     ],
     "paths": {
@@ -56,7 +56,7 @@ def test_a_document_says_hosts_header_names_and_spelling():
     read = Contract.from_swagger(DOCUMENT)
 
     assert read.base_urls == {
-        Environment.SANDBOX: "https://sandbox.test/v1",
+        Environment.SANDBOX: "https://sandbox.net/v1",
         Environment.PRODUCTION: "https://api.test/v1",
     }
     assert read.application_id_header == "X-Id"
