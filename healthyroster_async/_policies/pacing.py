@@ -29,7 +29,7 @@ from healthyroster_async._core.settings import Budget, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies.gate import Gate, Waiter
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.pacing")
 # Budgets of providers that are idle are forgotten when there are more than this.
 _MOST_BUDGETS = 4096
 _PLACE = "_place_in_the_queue"

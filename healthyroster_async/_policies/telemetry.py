@@ -12,7 +12,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.messages import Response, SignedRequest
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.attempts")
 
 
 class TelemetryPolicy:
@@ -40,16 +40,16 @@ class TelemetryPolicy:
             response = await send(signed)
         except TransportError as error:
             self.failures[type(error).__name__] += 1
-            _log(error.label, error=type(error).__name__)
+            kind = type(error).__name__
+            extra = {"label": error.label, "error": kind}
+            _logger.debug("%s: no answer (%s)", error.label, kind, extra=extra)
             raise
-        self.answers[response.status] += 1
+        label, status = signed.request.label, response.status
+        self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
-            _log(signed.request.label, status=response.status)
+            extra = {"label": label, "status": status}
+            _logger.debug("%s: answered %d", label, status, extra=extra)
         failure = error_for(response)
         if failure is not None:
             raise failure
         return response
-
-
-def _log(label: str, **fields: object) -> None:
-    _logger.debug("an attempt ended", extra={"label": label, **fields})
