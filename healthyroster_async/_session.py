@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from types import EllipsisType
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 import attrs
 import orjson
@@ -17,6 +16,7 @@ from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.outcome import Outcomes
+from healthyroster_async._core.parameters import query_string
 from healthyroster_async._core.settings import (
     Environment,
     Priority,
@@ -126,7 +126,7 @@ class ProviderSession:
                 provider id, the others are filled from *values*. The template is
                 logged as it stands, so keep ids out of it.
             values: Values of the other placeholders, by name.
-            query: Query parameters.
+            query: Query parameters; a list gives its name once for each item.
             json: Body, to be sent as JSON; ``None`` for none.
             safe: Whether repeating it changes nothing; by default GET, HEAD and OPTIONS
                 are. What is not is repeated only if it was surely not carried out.
@@ -135,12 +135,17 @@ class ProviderSession:
             ConfigurationError: The request makes no sense as it is.
             HealthyRosterError: The call came to nothing.
         """
+        check_type("method", method, str, "a text such as GET")
+        check_type(
+            "path", path, str, "a text such as /HealthcareProvider/{id}/Anything"
+        )
         method = method.upper()
         if method not in _METHODS:
             raise ConfigurationError(f"{method!r} is no method of this API")
         endpoint = _endpoint(method, path, safe=safe)
         names = endpoint.placeholders[1:]
-        given = dict(values or {})
+        given = {} if values is None else values
+        check_type("values", given, Mapping, "a mapping of placeholders to ids")
         if set(names) != set(given):
             raise ConfigurationError(
                 f"{endpoint.label}: values must name {sorted(names)}, "
@@ -149,7 +154,7 @@ class ProviderSession:
         request = self._caller.request(
             endpoint,
             *(given[name] for name in names),
-            query=f"?{urlencode(query, doseq=True)}" if query else "",
+            query="" if query is None else query_string(query),
             body=None if json is None else _json(endpoint, json),
             headers={} if json is None else {"Content-Type": "application/json"},
         )
@@ -172,7 +177,6 @@ class ProviderSession:
         Returns:
             The outcomes by name, in the order of *calls*.
         """
-        check_type("calls", calls, Mapping, "a mapping of names to calls")
 
         async def jobs() -> AsyncIterator[Job]:
             for name, call in calls.items():

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import UUID
 
 import orjson
 from attrs import evolve
@@ -14,6 +11,7 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.parameters import check_parameter
 from healthyroster_async._rows.stream import RowStream
 
 if TYPE_CHECKING:
@@ -95,23 +93,13 @@ def _id_of(source: _Source) -> int | str:
 
 def _body(parameters: dict[str, Any]) -> bytes:
     for name, value in parameters.items():
-        if not isinstance(value, _SENDABLE):
-            raise ConfigurationError(
-                f"the parameter {name} is a {type(value).__name__}; give a text, "
-                "number, bool, date, date-time, UUID, enum, or a list of them"
-            )
+        check_parameter(name, value)
     try:
         return orjson.dumps(parameters, default=_plain)
     except TypeError as error:
         raise ConfigurationError(
             f"a parameter cannot be sent as JSON: {error}"
         ) from None
-
-
-_SENDABLE = (
-    str, int, float, bool, date, datetime, UUID, Enum, Decimal, list, tuple, dict,
-    type(None),
-)  # fmt: skip
 
 
 def _plain(value: object) -> Any:

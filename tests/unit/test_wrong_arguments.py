@@ -182,14 +182,6 @@ async def test_a_pool_is_closed_in_a_number_of_seconds(bad):
         await pool().close(timeout=bad)
 
 
-async def test_calls_about_one_provider_have_names():
-    """
-    A list has no names to find the outcomes by.
-    """
-    with pytest.raises(ConfigurationError, match="calls is of type list; give a map"):
-        await pool().session(1).fan_out([lambda session: session])
-
-
 async def test_a_client_session_that_is_closed_is_told():
     """
     An app that closes its own session first gets a sentence, not aiohttp's error.
