@@ -32,7 +32,7 @@ from healthyroster_async._policies.gate import Gate, Waiter
 from healthyroster_async._policies.leasing import Leasing
 from healthyroster_async._policies.sharing import BudgetStore
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.pacing")
 # Budgets of providers that are idle are forgotten when there are more than this.
 _MOST_BUDGETS = 4096
 _PLACE = "_place_in_the_queue"
@@ -120,11 +120,6 @@ class Pacers:
             pacer = self._pacers[key] = Pacer(governor, gate, leasing)
         return pacer
 
-    def close(self) -> None:
-        """Let go of the store."""
-        if self._store is not None:
-            self._store.close()
-
     def _forget_idle(self) -> None:
         now = self._loop.time()
         self._pacers = {
@@ -204,6 +199,11 @@ class PacingPolicy:
     ) -> Awaitable[Response]:
         """Send *request* when it is its turn."""
         return (self._stream if request.stream else self._attempt)(request, send)
+
+    @property
+    def learned(self) -> Learned | None:
+        """What is worth remembering; with a budget for each provider there is none."""
+        return self._pacer.governor.learned if self._pacer is not None else None
 
     async def drained(self) -> None:
         """Wait until nothing of this pool is under way."""

@@ -34,7 +34,7 @@ from healthyroster_async._core.shared import (
 # Windows has no such lock; there each process paces itself.
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.sharing")
 
 # A lock is held for some 20 microseconds, unless the kernel stops its holder, and then
 # nobody knows for how long. So many tries are some 2 ms of work; on a busy machine they
