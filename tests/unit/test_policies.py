@@ -116,14 +116,15 @@ async def test_an_unsafe_call_is_not_repeated_when_it_may_have_been_done():
     assert (await retry()(request(safe=False), second.send)).status == 200
 
 
-async def test_an_outage_is_not_multiplied():
+@pytest.mark.parametrize("failure", [error(500), ConnectionLostError(request(), "x")])
+async def test_an_outage_is_not_multiplied(failure):
     """
     A hundred calls into a dead API cost little more than a hundred requests.
     """
-    transport = ScriptedTransport([error(500)] * 1000)
+    transport = ScriptedTransport([failure] * 1000)
     policy = retry()
     for _ in range(100):
-        with pytest.raises(ServerError):
+        with pytest.raises(type(failure)):
             await policy(request(), transport.send)
 
     budget = policy.budget
