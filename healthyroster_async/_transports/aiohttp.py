@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import platform
 import ssl
 import urllib.request
@@ -401,6 +403,14 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
 
 
 def _why(error: Exception) -> str:
-    """Return the operating system's own words, which name neither path nor person."""
-    text = getattr(error, "strerror", None)
-    return f": {text}" if isinstance(text, str) and isinstance(error, OSError) else ""
+    """Return the words of the operating system or TLS for an error, if it has any.
+
+    They are looked up: those in the exception may be aiohttp's, with the URL in them.
+    """
+    cause = getattr(error, "os_error", error)
+    if isinstance(cause, ssl.SSLError):
+        # Its number is none of the system's; the reason is a constant of OpenSSL.
+        reason = getattr(cause, "reason", None)
+        return f": {reason}" if reason else ""
+    number = getattr(cause, "errno", 0)
+    return f": {os.strerror(number)}" if number in errno.errorcode else ""

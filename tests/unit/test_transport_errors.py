@@ -77,22 +77,39 @@ CLASSES = {
 }
 
 
-def make(kind):  # noqa: PLR0911 - a table
+# aiohttp writes sentences of its own, with the URL, where the system's words belong.
+SENTENCE = f"Can not write request body for {INFO.url} {SECRET}"
+
+
+def made(kind):  # noqa: PLR0911 - a table
+    """Return errors of a class that tell as much as they can."""
     if issubclass(kind, aiohttp.client_exceptions.UnixClientConnectorError):
-        return kind("/run/x", KEY, REFUSED)
+        return [kind(f"/run/x/{INFO.url}", KEY, cause) for cause in CAUSES]
     if issubclass(kind, aiohttp.ClientConnectorCertificateError):
-        return kind(KEY, CERTIFICATE)
+        return [kind(KEY, CERTIFICATE), kind(KEY, ssl.CertificateError(1, SENTENCE))]
     if issubclass(kind, aiohttp.ClientConnectorError):
-        return kind(KEY, REFUSED)
+        return [kind(KEY, cause) for cause in CAUSES]
     if issubclass(kind, aiohttp.ClientResponseError):
-        return kind(INFO, (), status=200, message=SECRET)
+        return [kind(INFO, (), status=200, message=SENTENCE)]
     if issubclass(kind, aiohttp.ServerFingerprintMismatch):
-        return kind(b"a", b"b", "api.test", 443)
+        return [kind(SENTENCE.encode(), b"b", "api.test", 443)]
     if issubclass(kind, aiohttp.InvalidURL):
-        return kind(INFO.url)
+        return [kind(INFO.url), kind(INFO.url, SENTENCE)]
     if issubclass(kind, OSError):
-        return kind(errno.ECONNRESET, "Connection reset by peer")
-    return kind(f"{INFO.url} {SECRET}")
+        numbers = (errno.EPIPE, None, 1, -2, 99999)
+        return [kind(SENTENCE), *(kind(number, SENTENCE) for number in numbers)]
+    return [kind(), kind(SENTENCE)]
+
+
+CAUSES = [
+    REFUSED,
+    OSError(SENTENCE),
+    OSError(None, SENTENCE),
+    OSError(errno.ECONNREFUSED, SENTENCE),
+    OSError(-2, SENTENCE),
+    ssl.SSLError(1, SENTENCE),
+    CERTIFICATE,
+]
 
 
 def test_no_class_of_aiohttp_is_missing():
@@ -122,14 +139,14 @@ async def test_every_error_becomes_ours_without_what_it_knows(name, answered, co
     """
     The repr of some of aiohttp's errors has the secret, the str of others the query.
     """
-    error = await come(make(CLASSES[name]))
-    ours = transport_error(error, request(), answered=answered)
+    for theirs in made(CLASSES[name]):
+        error = await come(theirs)
+        ours = transport_error(error, request(), answered=answered)
 
-    assert type(ours) is MAPPED[name]
-    for private in (SECRET, "4711", "Quillfeather", "/run/x"):
-        assert private not in str(ours)
-        assert private not in repr(ours)
-    assert ours.__cause__ is None
+        assert type(ours) is MAPPED[name]
+        for private in (SECRET, "4711", "Quillfeather", "/run/x", "Can not write"):
+            assert private not in f"{ours} {ours!r} {ours.args!r}"
+        assert ours.__cause__ is None
 
 
 @pytest.mark.parametrize(
@@ -151,3 +168,36 @@ def test_what_comes_from_below_aiohttp_is_mapped_too(error, kind):
 
     assert type(ours) is kind
     assert isinstance(ours, TransportError | DecodingError)
+
+
+def of_tls():
+    """Return what is raised when the other side speaks no TLS."""
+    inner, outer = ssl.MemoryBIO(), ssl.MemoryBIO()
+    inner.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    try:
+        ssl.create_default_context().wrap_bio(
+            inner, outer, server_hostname="x"
+        ).do_handshake()
+    except ssl.SSLError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (aiohttp.ClientConnectorError(KEY, REFUSED), ": Connection refused (Client"),
+        (aiohttp.ClientOSError(errno.EPIPE, SENTENCE), ": Broken pipe (Client"),
+        (OSError(errno.ENETDOWN, SENTENCE), ": Network is down (OSError"),
+        (aiohttp.ClientConnectorSSLError(KEY, of_tls()), ": WRONG_VERSION_NUMBER (C"),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "x")), "api.test (C"),
+        (aiohttp.ServerDisconnectedError(SENTENCE), "was lost (Server"),
+    ],
+    ids=["refused", "body", "system", "tls", "tls unsaid", "unsaid"],
+)
+def test_the_system_says_why_in_its_own_words(error, words):
+    """
+    Who reads the log must see whether nobody listened or somebody hung up.
+    """
+    own = request(url="https://api.test/x")
+
+    assert words in str(transport_error(error, own, answered=False))
