@@ -8,7 +8,6 @@ from typing import Any, TypeVar, get_args
 
 import attrs
 import cattrs
-import orjson
 
 from healthyroster_async import models
 from healthyroster_async._core.errors import DecodingError
@@ -171,30 +170,13 @@ converter.register_structure_hook_factory(
 )
 
 
-def decode(response: Response) -> Any:
-    """Parse an answer as JSON.
-
-    Raises:
-        DecodingError: It is no JSON; the text says what kind of answer came instead.
-    """
-    try:
-        return orjson.loads(response.body)
-    except orjson.JSONDecodeError as error:
-        kind = response.headers.get("content-type", "no content type").partition(";")[0]
-        reason = (
-            f"the answer is no JSON: {len(response.body)} bytes of {kind}, "
-            f"wrong at byte {error.pos}"
-        )
-    raise DecodingError(response.request.label, reason)
-
-
 def decode_one(response: Response, model: type[_M]) -> _M:
     """Return the answer as one model.
 
     Raises:
         DecodingError: It is no JSON object that fits.
     """
-    return _structure(response, decode(response), model)
+    return _structure(response, response.json(), model)
 
 
 def decode_list(response: Response, model: type[_M]) -> list[_M]:
@@ -204,7 +186,7 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
         DecodingError: It is no JSON list of objects that fit.
     """
     structure = _list_hook(model)  # type: ignore[arg-type] # classes are hashable
-    items = _unwrap(response, decode(response))
+    items = _unwrap(response, response.json())
     try:
         made: list[_M] = structure(items, model)
     except (TypeError, ValueError) as error:

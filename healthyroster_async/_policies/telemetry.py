@@ -41,14 +41,14 @@ class TelemetryPolicy:
         except TransportError as error:
             self.failures[type(error).__name__] += 1
             kind = type(error).__name__
-            extra = {"label": error.label, "error": kind}
-            _logger.debug("%s: no answer (%s)", error.label, kind, extra=extra)
+            names = {"label": error.label, "error": kind}
+            _logger.debug("%s: no answer (%s)", error.label, kind, extra=names)
             raise
         label, status = signed.request.label, response.status
         self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
-            extra = {"label": label, "status": status}
-            _logger.debug("%s: answered %d", label, status, extra=extra)
+            fields = {"label": label, "status": status}
+            _logger.debug("%s: answered %d", label, status, extra=fields)
         failure = error_for(response)
         if failure is not None:
             raise failure
