@@ -53,6 +53,14 @@ class Caller:
         """How the API looks."""
         return self.pool.contract
 
+    def check_open(self) -> None:
+        """Raise what would be wrong with any call.
+
+        Raises:
+            UsageError: The pool is not open, or not here.
+        """
+        self._pipeline()
+
     def send(self, endpoint: Endpoint, *values: int | str) -> Awaitable[Response]:
         """Call an endpoint and return its answer, read whole."""
         pipeline = self._pipeline()

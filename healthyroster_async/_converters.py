@@ -174,9 +174,18 @@ def decode_one(response: Response, model: type[_M]) -> _M:
     """Return the answer as one model.
 
     Raises:
-        DecodingError: It is no JSON object that fits.
+        DecodingError: It is no JSON object that fits, or one of which nothing is known,
+            such as a failure with the status of a success.
     """
-    return _structure(response, response.json(), model)
+    value = response.json()
+    made = _structure(response, value, model)
+    extra: Mapping[str, Any] = made.extra  # type: ignore[attr-defined] # each has it
+    if len(extra) < len(value):
+        return made
+    raise DecodingError(
+        response.request.label,
+        f"the answer is no {model.__name__}: it has none of its fields",
+    )
 
 
 def decode_list(response: Response, model: type[_M]) -> list[_M]:

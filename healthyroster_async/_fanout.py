@@ -11,9 +11,11 @@ from collections.abc import (
     Callable,
     Hashable,
     Iterable,
+    Mapping,
     Sized,
 )
-from typing import Any, TypeAlias, TypeVar
+from inspect import iscoroutinefunction
+from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -21,6 +23,7 @@ from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
     HealthyRosterError,
+    InnerCancellationError,
     PoolClosedError,
 )
 from healthyroster_async._core.outcome import (
@@ -49,7 +52,8 @@ class Job:
 async def outcome_of(job: Job) -> Outcome[object]:
     """Make a call and return what came of it.
 
-    An error that is not ours is a bug, and passes.
+    An error that is not ours is a bug, and passes. So does a cancellation, unless only
+    what the call waited for was cancelled: a task that it shares with others, say.
     """
     key, provider_id = job.key, job.provider_id
     try:
@@ -60,7 +64,44 @@ async def outcome_of(job: Job) -> Outcome[object]:
         return Skipped(key=key, provider_id=provider_id, error=error)
     except HealthyRosterError as error:
         return Failed(key=key, provider_id=provider_id, error=error)
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        inner = InnerCancellationError("what the call waited for was cancelled")
+        inner.__cause__ = error
+        return Failed(key=key, provider_id=provider_id, error=inner)
     return Succeeded(key=key, provider_id=provider_id, value=value)
+
+
+def check_ids(ids: object) -> None:
+    """Refuse what is no collection of ids, though it may be iterated over.
+
+    Raises:
+        ConfigurationError: It is one id, or holds something beside the ids.
+    """
+    if isinstance(ids, Mapping):
+        wrong = "give its keys, or a list of ids"
+    elif isinstance(ids, str | bytes | bytearray | memoryview):
+        wrong = "give a list of ids; [id] for one"
+    elif not isinstance(ids, Iterable | AsyncIterable):
+        wrong = "give a list of ids, or anything else that can be iterated over"
+    else:
+        return
+    raise ConfigurationError(f"provider_ids is a {type(ids).__name__}; {wrong}")
+
+
+def check_calls(name: str, *calls: object) -> None:
+    """Refuse what cannot be called with a session.
+
+    Raises:
+        ConfigurationError: One of them cannot.
+    """
+    for call in calls:
+        if not callable(call):
+            raise ConfigurationError(
+                f"{name} is a {type(call).__name__}; give a function of a session, "
+                "such as lambda s: s.reporting.data_sources()"
+            )
 
 
 def total_of(items: object) -> int | None:
@@ -69,9 +110,22 @@ def total_of(items: object) -> int | None:
 
 
 class Counting:
-    """Keeps the progress of a fan-out and tells it."""
+    """Keeps the progress of a fan-out and tells it.
+
+    Raises:
+        ConfigurationError: Whom it should be told to cannot be told.
+    """
 
     def __init__(self, tell: ProgressCallback | None, total: int | None) -> None:
+        if tell is not None and not callable(tell):
+            raise ConfigurationError(
+                f"progress is a {type(tell).__name__}; give a function of a Progress"
+            )
+        if iscoroutinefunction(tell):
+            raise ConfigurationError(
+                "progress is an async function, and it is called, not awaited; give a "
+                "plain one"
+            )
         self._tell = tell
         self._now = Progress(total=total)
 
@@ -84,6 +138,12 @@ class Counting:
             self._now, done=self._now.done + 1, **{name: getattr(self._now, name) + 1}
         )
         self._tell(self._now)
+
+    def drop(self) -> None:
+        """Take a call off the total that need not be made."""
+        if self._tell is not None and self._now.total is not None:
+            self._now = attrs.evolve(self._now, total=self._now.total - 1)
+            self._tell(self._now)
 
 
 async def fan_out(
@@ -98,6 +158,7 @@ async def fan_out(
 
     def is_new(job: Job) -> bool:
         if job.key in outcomes:
+            counting.drop()
             return False
         outcomes[job.key] = None  # keeps the order of the input
         return True
@@ -106,16 +167,8 @@ async def fan_out(
         outcomes[outcome.key] = outcome
         counting.add(outcome)
 
-    taking = asyncio.Lock()
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(limit):
-                group.create_task(_work(jobs, taking, keep, is_new))
-    except BaseExceptionGroup as bugs:
-        bug = bugs.exceptions[0]
-    else:
-        return Outcomes({k: v for k, v in outcomes.items() if v is not None})
-    raise bug
+    await _make_all(jobs, limit, keep, is_new)
+    return Outcomes(cast("dict[Hashable, Outcome[object]]", outcomes))
 
 
 async def as_completed(
@@ -123,55 +176,86 @@ async def as_completed(
 ) -> AsyncGenerator[Outcome[object], None]:
     """Yield every outcome as it comes; a slow consumer slows the calls down.
 
-    The tasks belong to this generator: closing it cancels them and waits for them. A
-    task group cannot stand around a yield (PEP 789).
+    The calls are made in a task that belongs to this generator: closing it cancels them
+    and waits for them. A task group cannot stand around a yield (PEP 789).
     """
     # One place: whoever has an outcome waits until the one before it is consumed.
-    ready: asyncio.Queue[Outcome[object] | asyncio.Task[None]] = asyncio.Queue(1)
-    ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
-    taking = asyncio.Lock()
+    ready: asyncio.Queue[Outcome[object] | None] = asyncio.Queue(1)
 
-    async def last() -> None:
-        task = await ended.get()
-        for _ in range(limit - 1):
-            if task.cancelled() or task.exception() is not None:
-                break
-            task = await ended.get()
-        await ready.put(task)
+    def wake(_: object) -> None:
+        if ready.empty():
+            ready.put_nowait(None)
 
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(_work(jobs, taking, ready.put)) for _ in range(limit)]
-    for task in tasks:
-        task.add_done_callback(ended.put_nowait)
-    tasks.append(loop.create_task(last()))
+    making = asyncio.create_task(_make_all(jobs, limit, ready.put))
+    making.add_done_callback(wake)
     try:
-        while not isinstance(outcome := await ready.get(), asyncio.Task):
-            counting.add(outcome)
-            yield outcome
-        outcome.result()
+        while not (making.done() and ready.empty()):
+            outcome = await ready.get()
+            if outcome is not None:
+                counting.add(outcome)
+                yield outcome
+        making.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.exception()  # only the first bug is raised, the rest is seen
+        making.cancel()
+        await asyncio.wait([making])
+        if not making.cancelled():
+            making.exception()  # who closes early does not want to know, but it is seen
 
 
-async def _work(
+async def _make_all(
     jobs: AsyncIterator[Job],
-    taking: asyncio.Lock,
+    limit: int,
     keep: Callable[[Outcome[object]], Awaitable[None]],
     is_new: Callable[[Job], bool] = lambda _: True,
 ) -> None:
-    while True:
+    """Make the calls, and raise the first bug when all have ended."""
+    taking = asyncio.Lock()
+    workers: list[asyncio.Task[None]] = []
+
+    async def take() -> Job | None:
         async with taking:  # an async generator cannot be asked twice at once
-            job = await anext(jobs, None)
-            if job is None:
-                return
-            if not is_new(job):
-                continue
-        await keep(await outcome_of(job))
+            while True:
+                job = await _next(jobs)
+                if job is None or is_new(job):
+                    return job
+                await asyncio.sleep(0)  # many that are passed over take time too
+
+    async def work(job: Job | None) -> None:
+        while job is not None:
+            await keep(await outcome_of(job))
+            await asyncio.sleep(0)  # calls that never wait must not hold the loop
+            job = await take()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            # No more workers than there are calls, also if nobody knows how many.
+            while len(workers) < limit and (job := await take()) is not None:
+                workers.append(group.create_task(work(job)))
+    except BaseExceptionGroup as bugs:
+        bug = bugs.exceptions[0]
+    else:
+        # A task group takes a cancelled task for one that is done.
+        if not any(worker.cancelled() for worker in workers):
+            return
+        bug = InnerCancellationError("a call cancelled the task that it was made in")
+    raise bug
+
+
+async def _next(jobs: AsyncIterator[Job]) -> Job | None:
+    try:
+        return await anext(jobs, None)
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        raise InnerCancellationError(
+            "what the input of the fan-out waited for was cancelled"
+        ) from error
+
+
+def _is_cancelled() -> bool:
+    """Return whether the running task is cancelled, not only what it waited for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def each(items: Iterable[V] | AsyncIterable[V]) -> AsyncIterator[V]:
@@ -184,8 +268,12 @@ async def each(items: Iterable[V] | AsyncIterable[V]) -> AsyncIterator[V]:
             yield item
 
 
-def checked_limit(limit: Any, total: int | None) -> int:
-    """Return how many calls may be under way: never more than there are."""
+def checked_limit(limit: Any) -> int:
+    """Return how many calls may be under way.
+
+    Raises:
+        ConfigurationError: It is no such number.
+    """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ConfigurationError(f"concurrency is {limit!r}; give an int of at least 1")
-    return limit if total is None else max(1, min(limit, total))
+    return limit

@@ -48,12 +48,13 @@ from healthyroster_async._core.settings import (
     check_priority,
     check_type,
 )
-from healthyroster_async._core.shared import key_of
 from healthyroster_async._fanout import (
     Counting,
     Job,
     ProgressCallback,
     as_completed,
+    check_calls,
+    check_ids,
     checked_limit,
     each,
     fan_out,
@@ -62,7 +63,8 @@ from healthyroster_async._fanout import (
 from healthyroster_async._pipeline import Pipeline
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
-from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
+from healthyroster_async._policies.keeping import Kept, open_kept
+from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pacers_of
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._session import ProviderSession
@@ -89,14 +91,13 @@ class _Lane:
         credentials: Credentials,
         contract: Contract,
         pacing: PacingSettings,
+        kept: Kept,
+        tell: Callable[[PacingEvent], None] | None,
     ) -> None:
         self.max_pause = pacing.max_pause
-        name = key_of(
-            environment.value,
-            contract.base_urls[environment],
-            credentials.application_id,
-        )
-        self.pacing = PacingPolicy(pacers_of(name, pacing))
+        self.kept = kept
+        pacers = pacers_of(kept.name, pacing, kept.learned, kept.store)
+        self.pacing = PacingPolicy(pacers, tell=tell)
         self.budget = RetryBudget()
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.telemetry = TelemetryPolicy()
@@ -143,6 +144,7 @@ class ConnectionPool:
         retry: RetrySettings | None = None,
         pacing: PacingSettings | None = None,
         deadline: float | None = None,
+        on_pacing: Callable[[PacingEvent], None] | None = None,
         client_session: aiohttp.ClientSession | None = None,
         ssl_context: tls.SSLContext | None = None,
         user_agent_suffix: str | None = None,
@@ -159,6 +161,8 @@ class ConnectionPool:
             pacing: Bounds of concurrency and pauses.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound but those of its parts.
+            on_pacing: Called with a ``PacingEvent`` when the pace changes: pauses,
+                cuts, the API going away and coming back. It must not block, nor raise.
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt.
@@ -183,8 +187,12 @@ class ConnectionPool:
         check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
         check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
         check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        if on_pacing is not None:
+            give = "a function of a PacingEvent"
+            check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
+        self._on_pacing = on_pacing
         self._client_session = client_session
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
@@ -229,7 +237,7 @@ class ConnectionPool:
         return cls(
             found.credentials,
             contract=found.contract,
-            environment=environment or found.environment,
+            environment=found.environment if environment is None else environment,
             timeouts=timeouts,
             retry=retry,
             pacing=pacing,
@@ -266,6 +274,7 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
+            kept = await asyncio.to_thread(self._open_kept)
             self._closed = False
             self._running = _Running(
                 loop,
@@ -274,7 +283,12 @@ class ConnectionPool:
                 DeadlinePolicy(),
                 {
                     environment: _Lane(
-                        environment, credentials, self.contract, self._pacing
+                        environment,
+                        credentials,
+                        self.contract,
+                        self._pacing,
+                        kept[environment],
+                        self._on_pacing,
                     )
                     for environment, credentials in self._credentials.items()
                 },
@@ -322,6 +336,7 @@ class ConnectionPool:
                     await running.transport.close()
                 finally:
                     self._running = None
+                    await asyncio.to_thread(_save, running)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -396,26 +411,33 @@ class ConnectionPool:
 
         A failed provider does not cost the others their results. An error that is not
         a ``HealthyRosterError`` is a bug of *call*: it cancels the rest and propagates.
+        What would be wrong with every call is raised before the first one.
 
         Args:
             provider_ids: Healthcare Providers; taken as they are needed. One that comes
-                again is not called again.
+                again is not called again; ``1`` and ``"1"`` are two.
             call: What to do with the session of each.
             environment: Whose credentials to use, if the pool has several.
             priority: The lane the calls wait in.
             concurrency: Most providers under way at once; as many as the pool has
                 permits by default.
-            progress: Called after each outcome.
+            progress: Called, not awaited, after each outcome, and where an id that
+                comes again lowers the total.
 
         Returns:
             The outcomes by provider id, in the order of *provider_ids*.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or the environment is not named.
+            UsageError: The pool is not open here.
         """
+        self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
         jobs = self._jobs(provider_ids, call, environment, priority)
         outcomes = await fan_out(jobs, limit=limit, counting=counting)
         return cast("Outcomes[V]", outcomes)
 
-    async def as_completed(
+    def as_completed(
         self,
         provider_ids: Iterable[int | str] | AsyncIterable[int | str],
         call: Callable[[ProviderSession], Awaitable[V]],
@@ -427,20 +449,22 @@ class ConnectionPool:
     ) -> AsyncGenerator[Outcome[V], None]:
         """Like ``fan_out``, but yield each outcome as it comes and keep none.
 
-        A slow consumer slows the calls down. Who leaves the loop early closes it with
+        As none is kept, an id that comes again is called again. A slow consumer slows
+        the calls down. Who leaves the loop early closes it with
         ``contextlib.aclosing``, so that calls under way are cancelled at once.
 
-        Yields:
-            The outcomes, in the order in which they come.
+        Returns:
+            An iterator of the outcomes, in the order in which they come.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or the environment is not named.
+            UsageError: The pool is not open here.
         """
+        self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
         jobs = self._jobs(provider_ids, call, environment, priority)
         outcomes = as_completed(jobs, limit=limit, counting=counting)
-        try:
-            async for outcome in outcomes:
-                yield cast("Outcome[V]", outcome)
-        finally:
-            await outcomes.aclose()
+        return cast("AsyncGenerator[Outcome[V], None]", outcomes)
 
     def stats(self) -> dict[Environment, EnvironmentStats]:
         """Return what each environment has done and is doing.
@@ -519,6 +543,17 @@ class ConnectionPool:
             raise _wrong_loop()
         return running
 
+    def _open_kept(self) -> dict[Environment, Kept]:
+        return {
+            environment: open_kept(
+                environment.value,
+                self.contract.base_urls[environment],
+                credentials.application_id,
+                self._pacing,
+            )
+            for environment, credentials in self._credentials.items()
+        }
+
     def _check_environment(self, environment: Environment) -> None:
         if environment in self._credentials:
             return
@@ -529,6 +564,19 @@ class ConnectionPool:
             f"{known}"
         )
 
+    def _check_fan_out(
+        self,
+        provider_ids: object,
+        call: object,
+        environment: Environment | None,
+        priority: Priority,
+    ) -> None:
+        """Raise what would be wrong with every call, for it is no call's outcome."""
+        self._alive()
+        check_ids(provider_ids)
+        check_calls("call", call)
+        self.session("any", environment=environment, priority=priority)
+
     def _fan(
         self,
         provider_ids: object,
@@ -537,7 +585,7 @@ class ConnectionPool:
     ) -> tuple[int, Counting]:
         total = total_of(provider_ids)
         most = self._pacing.max_concurrency if concurrency is None else concurrency
-        return checked_limit(most, total), Counting(progress, total)
+        return checked_limit(most), Counting(progress, total)
 
     async def _jobs(
         self,
@@ -581,6 +629,11 @@ def _check_credentials(credentials: Any, contract: Contract) -> None:
             "sandbox and production have the same application secret; the vendor "
             "gives each its own, so one of them stands in the wrong place"
         )
+
+
+def _save(running: _Running) -> None:
+    for lane in running.lanes.values():
+        lane.kept.save(lane.pacing.learned)
 
 
 def _wrong_loop() -> UsageError:

@@ -30,6 +30,7 @@ from healthyroster_async._fanout import (
     Counting,
     Job,
     ProgressCallback,
+    check_calls,
     checked_limit,
     fan_out,
 )
@@ -172,17 +173,28 @@ class ProviderSession:
         Args:
             calls: What to call, by a name of your own; each gets this session.
             concurrency: Most calls under way at once.
-            progress: Called after each outcome.
+            progress: Called, not awaited, after each outcome.
 
         Returns:
             The outcomes by name, in the order of *calls*.
+
+        Raises:
+            ConfigurationError: An argument is wrong.
+            UsageError: The pool is not open here.
         """
+        self._caller.check_open()
+        if not isinstance(calls, Mapping):
+            raise ConfigurationError(
+                f"calls is a {type(calls).__name__}; give a dict of functions by a "
+                'name of yours: {"sources": lambda s: s.reporting.data_sources()}'
+            )
+        check_calls("a value of calls", *calls.values())
 
         async def jobs() -> AsyncIterator[Job]:
             for name, call in calls.items():
                 yield Job(name, self.provider_id, partial(call, self))
 
-        limit = checked_limit(concurrency, len(calls))
+        limit = checked_limit(concurrency)
         counting = Counting(progress, len(calls))
         return await fan_out(jobs(), limit=limit, counting=counting)  # type: ignore[return-value]
 

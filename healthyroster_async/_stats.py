@@ -24,7 +24,8 @@ class EnvironmentStats:
     Attributes:
         attempts: Requests sent.
         answers: How often each HTTP status came.
-        failures: How often each kind of transport error came.
+        failures: How often each kind of transport error came, in the middle of a row
+            stream too.
         retries: How often something was tried again.
         throttled: Answers that asked for fewer calls.
         rate: Calls per second that may go now.

@@ -15,6 +15,8 @@ from record import ACCEPTED, THROTTLED, Trace
 from server import Site
 from workload import Flow
 
+from healthyroster_async._core.settings import Limit
+
 # "Within 10 % of the limit".
 _NEAR = 0.9
 _FEWEST_CALLS = 50
@@ -176,6 +178,15 @@ def light_worst_x(run: Run) -> float:
     return max(_light(run))
 
 
+def learned_s(run: Run) -> float:
+    """Seconds until the exact limit, calls and window, was recognised for good."""
+    limit, learned = run.site.limit, run.trace.learned
+    if limit is None or not learned:
+        return math.inf
+    when, last = learned[-1]
+    return when if last == Limit(limit.rate, limit.per) else math.inf
+
+
 def _clicks(run: Run) -> list[float]:
     return [call.done - call.asked for call in run.trace.calls if call.interactive]
 
@@ -299,7 +310,8 @@ Metric: TypeAlias = Callable[[Run], float]
 METRICS: Mapping[str, Metric] = {
     metric.__name__: metric
     for metric in (
-        goodput, goodput_whole, rejected, rejected_whole, reach_s, finished_x, jain,
+        goodput, goodput_whole, rejected, rejected_whole, reach_s, finished_x,
+        learned_s, jain,
         light_median_x, light_worst_x, click_median_s, click_p95_s, trip_median_s,
         trip_p95_s, wasted, back_s,
         lost, down_s, down_rejected, up_s, in_pause, pauses, requests,

@@ -29,7 +29,11 @@ _LIMIT = "#000000"
 _NAMES = {OURS: "healthyroster-async", "botocore": "botocore, adaptive mode"}
 _PANELS = (
     ("50, 20, 50/s, 429", "A bucket of 50 calls/s that becomes 20, then 50 again", 2.0),
-    ("unknown, window 600/min", "600 calls per minute, and no answer says so", 10.0),
+    (
+        "unknown, window 600/min",
+        "600 calls per minute, and no answer says so (higher bursts are cut off)",
+        10.0,
+    ),
 )
 _SHOWN_S = 420.0
 _SEED = 1

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from attrs import define, field
 
+from healthyroster_async._core.settings import Limit
+
 ACCEPTED, THROTTLED, FAULT = 0, 1, 2
 
 
@@ -38,6 +40,8 @@ class Trace:
         requests: In the order in which they arrived.
         calls: In the order in which they ended.
         pauses: (heard, until, process): what the API asked for, who heard it and when.
+        learned: (time, limit): what limit the first process thought it had recognised,
+            looked at once a second, each time that it changed.
         ended: When the run ended, in seconds.
         unfinished: Calls that were still under way or waiting then.
         pacers: The governors, as they were then; of ours only.
@@ -46,6 +50,7 @@ class Trace:
     requests: list[Sent] = field(factory=list)
     calls: list[Done] = field(factory=list)
     pauses: list[tuple[float, float, int]] = field(factory=list)
+    learned: list[tuple[float, Limit | None]] = field(factory=list)
     ended: float = 0.0
     unfinished: int = 0
     pacers: list[Any] = field(factory=list)

@@ -210,7 +210,7 @@ def _slow() -> Iterator[Scenario]:
         yield Scenario(
             name=f"unknown, {name} 600/min",
             site=_at(limit),
-            goals=goals,
+            goals=(Goal("learned_s", "<=", 121), *goals),
             seconds=1800,
             steady=180,
         )

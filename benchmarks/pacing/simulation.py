@@ -19,7 +19,7 @@ from workload import Flow
 from healthyroster_async._core.delays import Fault, RetryBudget
 from healthyroster_async._core.governor import Ticket
 from healthyroster_async._core.ratelimits import Announced
-from healthyroster_async._core.settings import Priority, RetrySettings
+from healthyroster_async._core.settings import Limit, Priority, RetrySettings
 from healthyroster_async._core.verdicts import Verdict
 
 # Timers of an event loop are late by up to so many seconds.
@@ -206,6 +206,8 @@ class Client:
         call, answer = heard
         now = self.world.now
         outcome, verdict, announced = read(answer, EPOCH + now)
+        # As in the pool, a probe is none of the call's attempts.
+        probing = call.ticket.probe
         self.pacer.answered(call.ticket, now, verdict, announced)
         if outcome == ACCEPTED:
             self._budget.earn()
@@ -216,6 +218,8 @@ class Client:
                 self._finish(call, lost=True)
             else:
                 self._again(call)
+        elif probing:
+            self._again(call)
         else:
             self._failed(call)
         self._pump()
@@ -243,6 +247,19 @@ class Client:
             self._ask(_Call(flow, now))
 
 
+def _watch(world: World, pacer: Pacer, trace: Trace) -> None:
+    """Note once a second what limit a governor believes in."""
+
+    def look(before: Limit | None) -> None:
+        learned = getattr(pacer, "learned", None)
+        limit = learned.limit if learned is not None else None
+        if limit != before:
+            trace.learned.append((world.now, limit))
+        world.at(world.now + 1.0, look, limit)
+
+    look(None)
+
+
 def simulate(
     site: Site,
     flows: Sequence[Flow],
@@ -268,6 +285,7 @@ def simulate(
         own = [flow for flow in flows if flow.process == process]
         rng = Random(f"{seed}/client/{process}")
         clients.append(Client(world, server, pacer, own, trace=trace, rng=rng))
+    _watch(world, clients[0].pacer, trace)
     world.run(seconds)
     finite = not any(flow.backlog or flow.gap for flow in flows)
     trace.unfinished = sum(client.open for client in clients)

@@ -11,7 +11,8 @@ _LEAST = 4
 _CROWDED = 2.5
 _FREE = 1.5
 _SMOOTHING = 0.05
-_FADING = 1.0005
+# What a lucky call bore is forgotten by and by.
+_FADING = 0.998
 _LABELS = 256
 # So many rejections in a row above every accepted load: it is a bound of concurrency.
 _VOTES = 3
@@ -22,23 +23,23 @@ _HOLD_S = 60.0
 class Concurrency:
     """Lowers a cap when latency grows with the load, or the load itself is refused.
 
-    The time an answer takes is compared with the least that the same endpoint took:
-    if all take long at once, the server queues what we send, and sending less at once
-    costs nothing but the queue.
+    The time an answer takes is compared with what the same endpoint takes when hardly
+    anything is under way: if all take long at once, the server queues what we send, and
+    sending less at once costs nothing but the queue.
 
     Attributes:
         most: The cap that was set; it is never exceeded.
         cap: The cap now.
-        crowding: How many times as long as they could answers take, smoothed.
+        crowding: How many times as long as when they are alone answers take, smoothed.
     """
 
     most: int
     cap: int = field(init=False)
     crowding: float = field(init=False, default=1.0)
-    _best: dict[Hashable, float] = field(init=False, factory=dict)
+    _alone: dict[Hashable, float] = field(init=False, factory=dict)
     _lowered_at: float = field(init=False, default=float("-inf"))
     _raised_at: float = field(init=False, default=float("-inf"))
-    _borne: int = field(init=False, default=0)
+    _borne: float = field(init=False, default=0.0)
     _votes: int = field(init=False, default=0)
     _refused_above: int | None = field(init=False, default=None)
     _hold: float = field(init=False, default=_HOLD_S)
@@ -56,23 +57,21 @@ class Concurrency:
             took: Seconds from sending to the answer.
             now: Time of the answer.
         """
-        self._borne = max(self._borne, load)
-        best = self._best.get(label)
-        if best is None:
-            if len(self._best) < _LABELS:
-                self._best[label] = took
-            return
-        # A lucky answer is forgotten by and by.
-        best = self._best[label] = min(took, best * _FADING)
-        crowding = self.crowding
-        crowding += _SMOOTHING * (took / max(best, 1e-4) - crowding)
-        self.crowding = crowding
-        if crowding > _CROWDED:
-            if load > self.cap // 2 and now - self._lowered_at > took:
-                self._lowered_at = now
+        self._borne = max(float(load), self._borne * _FADING)
+        alone = self._alone.get(label)
+        if load <= _LEAST:
+            if alone is not None or len(self._alone) < _LABELS:
+                known = took if alone is None else alone
+                self._alone[label] = known + _SMOOTHING * (took - known)
+        elif alone is not None and now - took >= self._lowered_at:
+            # What was sent before the last step tells of the queue before it.
+            self.crowding += _SMOOTHING * (took / max(alone, 1e-4) - self.crowding)
+            if self.crowding > _CROWDED and load > self.cap // 2:
+                self._lowered_at, self.crowding = now, (_CROWDED + _FREE) / 2
                 self.cap = max(min(_LEAST, self.most), int(min(load, self.cap) * 0.9))
-        elif self.cap < self.most and crowding < _FREE and load >= self.cap:
-            self._raise(now, took)
+        if self.cap < self.most and load >= self.cap:
+            if load <= _LEAST or self.crowding < _FREE:
+                self._raise(now, took)
 
     def _raise(self, now: float, took: float) -> None:
         bound = self._refused_above
@@ -101,7 +100,6 @@ class Concurrency:
             self._hold = min(1800.0, 2 * self._hold)
         elif self._votes < _VOTES:
             return False
-        self._refused_above = self._borne
-        self.cap = max(1, self._borne)
+        self._refused_above = self.cap = max(1, int(self._borne))
         self._hold_until = now + self._hold
         return True

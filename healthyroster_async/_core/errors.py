@@ -25,6 +25,7 @@
     │   ├── ServiceUnavailableError the API is down, so nothing was sent
     │   ├── QueueFullError          too many calls wait already
     │   └── DeadlineExceededError   the deadline of the call has passed
+    ├── InnerCancellationError      what a call of a fan-out waited for was cancelled
     └── MissingExtraError           a package of an extra is not installed
 
 None prints a body, a secret, a query or a filled-in path, pickled or not.
@@ -57,6 +58,14 @@ class UsageError(HealthyRosterError):
 
 class PoolClosedError(UsageError):
     """The pool was not started yet, or is closed."""
+
+
+class InnerCancellationError(HealthyRosterError):
+    """What a call of a fan-out waited for was cancelled, though nobody cancelled it.
+
+    A task that calls share, for instance, takes all of them with it when it is
+    cancelled.
+    """
 
 
 class MissingExtraError(HealthyRosterError, ImportError):

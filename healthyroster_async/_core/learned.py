@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.settings import Limit
 
 KEPT_S = 7 * 86_400.0
@@ -64,7 +65,10 @@ def from_text(text: str | bytes, now: float) -> Learned | None:
     )
     if at is None or not -_SLACK_S <= now - at <= KEPT_S:
         return None
-    limit = Limit(calls, seconds) if calls and seconds else None
+    try:
+        limit = Limit(calls, seconds) if calls and seconds else None
+    except ConfigurationError:
+        limit = None
     if limit is None and rate is None:
         return None
     return Learned(at=at, limit=limit, rate=rate)

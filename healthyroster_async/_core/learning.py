@@ -17,6 +17,9 @@ _MARGIN = 0.985
 _STEP_S = 0.05
 # ... if answers come faster than this, else the slower.
 _START_S = 0.1
+_RULE_SHARE = 0.98
+_ALONE = 1.1
+_FAST = 1e9
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
 _OLD = 12
@@ -24,6 +27,7 @@ _LONGEST_HOLD_S = 1800.0
 # An event so soon after the way was free tells that the rate was far too high.
 _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
+_CAREFUL_S = 8.0
 
 
 @define(eq=False)
@@ -41,6 +45,7 @@ class Learner:
         ceiling: The limit as far as it is known, or ``None`` before the first event.
         agreed: How many events in a row said the same.
         rule: The limit if it was recognised as so many calls per window.
+        scale: How many times as many calls as we make all processes together make.
     """
 
     most: float = math.inf
@@ -48,12 +53,15 @@ class Learner:
     ceiling: float | None = None
     agreed: int = 0
     rule: Limit | None = None
+    scale: float = 1.0
     windows: Windows = field(init=False, factory=Windows)
     _certain: bool = field(init=False, default=False)
     _starting: bool = field(init=False, default=True)
     _start_to: float = field(init=False, default=math.inf)
     _pace: float = field(init=False, default=1.0)
     # What was accepted since the last event, and when that was.
+    _shared_count: int = field(init=False, default=0)
+    _shared_anchor: float = field(init=False, default=0.0)
     _anchor: float | None = field(init=False, default=None)
     _accepted: int = field(init=False, default=0)
     _blocked_at: float | None = field(init=False, default=None)
@@ -75,11 +83,13 @@ class Learner:
     _faster: list[Limit] = field(init=False, factory=list)
     _slower: Limit | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
+    _rule_share: float = field(init=False, default=_RULE_SHARE)
     _rule_since: float = field(init=False, default=0.0)
     _rule_event_at: float = field(init=False, default=-math.inf)
     _rule_events: int = field(init=False, default=0)
     _clean: int = field(init=False, default=0)
     _retest_after: float = field(init=False, default=60.0)
+    _above: bool = field(init=False, default=False)
     _above_since: float = field(init=False, default=0.0)
     log: object = None
 
@@ -100,6 +110,59 @@ class Learner:
             self.ceiling = self._top = learned.rate
             self.agreed = _OLD + 2
             self._hold(_MARGIN * learned.rate, now)
+
+    def state(self, ahead: float) -> tuple[float, ...]:
+        """Return how far learning is, for another process to go on from there.
+
+        Args:
+            ahead: Seconds by which the other clock is ahead.
+        """
+        return (
+            1.0 + self._starting,
+            self.ceiling or 0.0,
+            self.agreed,
+            self._plateau,
+            self._low,
+            self._low_for,
+            self._top,
+            min(self._high, _FAST),
+            max(0, self._no_trials + 1),
+            self._trial,
+            max(0.0, min(self._hold_until, _FAST) + ahead),
+            self._growth,
+        )
+
+    def adopt(
+        self,
+        rate: float,
+        rule: Limit | None,
+        state: tuple[float, ...],
+        *,
+        changed_at: float,
+        ahead: float,
+    ) -> None:
+        """Go on from where another process is."""
+        if rule is not None:
+            if rule != self.rule:
+                self._follow(rule, changed_at)
+        elif state[0]:
+            self.rule = None
+            starting, ceiling, agreed, self._plateau, self._low, *rest = state
+            self._low_for, self._top, self._high, no_trials, trial, hold, growth = rest
+            self._starting, self._trial = starting > 1, bool(trial)
+            self.ceiling, self.agreed = ceiling or None, int(agreed)
+            self._no_trials = int(no_trials) - 1
+            self._hold_until, self._growth = hold - ahead, growth
+        self.rate = min(self.most, rate)
+        self._grown_at = max(self._grown_at, changed_at)
+
+    def count_all(self, accepted: int, since: float) -> None:
+        """Take all processes' calls since the last event for our own."""
+        if self._anchor is not None and self._accepted > 0:
+            self.scale = max(1.0, accepted / self._accepted)
+        if since > 0:
+            self._shared_anchor = since
+        self._shared_count = accepted
 
     @property
     def learned(self) -> Learned | None:
@@ -138,9 +201,11 @@ class Learner:
             self._accepted += 1
         if self.rule is not None:
             self._clean += 1
-            if self._clean == 1000:
-                self._rule_events = 0
-                self.rate = min(self.most, 0.99 * self.rule.rate)
+            if self._clean > 5 * self.rule.calls:
+                self._clean, self._rule_events = 0, 0
+                self._rule_share = min(_RULE_SHARE, self._rule_share + 0.005)
+                if self.rate < self.rule.rate:
+                    self.rate = self._rule_rate(self.rule)
 
     def grow(self, now: float) -> None:
         """Raise the rate; to be called only when it is what holds calls back."""
@@ -180,6 +245,13 @@ class Learner:
             wait = self._rule_event(self.rule, now)
             if wait is not None:
                 return wait
+        if self._shared_count:
+            # All that went since the last reaction, by whomever, up to this call.
+            late = self.rate * (now - sent) + 2
+            count = max(0, round(self._shared_count - late))
+            self._shared_count = 0
+            if self._shared_anchor:
+                span = max(1e-3, sent - self._shared_anchor)
         self._rate_event(count, span, now)
         return max(0.1, 1.5 / self.rate)
 
@@ -197,8 +269,14 @@ class Learner:
         mean = self.windows.mean(sent)
         found = self.windows.free(sent)
         if self.log: print(f"{now:7.2f} free after {lasted:.2f} mean {mean:.1f} found {[(x.calls,x.seconds) for x in found]}")
-        if self.rule is not None:
-            return
+        known = self.rule
+        if self.scale > _ALONE:
+            found = []  # what we sent is but a part of what was counted
+        if known is not None:
+            if self._certain or self._above or lasted < LONG_BLOCK_S:
+                return
+            # What was taken for the limit is none, and it cost a long block.
+            self._denied = min(self._denied, known.rate)
         good = [
             rule
             for rule in found
@@ -210,7 +288,7 @@ class Learner:
             self._slower = None
             self._retest_after = max(20.0, 5 * good[0].seconds)
             self._follow(good[0], now)
-        elif lasted >= LONG_BLOCK_S and self.ceiling is None:
+        elif known is None and lasted >= LONG_BLOCK_S and self.ceiling is None:
             # Nothing is known yet; and it may have been an outage.
             self._starting = True
             self._start_to = max(START_RATE, self._top / 3.0)
@@ -241,6 +319,10 @@ class Learner:
             rate = self._too_fast(count, measured, active, top)
             if rate < 0.8 * top:
                 self.agreed = 0
+                if self.ceiling is not None:
+                    # It was known and has been lowered: grow again with care.
+                    self._hold(rate, now, least=_CAREFUL_S)
+                    return
         elif held:
             rate = min(_MARGIN * measured, 0.99 * top)
             self._compare(measured, top)
@@ -277,13 +359,13 @@ class Learner:
         self.agreed = self.agreed + 1 if same else 0
         self.ceiling, self._top = measured, top
 
-    def _hold(self, rate: float, now: float) -> None:
+    def _hold(self, rate: float, now: float, least: float = 1.0) -> None:
         if self.log: print(f"{now:7.2f} event: {self.rate:.1f} -> {rate:.1f} ceiling {self.ceiling} agreed {self.agreed} low {self._low:.1f} trial {self._trial}")
         self.rate = self._plateau = min(self.most, rate)
         self._grown_at = self._held_since = now
         cheap = self._paused < _CHEAP_PAUSE_S
         if self.agreed < _SETTLED:
-            hold = max(1.0, 15.0 / rate)
+            hold = max(least, 15.0 / rate)
             self._growth = 0.05 if cheap else 0.02
         else:
             hold = max(8.0, 250.0 / rate, 20 * self._paused)
@@ -300,7 +382,11 @@ class Learner:
         self._rule_since = now
         self._rule_events = 0
         self._clean = 0
-        self.rate = min(self.most, 0.98 * rule.rate)
+        self._rule_share = _RULE_SHARE
+        self.rate = self._rule_rate(rule)
+
+    def _rule_rate(self, rule: Limit) -> float:
+        return min(self.most, self._rule_share * rule.rate)
 
     def _test(self, rule: Limit, now: float, past: float) -> None:
         held = now - self._rule_since
@@ -308,6 +394,8 @@ class Learner:
             if held > 1.3 * rule.seconds:
                 self._slower = rule
                 self._follow(self._faster.pop(0), now)
+        elif self._slower is not None and held > 1.3 * rule.seconds:
+            self._slower = None  # the fastest of the readings stands
         elif held > self._retest_after:
             # Slowly above it: either it is confirmed, or it never was one.
             if self.rate < 1.1 * rule.rate:
@@ -319,17 +407,20 @@ class Learner:
     def _rule_event(self, rule: Limit, now: float) -> float | None:
         """React to an event under a rule; return the wait, or ``None`` if it is denied."""
         before, self._rule_event_at = self._rule_event_at, now
-        above = self.rate > rule.rate
+        self._above = above = self.rate > rule.rate
         held = now - self._rule_since
         self._clean = 0
         self._rule_events += 1
         if above:
             # It was tried on purpose, and is known better than before.
-            self.rate = min(self.most, 0.98 * rule.rate)
+            self.rate = self._rule_rate(rule)
             self._retest_after = min(_LONGEST_HOLD_S, 2 * self._retest_after)
             self._rule_since, self._rule_events = now, 0
             return max(0.1, 1.5 / self.rate)
-        self.rate = min(self.most, 0.98 * rule.rate)
+        if not self._certain or self._rule_events > 1:
+            # On the way calls crowd together: some more room for that.
+            self._rule_share = max(0.9, self._rule_share - 0.01)
+        self.rate = self._rule_rate(rule)
         if self._certain:
             if self._rule_events == 1:
                 return 0.0  # one by itself is noise

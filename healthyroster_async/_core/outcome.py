@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import (
+    Hashable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    ValuesView,
+)
 from typing import Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -11,6 +18,7 @@ from typing_extensions import override
 from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
 
 V = TypeVar("V")
+_D = TypeVar("_D")
 V_co = TypeVar("V_co", covariant=True)
 
 
@@ -88,7 +96,8 @@ class Progress:
         denied: ... without access.
         failed: ... with an error.
         skipped: ... before they were made.
-        total: Calls in all, or ``None`` if the input does not say.
+        total: Calls in all, or ``None`` if the input does not say. What comes again is
+            taken off when it is met.
     """
 
     done: int = 0
@@ -103,7 +112,9 @@ class Progress:
 class Outcomes(Generic[V]):
     """Every outcome of a fan-out, in the order of its input.
 
-    Iterating gives the outcomes; ``outcomes[key]`` gives one.
+    It is looked up in as a dict is: ``outcomes[42]``, ``42 in outcomes``, ``get``,
+    ``keys``, ``items``, ``dict(outcomes)``. Unlike a dict it gives its values when it
+    is gone through: ``for outcome in outcomes`` as over ``as_completed``.
     """
 
     _by_key: Mapping[Hashable, Outcome[V]] = field(repr=False)
@@ -148,6 +159,27 @@ class Outcomes(Generic[V]):
 
     def __getitem__(self, key: Hashable) -> Outcome[V]:
         return self._by_key[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_key
+
+    def get(
+        self, key: Hashable, default: Outcome[V] | _D | None = None
+    ) -> Outcome[V] | _D | None:
+        """Return the outcome of a key, or *default* if there is none."""
+        return self._by_key.get(key, default)
+
+    def keys(self) -> KeysView[Hashable]:
+        """What the calls were made for."""
+        return self._by_key.keys()
+
+    def values(self) -> ValuesView[Outcome[V]]:
+        """The outcomes, as iterating gives them."""
+        return self._by_key.values()
+
+    def items(self) -> ItemsView[Hashable, Outcome[V]]:
+        """The outcomes with what the calls were made for."""
+        return self._by_key.items()
 
     @override
     def __repr__(self) -> str:

@@ -236,15 +236,18 @@ class PacingSettings:
             when answers take the longer the more are under way.
         max_streams: Most row streams open at once in one environment: report queries
             are the heaviest there are, and an open stream holds about half a MiB.
+            A stream opened inside another one needs a permit of its own: see ``rows``.
         max_pause: Most seconds that a call waits because the API asked for a pause, or
             is down. A call that was asked for longer fails at once with
             ``RateLimitedError``, and so do interactive calls that come in the meantime;
             bulk calls wait until the pause is over.
         max_queue: Most calls that wait for their turn; one more fails at once.
         share: Whether the processes of this host that use the same application id share
-            one budget.
+            one budget, through a small file; ``None``: unless the API is on this host.
+            Not where each provider has a budget of its own.
         remember: Whether what was learned of the limit is kept for the next run, in the
-            user's state folder. No id and no secret is in it.
+            user's state folder; ``None``: unless the API is on this host. No id and no
+            secret is in it.
     """
 
     rate: Limit | None = field(default=None, validator=_optional(_limit))
@@ -254,8 +257,8 @@ class PacingSettings:
     max_streams: int = field(default=16, validator=_number(least=1, whole=True))
     max_pause: float = field(default=120.0, validator=_number(above=0))
     max_queue: int = field(default=1_000_000, validator=_number(least=1, whole=True))
-    share: bool = field(default=True, validator=_flag)
-    remember: bool = field(default=True, validator=_flag)
+    share: bool | None = field(default=None, validator=_optional(_flag))
+    remember: bool | None = field(default=None, validator=_optional(_flag))
 
 
 def check_deadline(seconds: Any) -> float | None:

@@ -124,9 +124,11 @@ class Windows:
         found: dict[int, int] = {}
         at, times = self._blocked_at, self._times
         index = len(times) - 1
-        while index >= 0 and times[index] > at:
-            index -= 1
         calls = 0
+        while index >= 0 and times[index] > at:
+            # On the way calls overtake each other: nothing more was let in since.
+            calls += certain
+            index -= 1
         for window in USUAL_WINDOWS_S:
             while index >= 0 and times[index] > at - window:
                 index -= 1

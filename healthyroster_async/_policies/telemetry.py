@@ -6,11 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from attrs import evolve
+
 from healthyroster_async._core.errors import (
     TransportError,
     error_for,
 )
-from healthyroster_async._core.messages import Response, SignedRequest
+from healthyroster_async._core.messages import BodyStream, Response, SignedRequest
 
 _logger = logging.getLogger("healthyroster_async.attempts")
 
@@ -39,10 +41,7 @@ class TelemetryPolicy:
         try:
             response = await send(signed)
         except TransportError as error:
-            self.failures[type(error).__name__] += 1
-            kind = type(error).__name__
-            names = {"label": error.label, "error": kind}
-            _logger.debug("%s: no answer (%s)", error.label, kind, extra=names)
+            self.failed(error)
             raise
         label, status = signed.request.label, response.status
         self.answers[status] += 1
@@ -52,4 +51,30 @@ class TelemetryPolicy:
         failure = error_for(response)
         if failure is not None:
             raise failure
+        if response.stream is not None:
+            return evolve(response, stream=_CountedStream(response.stream, self))
         return response
+
+    def failed(self, error: TransportError) -> None:
+        """Count an attempt, or an answer under way, that came to nothing."""
+        kind = type(error).__name__
+        self.failures[kind] += 1
+        extra = {"label": error.label, "error": kind}
+        _logger.debug("%s: failed (%s)", error.label, kind, extra=extra)
+
+
+class _CountedStream:
+    """A body whose loss is counted too: its attempt has long ended well."""
+
+    def __init__(self, body: BodyStream, telemetry: TelemetryPolicy) -> None:
+        self._body = body
+        self._telemetry = telemetry
+        self.on_close = body.on_close
+        self.close = body.close
+
+    async def read(self) -> bytes:
+        try:
+            return await self._body.read()
+        except TransportError as error:
+            self._telemetry.failed(error)
+            raise

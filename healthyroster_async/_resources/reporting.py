@@ -64,6 +64,11 @@ class Reporting:
 
         Nothing is sent before that. The rows come in the API's order.
 
+        An open stream holds one of ``PacingSettings.max_streams`` permits. Whoever
+        opens another one inside it needs a second: if that many tasks do so at once,
+        each waits for the others, and only a deadline ends that. Read the outer rows
+        first (``to_list``), or give ``deadline=``.
+
         Args:
             data_source_id: Its id, as ``data_sources`` gave it, or what it gave.
             **parameters: Filters, named as the data source names them. Dates and

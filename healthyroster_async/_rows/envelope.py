@@ -17,6 +17,8 @@ _OTHER_KEYS = frozenset(
     {"columns", "errors", "fields", "filters", "links", "messages", "meta", "metadata",
      "parameters", "schema", "warnings"}
 )  # fmt: skip
+# No envelope goes deeper, and the stack of the interpreter does not much.
+MAX_DEPTH = 64
 
 
 class NoRowsError(ValueError):
@@ -124,6 +126,11 @@ class _Scanner:
     def _may_hold_rows(self, path: tuple[str, ...]) -> bool:
         if self._wanted is not None:
             return self._wanted[: len(path)] == path
+        if len(path) > MAX_DEPTH:
+            raise NoRowsError(
+                "the answer goes too deep to look for rows in; rows_key says where "
+                "they are"
+            )
         return _plain(path[-1]) not in _OTHER_KEYS
 
     def _skip(self) -> None:

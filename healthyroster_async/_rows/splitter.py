@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from healthyroster_async._rows.envelope import (
+    MAX_DEPTH,
     NoRowsError,
     Place,
     find_rows,
@@ -225,7 +226,9 @@ def _arrays(
     value: Any, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
     """Yield every array that could be rows, with the keys that lead to it."""
-    for key, item in value.items() if isinstance(value, dict) else ():
+    if not isinstance(value, dict) or len(path) > MAX_DEPTH:
+        return
+    for key, item in value.items():
         if is_beside_rows(key):
             continue
         if isinstance(item, list) and (not item or isinstance(item[0], dict)):

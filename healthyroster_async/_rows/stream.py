@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, Self
 
@@ -55,6 +55,12 @@ class RowStream:
     compared with what comes again, byte by byte, and no row comes twice or is left out.
     If it differs, the data has changed meanwhile and ``DecodingError`` says so.
 
+    It is its own iterator: ``await anext(rows)`` takes a row, and a loop goes on where
+    the one before stopped. One task reads it, until its end or its first error.
+
+    Values are those of JSON: dates are texts, and an integer of more than 64 bits comes
+    as a float, which keeps its first 15 digits.
+
     Attributes:
         bytes_read: Bytes of the answer read so far, decompressed.
     """
@@ -71,7 +77,8 @@ class RowStream:
         self._pending = b""
         self._opened = False
         self._closed = False
-        self._iterating = False
+        self._reading = False
+        self._part: Iterator[dict[str, Any]] = iter(())
         self.bytes_read: int = 0
 
     @property
@@ -87,7 +94,7 @@ class RowStream:
         """
         rows: list[dict[str, Any]] = []
         async with self:
-            async for part in self._parts():
+            while (part := await self._next_rows()) is not None:
                 rows += part
         return rows
 
@@ -105,6 +112,7 @@ class RowStream:
         trace: TracebackType | None,
     ) -> None:
         self._closed = True
+        self._part = iter(())
         self._disconnect()
 
     def __enter__(self) -> NoReturn:
@@ -113,30 +121,44 @@ class RowStream:
     def __exit__(self, *_: object) -> None:
         """Stand here so that ``with`` gets as far as the explanation above."""
 
-    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        async for part in self._parts():
-            for row in part:
-                yield row
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        while True:
+            for row in self._part:
+                return row
+            part = await self._next_rows()
+            if part is None:
+                raise StopAsyncIteration
+            self._part = iter(part)
 
     @override
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open" if self._opened else "not opened"
         return f"<RowStream {self._request.label}: {state}, {self.row_count} rows>"
 
-    async def _parts(self) -> AsyncIterator[list[dict[str, Any]]]:
+    async def _next_rows(self) -> list[dict[str, Any]] | None:
         if not self._opened or self._closed:
             raise UsageError(
                 "a row stream is read inside its block: "
                 "async with session.reporting.rows(...) as rows"
             )
-        if self._iterating:
-            raise UsageError("a row stream is read once; ask for the rows again")
-        self._iterating = True
-        while not self._splitter.complete:
-            if self._closed:
-                raise UsageError("the block of this row stream has been left")
-            yield await self._source.repeat(self._request, self._next_part)
-            await asyncio.sleep(0)  # a fast server must not hold the loop
+        if self._splitter.complete:
+            return None
+        if self._reading:
+            raise UsageError(
+                "a row stream is read by one task, until its first error; ask for the "
+                "rows again"
+            )
+        # It stays so if this fails or is cancelled: rows may have been lost.
+        self._reading = True
+        await asyncio.sleep(0)  # a fast server must not hold the loop
+        part: list[dict[str, Any]] = await self._source.repeat(
+            self._request, self._next_part
+        )
+        self._reading = False
+        return part
 
     async def _connect(self) -> None:
         response = await self._source.open(self._request)

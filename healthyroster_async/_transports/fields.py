@@ -7,6 +7,7 @@ costs more than that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, overload
 
 from multidict import CIMultiDictProxy
@@ -45,11 +46,11 @@ class Fields(Mapping[str, str]):
 
     @override
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(map(str.lower, self._raw)))
+        return iter(_lower(tuple(self._raw)))
 
     @override
     def __len__(self) -> int:
-        return len(set(map(str.lower, self._raw)))
+        return len(_lower(tuple(self._raw)))
 
     @override
     def __repr__(self) -> str:
@@ -59,3 +60,9 @@ class Fields(Mapping[str, str]):
     @override
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
+
+
+# A server has few sets of names, and every answer is looked through for rate limits.
+@lru_cache(maxsize=256)
+def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(str.lower, names)))

@@ -182,6 +182,11 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """Write a report for a person."""
+    title = (
+        f"{report.providers} providers of a local Healthy Roster with synthetic data, "
+        "pulled concurrently"
+    )
+    console.print(Text(title, style="bold"))
     _show_sources(report, console)
     console.print()
     facts = Table.grid(padding=(0, 2))
@@ -208,7 +213,7 @@ def _show_sources(report: Report, console: Console) -> None:
         )
     table.add_section()
     table.add_row(
-        "All, in wall time",
+        "All, start to end",
         f"{max((s.providers for s in report.sources), default=0)}",
         f"{report.counts.received:,}",
         _console.size(report.size),
@@ -230,17 +235,17 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         )
     ]
     parts += [f"{count} failed with {status}" for status, count in answers.items()]
-    parts.append(f"{sum(stats.failures.values())} unanswered")
+    parts.append(f"{sum(stats.failures.values())} connections lost")
     yield "Calls", f"{stats.attempts} attempts: {', '.join(parts)}"
     yield "Retries", f"{stats.retries}"
     yield (
         "Throttled",
-        f"{stats.throttled} attempts (429), {stats.pauses} pauses of the whole pool",
+        f"{stats.throttled} attempts (429); pauses of the whole pool: {stats.pauses}",
     )
     made = ", ".join(
         f"{_FAULTS.get(kind, kind)} x{count}" for kind, count in report.faults.items()
     )
-    yield "Faults", f"{made or 'none'} (made by the server on purpose)"
+    yield "Faults", f"made by the server on purpose: {made or 'none'}"
     endpoints = sum(len(grants.endpoints) for grants in report.missing)
     yield (
         "Denied",

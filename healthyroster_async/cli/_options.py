@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -16,6 +17,11 @@ from healthyroster_async.cli import _run
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+
+_FIRST_TIME = (
+    'To try it without the vendor, run "healthyroster emulate" in another terminal and '
+    "paste the export lines that it prints."
+)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
@@ -44,9 +50,14 @@ class Access:
         """
         wanted = Environment(self.environment) if self.environment else None
         # It may fetch the document, which blocks: so not in the loop.
-        pool = ConnectionPool.from_environment(
-            profile=self.profile, swagger=self.swagger, environment=wanted
-        )
+        try:
+            pool = ConnectionPool.from_environment(
+                profile=self.profile, swagger=self.swagger, environment=wanted
+            )
+        except ConfigurationError as error:
+            if not any(name.startswith("HEALTHYROSTER_") for name in os.environ):
+                error.add_note(_FIRST_TIME)
+            raise
         session = self._session(pool, wanted)
 
         async def main() -> T:

@@ -135,6 +135,8 @@ def _told(error: click.ClickException | HealthyRosterError | OSError) -> int:
     else:
         text, code = error.format_message(), error.exit_code
     _console.error(text)
+    for note in getattr(error, "__notes__", ()):
+        _console.message(note)
     if isinstance(error, click.UsageError) and error.ctx is not None:
         _console.message(f"See {error.ctx.command_path} --help.")
     return code

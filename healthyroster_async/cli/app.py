@@ -66,6 +66,9 @@ class _Commands(click.RichGroup):
 def app(ctx: click.Context) -> None:
     """Work with the Healthy Roster API (unofficial).
 
+    Begin with "healthyroster demo", which needs nothing; "healthyroster emulate" runs a
+    Healthy Roster of your own, to try the other commands with.
+
     Data goes to stdout, everything else to stderr. NO_COLOR and FORCE_COLOR are
     respected.
     """

@@ -18,25 +18,27 @@ _PAGE = Template("""\
 <style>
 :root { --ink:#1c2733; --soft:#5b6b7b; --line:#dde4ea; --page:#f5f7f9; --card:#fff;
   --get:#2563a8; --get-bg:#eaf2fb; --post:#1d7f5a; --post-bg:#e8f6f0; --code:#f0f3f6;
-  --bar:#173042; }
+  --need:#c2410c; --bar:#173042; }
 @media (prefers-color-scheme: dark) { :root { --ink:#e4ebf1; --soft:#9fb0bf;
   --line:#2c3a46; --page:#10171d; --card:#18222b; --get:#7db6f0; --get-bg:#172a3d;
-  --post:#6fd3a8; --post-bg:#142e25; --code:#22303b; --bar:#0b1116; } }
+  --post:#6fd3a8; --post-bg:#142e25; --code:#22303b; --need:#f59e5f;
+  --bar:#0b1116; } }
 * { box-sizing:border-box }
 body { margin:0; background:var(--page); color:var(--ink);
   font:15px/1.5 system-ui,"Segoe UI",Roboto,"Helvetica Neue",sans-serif }
 code, .path { font-family:ui-monospace,"Cascadia Code",Menlo,Consolas,monospace }
 header { background:var(--bar); color:#fff }
 header div, main { max-width:68rem; margin:auto; padding:0 1.5rem }
-header div { display:flex; gap:.75rem; align-items:center; height:3.5rem }
-header b { font-size:1.05rem; letter-spacing:.01em }
+header div { display:flex; gap:.4rem .75rem; align-items:center; flex-wrap:wrap;
+  padding-top:.8rem; padding-bottom:.8rem }
+h1 { font-size:1.15rem; margin:0; letter-spacing:.01em }
 header a { color:#b9d3e6; margin-left:auto; text-decoration:none }
 header a:hover { text-decoration:underline }
 .pill { border-radius:1rem; padding:.05rem .6rem; font-size:.78rem; font-weight:600;
-  background:#2c4b61; color:#dcebf6 }
-h1 { font-size:1.9rem; margin:2rem 0 .25rem; line-height:1.2 }
+  background:#2c4b61; color:#dcebf6;
+  white-space:nowrap }
 h2 { font-size:1.15rem; margin:2.2rem 0 .6rem }
-p.lead { color:var(--soft); margin:.25rem 0 1.5rem; max-width:46rem }
+p.lead { color:var(--soft); margin:1.5rem 0 }
 .grid { display:grid; gap:1rem;
   grid-template-columns:repeat(auto-fit,minmax(18rem,1fr)) }
 .card { background:var(--card); border:1px solid var(--line); border-radius:.6rem;
@@ -60,26 +62,26 @@ summary::-webkit-details-marker { display:none }
   min-width:3.6rem; text-align:center; padding:.25rem 0; background:#2563a8 }
 .post .verb { background:#1d7f5a }
 .path { font-weight:600; overflow-wrap:anywhere }
-.sum { color:var(--soft); margin-left:auto; font-size:.9rem }
+.sum { color:var(--soft); flex:1; min-width:14rem; text-align:right; font-size:.9rem }
 .body { padding:.4rem 1rem 1rem }
-table { border-collapse:collapse; width:100%; margin:.3rem 0 }
+table { border-collapse:collapse; table-layout:fixed; width:100%; margin:.3rem 0 }
 th { text-align:left; font-size:.78rem; color:var(--soft); font-weight:600 }
 th, td { padding:.4rem .8rem .4rem 0; border-bottom:1px solid var(--line);
-  vertical-align:top }
+  vertical-align:top; overflow-wrap:anywhere }
 tr:last-child td { border-bottom:0 }
-td:first-child { width:14rem }
+th:first-child { width:28% }
+th:nth-child(2) { width:36% }
 h4 { margin:1rem 0 .2rem; font-size:.9rem }
 small { color:var(--soft) }
-.req { color:#c2410c; font-size:.78rem; font-weight:600 }
+.req { color:var(--need); white-space:nowrap; font-size:.78rem; font-weight:600 }
 footer { color:var(--soft); font-size:.85rem; padding:2rem 0 3rem }
 </style>
 </head>
 <body>
-<header><div><b>$title</b><span class="pill">$version</span>
+<header><div><h1>$title</h1><span class="pill">$version</span>
 <span class="pill">OAS $openapi</span>
 <a href="$document_url">swagger.json</a></div></header>
 <main>
-<h1>$title</h1>
 <p class="lead">$description</p>
 <div class="grid">
 <section class="card"><h3>Servers</h3>$servers</section>

@@ -500,3 +500,19 @@ def test_without_its_extra_the_command_says_what_to_install(package):
         'the healthyroster command needs the extra "cli": '
         "pip install 'healthyroster-async[cli]'\n"
     )
+
+
+def test_whoever_has_no_settings_yet_is_told_how_to_try_it(call, monkeypatch, tmp_path):
+    """
+    It is what a newcomer types first; whoever has settings needs no such advice.
+    """
+    for name in [name for name in os.environ if name.startswith("HEALTHYROSTER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    newcomer = call("sources", "1")
+    user = call("sources", "1", variables={"HEALTHYROSTER_ENVIRONMENT": "sandbox"})
+
+    assert (newcomer.returncode, user.returncode) == (2, 2)
+    assert newcomer.stderr.startswith("error: no credentials: set HEALTHYROSTER_")
+    assert '"healthyroster emulate"' in newcomer.stderr.splitlines()[1]
+    assert len(user.stderr.splitlines()) == 1

@@ -8,6 +8,7 @@ import pytest
 from healthyroster_async import (
     ConfigurationError,
     Denied,
+    Environment,
     Failed,
     ForbiddenError,
     NotFoundError,
@@ -15,6 +16,7 @@ from healthyroster_async import (
     PoolClosedError,
     Skipped,
     Succeeded,
+    UsageError,
 )
 from healthyroster_async.emulator import Emulator
 
@@ -219,3 +221,119 @@ async def test_a_pool_that_closes_skips_what_is_left():
     assert list(outcomes.skipped) == [2, 3, 4]
     assert isinstance(outcomes[3], Skipped)
     assert isinstance(outcomes.skipped[3], PoolClosedError)
+
+
+async def begin(pool, form, ids=(1, 2), call=sources, **options):
+    """Begin a fan-out of either form and return how many outcomes it has."""
+    if form == "fan_out":
+        return len(await pool.fan_out(ids, call, **options))
+    return len([o async for o in pool.as_completed(ids, call, **options)])
+
+
+FORMS = pytest.mark.parametrize("form", ["fan_out", "as_completed"])
+
+
+@FORMS
+async def test_what_is_wrong_with_every_call_is_no_outcome(form):
+    """
+    A forgotten 'async with' must not look like two clinics that were skipped.
+    """
+    called = []
+    both = (Environment.SANDBOX, Environment.PRODUCTION)
+    async with Emulator(providers=2, environments=both) as emulator:
+        pool = emulator.pool()
+        with pytest.raises(PoolClosedError, match="not started"):
+            await begin(pool, form, call=called.append)
+        clinic = pool.session(1, environment=Environment.SANDBOX)
+        with pytest.raises(PoolClosedError, match="not started"):
+            await clinic.fan_out({"x": called.append})
+        async with pool:
+            with pytest.raises(ConfigurationError, match="several environments"):
+                await begin(pool, form, call=called.append)
+            with pytest.raises(ConfigurationError):
+                await begin(pool, form, call=called.append, environment="sandbox ")
+
+            def elsewhere():
+                for making in (begin(pool, form), clinic.fan_out({"x": sources})):
+                    with pytest.raises(UsageError, match="another event loop"):
+                        asyncio.run(making)
+
+            await asyncio.to_thread(elsewhere)
+        with pytest.raises(PoolClosedError):
+            await begin(pool, form, call=called.append)
+
+        assert emulator.seen.requests == 0
+    assert not called
+
+
+@FORMS
+@pytest.mark.parametrize(
+    ("ids", "sentence"),
+    [
+        ("42", r"is a str; give a list of ids; \[id\] for one"),
+        (b"42", "is a bytes; give a list"),
+        ({42: "Northside"}, "is a dict; give its keys"),
+        (42, "is a int; give a list"),
+        (None, "is a NoneType; give a list"),
+    ],
+)
+async def test_one_id_is_no_list_of_ids(form, ids, sentence):
+    """
+    "42" holds a "4" and a "2", which may be two other clinics.
+    """
+    async with Emulator(providers=50) as emulator, emulator.pool() as pool:
+        with pytest.raises(ConfigurationError, match=sentence) as caught:
+            await begin(pool, form, ids)
+
+        assert emulator.seen.requests == 0
+    assert "42" not in str(caught.value)
+    assert "Northside" not in str(caught.value)
+
+
+async def test_what_can_never_be_called_is_said_first():
+    """
+    A list of calls, an async callback: said by name, before anything is sent.
+    """
+
+    async def told(_): ...
+
+    async with Emulator(providers=2) as emulator, emulator.pool() as pool:
+        clinic = pool.session(1)
+        made_already = sources(clinic)
+        for making, sentence in (
+            (begin(pool, "fan_out", call=None), "call is a NoneType"),
+            (begin(pool, "as_completed", call=made_already), "call is a coroutine"),
+            (begin(pool, "fan_out", progress=told), "progress is an async function"),
+            (begin(pool, "fan_out", progress=7), "progress is a int"),
+            (clinic.fan_out([sources]), "calls is a list; give a dict"),
+            (clinic.fan_out({"x": 7}), "a value of calls is a int"),
+            (clinic.fan_out({"x": sources}, progress=told), "async function"),
+            (clinic.fan_out({"x": sources}, concurrency=0), "concurrency"),
+        ):
+            with pytest.raises(ConfigurationError, match=sentence):
+                await making
+        made_already.close()
+
+        assert emulator.seen.requests == 0
+
+
+async def test_an_id_that_comes_again():
+    """
+    Where outcomes are kept it is called once, where they are not, each time.
+    """
+    called, told = [], []
+
+    async def call(session):
+        called.append(session.provider_id)
+        return session.provider_id
+
+    async with Emulator(providers=2) as emulator, emulator.pool() as pool:
+        outcomes = await pool.fan_out([1, 1, 2, "1", 1], call, progress=told.append)
+        assert called == list(outcomes.succeeded) == [1, 2, "1"]
+        assert (told[-1].done, told[-1].total) == (3, 3)
+
+        called.clear()
+        again = pool.as_completed([1, 1, 2], call, progress=told.append)
+        assert sorted([o.key async for o in again]) == [1, 1, 2]
+        assert sorted(called) == [1, 1, 2]
+        assert (told[-1].done, told[-1].total) == (3, 3)

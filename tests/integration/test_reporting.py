@@ -12,11 +12,13 @@ from healthyroster_async import (
     ConnectionPool,
     Contract,
     Credentials,
+    DeadlineExceededError,
     DecodingError,
     Environment,
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
+    PacingSettings,
     UsageError,
 )
 from healthyroster_async.emulator import Emulator, Fault
@@ -229,8 +231,9 @@ async def test_a_stream_is_used_as_it_is_meant():
         async with rows:
             async for _ in rows:
                 break
+            assert await anext(aiter(rows))
             with pytest.raises(UsageError, match="read once"):
-                await anext(aiter(rows))
+                await rows.to_list()
         with pytest.raises(UsageError, match="read once"):
             await rows.to_list()
         with pytest.raises(UsageError, match="inside its block"):
@@ -313,3 +316,32 @@ async def test_the_emulators_own_document_is_a_contract():
 
     assert contract.application_id_header == "X-Clinic-App"
     assert contract.application_secret_header == "X-Clinic-Secret"
+
+
+async def test_streams_inside_streams_end_by_their_deadline():
+    """
+    Where all permits are held by tasks that wait for another one, nobody moves: the
+    docstring of rows says so, and that a deadline is the way out.
+    """
+    async with (
+        Emulator(providers=2, rows=50) as emulator,
+        emulator.pool(pacing=PacingSettings(max_streams=2)) as own,
+    ):
+        both_open = asyncio.Barrier(2)
+
+        async def nested(clinic):
+            inner = clinic.with_options(deadline=0.5)
+            async with clinic.reporting.rows(1):
+                await both_open.wait()
+                return await inner.reporting.rows(2).to_list()
+
+        outcomes = await own.fan_out([1, 2], nested)
+        after = await own.session(1).reporting.rows(1).to_list()
+        stats = own.stats()[Environment.SANDBOX]
+
+    assert {type(error) for error in outcomes.failed.values()} <= {
+        DeadlineExceededError
+    }
+    assert outcomes.failed
+    assert len(after) == 50
+    assert (stats.open_streams, stats.waiting) == (0, 0)

@@ -228,3 +228,21 @@ async def test_header_fields_are_a_plain_dict_with_names_in_lower_case():
     assert got.headers["x-one"] == "1, 2"
     assert all(name == name.lower() for name in got.headers)
     assert pickle.loads(pickle.dumps(attrs.asdict(got)["headers"])) == got.headers
+
+
+@pytest.mark.parametrize("kind", ["reset-inside", "truncate"])
+async def test_what_is_lost_inside_a_row_stream_is_counted_like_the_rest(kind):
+    """
+    Retries without failures look like a counter that is broken.
+    """
+    fault = Fault(kind=kind, after_bytes=300_000, times=2, endpoint="rows")
+    async with (
+        Emulator(providers=1, rows=1000, faults=[fault]) as emulator,
+        emulator.pool(retry=RetrySettings(base_delay=0.01, max_delay=0.01)) as own,
+    ):
+        rows = await own.session(1).reporting.rows(1).to_list()
+        stats = own.stats()[SANDBOX]
+
+    assert len(rows) == 1000
+    assert stats.retries == 2
+    assert stats.failures == {"ConnectionLostError": 2}

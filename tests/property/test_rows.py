@@ -176,6 +176,52 @@ def test_what_holds_no_rows_is_refused(raw, kind):
         drive(RowSplitter(max_row=1000), raw, [3])
 
 
+DEEP = 2000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":' * DEEP,
+        b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+        b'{"a":' * 1000 + b"1" + b"}" * 1000,
+        b'{"a":' * 1000 + b'[{"x":1}]' + b"}" * 1000,
+    ],
+    ids=["open", "closed", "parses", "rows inside"],
+)
+def test_junk_that_goes_deep_is_refused_as_any_other(raw):
+    """
+    12 KB of braces must not end the pull of 300 providers with a bug.
+    """
+    with pytest.raises(BrokenRowsError, match="too deep") as caught:
+        drive(RowSplitter(max_row=1000), raw, [4096])
+    assert not isinstance(caught.value, CutOffError)
+
+
+@pytest.mark.parametrize("depth", [1, 5, 20])
+@pytest.mark.parametrize("path", [None, "said"])
+def test_rows_may_stand_deep_inside(depth, path):
+    """
+    No envelope is known that goes as deep as is looked.
+    """
+    raw = b'{"a":' * depth + b'[{"x":1}]' + b"}" * depth
+    own = RowSplitter(path=("a",) * depth if path else None, max_row=99)
+
+    assert drive(own, raw, [7]) == [{"x": 1}]
+
+
+@pytest.mark.parametrize("depth", [50, 1000])
+@pytest.mark.parametrize("key", [b"rows", b"whatever"])
+def test_a_document_that_goes_deep_behind_the_rows_is_read(depth, key):
+    """
+    What stands beside the rows is nobody's business.
+    """
+    side = b'{"a":' * depth + b"1" + b"}" * depth
+    raw = b'{"' + key + b'":[{"x":1}],"tree":' + side + b"}"
+
+    assert drive(RowSplitter(max_row=9999), raw, [4096]) == [{"x": 1}]
+
+
 def test_the_key_of_the_rows_can_be_said():
     """
     The one explicit setting, for an envelope that does not tell.
@@ -185,3 +231,22 @@ def test_the_key_of_the_rows_can_be_said():
     assert drive(RowSplitter(path=("b", "c"), max_row=99), raw, [5]) == [{"y": 1}]
     with pytest.raises(BrokenRowsError, match=r"no array at 'b\.d'"):
         drive(RowSplitter(path=("b", "d"), max_row=99), raw, [5])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("18446744073709551615", 2**64 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("18446744073709551616", float(2**64)),
+        ("123456789012345678901", 123456789012345678901.0),
+    ],
+)
+def test_an_integer_is_exact_as_far_as_64_bits_go(text, value):
+    """
+    Ids are; what is longer comes as the float that the docstring promises.
+    """
+    (only,) = drive(RowSplitter(max_row=99), b'[{"id":%s}]' % text.encode(), [5])
+
+    assert only == {"id": value}
+    assert type(only["id"]) is type(value)

@@ -1,10 +1,12 @@
 """What a type checker sees of the public API; it is checked, not run."""
 
+from collections.abc import Hashable
 from typing import Any, assert_type
 
 from healthyroster_async import (
     ConnectionPool,
     ForbiddenError,
+    Outcome,
     Outcomes,
     ProviderSession,
 )
@@ -20,7 +22,13 @@ async def check(pool: ConnectionPool) -> None:
     async with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
         async for row in rows:
             assert_type(row, dict[str, Any])
+        assert_type(await anext(rows), dict[str, Any])
     outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
     assert_type(outcomes, Outcomes[list[DataSource]])
     for error in outcomes.denied.values():
         assert_type(error, ForbiddenError)
+    by_provider = dict(outcomes)
+    assert_type(by_provider, dict[Hashable, Outcome[list[DataSource]]])
+    assert_type(outcomes.get(1), Outcome[list[DataSource]] | None)
+    async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
+        assert_type(outcome, Outcome[list[DataSource]])

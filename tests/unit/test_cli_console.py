@@ -67,7 +67,10 @@ def test_the_report_names_counts_and_missing_grants():
 
     assert "[bold]Teams" in text
     assert "2.5 kB" in text
-    assert "20 answered, 4 throttled, 4 denied, 2 failed with 503, 1 unanswered" in text
+    assert (
+        "20 answered, 4 throttled, 4 denied, 2 failed with 503, 1 connections lost"
+        in text
+    )
     assert "endpoint not authorized" in text
     assert "OK: 9 rows received" in text
 

@@ -108,6 +108,50 @@ def test_one_object_that_is_none_is_told_too(value):
     assert "Quillfeather" not in str(caught.value)
 
 
+@pytest.mark.parametrize("depth", [1000, 2000])
+def test_what_goes_too_deep_is_told_too(depth):
+    """
+    Not as an error of the interpreter, which would be taken for a bug.
+    """
+    raw = b'{"a":' * depth + b"1" + b"}" * depth
+
+    with pytest.raises(DecodingError):
+        decode_list(answer(raw), DataSource)
+    with pytest.raises(DecodingError):
+        decode_one(answer(raw), DataSourceDetail)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"success": False, "data": []},
+        {"data": {"id": 1, "name": "Patients"}},
+        {"error": "Quillfeather"},
+        {},
+    ],
+)
+def test_an_object_of_which_nothing_is_known_is_no_description(value):
+    """
+    A failure with status 200 must not look like a data source without columns.
+    """
+    with pytest.raises(DecodingError, match="has none of its fields") as caught:
+        decode_one(answer(value), DataSourceDetail)
+    assert "Quillfeather" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_answer():
+    """
+    Servers of the vendor's kind write one; rows are read with it as well.
+    """
+    mark = b"\xef\xbb\xbf"
+
+    (source,) = decode_list(answer(mark + b'[{"id": 7}]'), DataSource)
+    (wrapped,) = decode_list(answer(mark + b'{"items": [{"id": 7}]}'), DataSource)
+    detail = decode_one(answer(mark + b'{"id": 7}'), DataSourceDetail)
+
+    assert source.id == wrapped.id == detail.id == 7
+
+
 def test_many_shapes_cost_no_memory():
     """
     What is learned of the keys is bounded.

@@ -81,14 +81,14 @@ def test_a_change_and_an_outage_count_as_what_was_possible():
     """
     site = Site(
         limit=RateLimit(rate=20, headers="none"),
-        changes=((20.0, 10.0), (40.0, 30.0)),
+        changes=((20.0, 10.0), (40.0, 40.0)),
         outages=((50.0, 55.0),),
     )
     arrivals = flooded(site, 60.0)
     calls, *_ = capacity(site, arrivals, 0.0, 60.0)
 
     assert len(arrivals) == pytest.approx(calls, abs=5)
-    assert calls == 20 + 400 + 10 + 200 + 30 + 300 + 30 + 150
+    assert calls == 20 + 400 + 10 + 200 + 40 + 400 + 40 + 200
 
 
 def test_a_concurrency_limit_knows_when_calls_end():
@@ -147,6 +147,18 @@ def test_rejections_are_counted_in_their_phase():
 
     assert METRICS["rejected"](run) == 0.0
     assert METRICS["rejected_whole"](run) == pytest.approx(2 / 8)
+
+
+def test_the_steady_goodput_leaves_the_start_out():
+    """
+    A slow start and what comes after it are two numbers.
+    """
+    steady = requests(*(10 + n / 50 for n in range(500)))
+    run = made(Trace(requests=steady, ended=20.0))
+
+    # 50 calls were in the bucket when the phase began.
+    assert METRICS["goodput"](run) == pytest.approx(500 / 550, abs=0.01)
+    assert METRICS["goodput_whole"](run) == pytest.approx(500 / 1050, abs=0.01)
 
 
 def test_a_request_inside_a_pause_is_found_and_one_at_its_ends_is_not():

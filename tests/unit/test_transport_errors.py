@@ -63,6 +63,8 @@ MAPPED = {
     "UploadAbortedError": ProtocolError,
     "WSServerHandshakeError": ProtocolError,
 }
+# The oldest aiohttp that we allow does not have it yet.
+LATER = {"UploadAbortedError"}
 CLASSES = {
     kind.__name__: kind
     for module in (aiohttp, aiohttp.client_exceptions)
@@ -93,7 +95,7 @@ def test_no_class_of_aiohttp_is_missing():
     """
     A new aiohttp with a new error must be looked at.
     """
-    assert set(CLASSES) == set(MAPPED)
+    assert set(MAPPED) - LATER <= set(CLASSES) <= set(MAPPED)
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))

@@ -1,0 +1,145 @@
+"""A row stream is an async iterator, over a fake body."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
+import pytest
+from fakes import request, response
+
+from healthyroster_async import ConnectionLostError, DecodingError, UsageError
+from healthyroster_async._rows.stream import RowStream
+
+ROWS = [{"id": number, "note": "x" * 500} for number in range(1000)]
+RAW = orjson.dumps(ROWS)
+
+
+class Body:
+    """Gives an answer in pieces, slowly, and fails at a piece if it is to."""
+
+    def __init__(self, raw, fails_at=None):
+        self.raw = raw
+        self.at = 0
+        self.fails_at = fails_at
+        self.closed = False
+
+    async def read(self):
+        await asyncio.sleep(1)
+        if self.fails_at is not None and self.at >= self.fails_at:
+            raise ConnectionLostError(request(), "the connection was lost", True)
+        piece = self.raw[self.at : self.at + 100_000]
+        self.at += len(piece)
+        return piece
+
+    def close(self):
+        self.closed = True
+
+
+class Source:
+    """Makes one attempt, and no other."""
+
+    def __init__(self, raw=RAW, **settings):
+        self.body = Body(raw, **settings)
+
+    async def open(self, request_):
+        return response(stream=self.body)
+
+    def repeat(self, request_, call):
+        return call()
+
+
+def stream(**settings):
+    return RowStream(request(), Source(**settings), None)
+
+
+async def rest(rows):
+    return [row async for row in rows]
+
+
+async def test_a_stream_is_its_own_iterator():
+    """
+    ``anext`` and everything else that takes an async iterator takes rows.
+    """
+    async with stream() as rows:
+        assert isinstance(rows, AsyncIterator)
+        assert aiter(rows) is rows
+        assert await anext(rows) == ROWS[0]
+
+
+async def test_a_loop_goes_on_where_the_one_before_stopped():
+    """
+    The first row for the header, a few to look at, then the rest: none twice.
+    """
+    got = []
+    async with stream() as rows:
+        got.append(await anext(rows))
+        async for row in rows:
+            got.append(row)
+            if len(got) == 300:
+                break
+        got.append(await anext(rows))
+        got += await rest(rows)
+        assert await anext(rows, "end") == "end"
+
+    assert got == ROWS
+
+
+async def test_what_is_left_is_not_read_outside_the_block():
+    """
+    Rows that have come already are gone with the connection, not only the others.
+    """
+    async with stream() as rows:
+        await anext(rows)
+
+    with pytest.raises(UsageError, match="inside its block"):
+        await anext(rows)
+    with pytest.raises(UsageError, match="inside its block"):
+        await rest(rows)
+    assert rows._source.body.closed
+
+
+async def test_a_stream_that_broke_off_does_not_look_as_if_it_had_ended():
+    """
+    Who catches the error and goes on must not take the rest for nothing.
+    """
+    async with stream(fails_at=300_000) as rows:
+        with pytest.raises(ConnectionLostError):
+            await rest(rows)
+        assert 0 < rows.row_count < 1000
+        with pytest.raises(UsageError, match="first error"):
+            await anext(rows)
+
+
+async def test_a_cancelled_read_ends_the_stream():
+    """
+    What was under way may be lost, so there is no next row.
+    """
+    async with stream() as rows:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await anext(rows)
+        with pytest.raises(UsageError, match="first error"):
+            await anext(rows)
+
+
+async def test_two_tasks_do_not_share_a_stream():
+    """
+    Each would get some of the rows, in no order.
+    """
+    async with stream() as rows:
+        first = asyncio.create_task(anext(rows))
+        await asyncio.sleep(0)
+        with pytest.raises(UsageError, match="one task"):
+            await anext(rows)
+        assert await first == ROWS[0]
+        assert (await anext(rows)) == ROWS[1]
+
+
+async def test_junk_is_told_as_what_cannot_be_decoded():
+    """
+    A failure of one provider, that the others outlive.
+    """
+    for raw in (b'{"a":' * 2000, b"<html>", b'{"a":1}', b"[1]"):
+        async with stream(raw=raw) as rows:
+            with pytest.raises(DecodingError):
+                await anext(rows)
