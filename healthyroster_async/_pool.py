@@ -188,6 +188,9 @@ class ConnectionPool:
         check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
         check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
         check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        if on_pacing is not None:
+            give = "a function of a PacingEvent"
+            check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         self._on_pacing = on_pacing
@@ -235,7 +238,7 @@ class ConnectionPool:
         return cls(
             found.credentials,
             contract=found.contract,
-            environment=environment or found.environment,
+            environment=found.environment if environment is None else environment,
             timeouts=timeouts,
             retry=retry,
             pacing=pacing,

@@ -40,7 +40,9 @@ class EnvironmentStats:
         waiting_by_priority: ... by lane.
         waiting_by_provider: ... by Healthcare Provider.
         open_streams: Row streams that are open.
-        retry_budget: What may still be spent on retries; see ``docs``.
+        retry_budget: What may still be spent on retries of faults. It begins at 200; a
+            retry costs 14, after a time-out 5, and a call that succeeds pays 1 back.
+            What it cannot pay for is not repeated, so an outage is not multiplied.
     """
 
     attempts: int
