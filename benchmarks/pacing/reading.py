@@ -1,34 +1,26 @@
-"""What an answer means, read with the project's own parser."""
+"""What an answer means, read as the pool reads it."""
 
 from __future__ import annotations
 
-import enum
-from typing import Any
+from datetime import UTC, datetime
 
-from server import OK, Answer
 from record import ACCEPTED, FAULT, THROTTLED
+from server import OK, Answer
 
-from healthyroster_async._core.headers import retry_after
-
-try:
-    from healthyroster_async._core.ratelimits import SILENT
-    from healthyroster_async._core.verdicts import Verdict
-except ImportError:  # until they are merged
-    from types import SimpleNamespace
-
-    class Verdict(enum.Enum):
-        ACCEPTED = 0
-        THROTTLED = 1
-        FAULT = 2
-        NOTHING = 3
-
-    SILENT = SimpleNamespace(wait=None, quotas=(), rule=None)
+from healthyroster_async._core.attempts import announced_by_rejection
+from healthyroster_async._core.ratelimits import SILENT, Announced, announced
+from healthyroster_async._core.verdicts import Verdict, verdict_of
 
 _ACCEPTED = (ACCEPTED, Verdict.ACCEPTED, SILENT)
 _FAULT = (FAULT, Verdict.FAULT, SILENT)
+_OUTCOMES = {
+    Verdict.ACCEPTED: ACCEPTED,
+    Verdict.THROTTLED: THROTTLED,
+    Verdict.FAULT: FAULT,
+}
 
 
-def read(answer: Answer, wall: float) -> tuple[int, Verdict, Any]:
+def read(answer: Answer, wall: float) -> tuple[int, Verdict, Announced]:
     """Return the outcome, the verdict for the governor, and what was announced.
 
     Args:
@@ -37,17 +29,11 @@ def read(answer: Answer, wall: float) -> tuple[int, Verdict, Any]:
     """
     if answer is OK:
         return _ACCEPTED
-    status, headers = answer.status, answer.headers
-    if status == 200:
-        return ACCEPTED, Verdict.ACCEPTED, _announced(answer, wall)
-    asked = "retry-after" in headers
-    page = headers.get("content-type", "").startswith("text/html")
-    if status == 429 or (status == 503 and (asked or not page)) or (status == 403 and asked):
-        return THROTTLED, Verdict.THROTTLED, _announced(answer, wall)
-    return _FAULT
-
-
-def _announced(answer: Answer, wall: float) -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(wait=retry_after(answer.headers), quotas=(), rule=None)
+    status, headers, body = answer
+    if not status:
+        return _FAULT
+    now = datetime.fromtimestamp(wall, UTC)
+    verdict = verdict_of(status, headers, body)
+    if verdict is Verdict.THROTTLED:
+        return THROTTLED, verdict, announced_by_rejection(headers, body, now=now)
+    return _OUTCOMES[verdict], verdict, announced(headers, now=now)
