@@ -20,7 +20,7 @@ from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import Learner
 from healthyroster_async._core.quotas import Quotas
 from healthyroster_async._core.ratelimits import SILENT, Announced
-from healthyroster_async._core.settings import PacingSettings, Priority
+from healthyroster_async._core.settings import Limit, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict
 
 __all__ = ["LONGEST_PAUSE_S", "Governor", "Ticket"]
@@ -32,7 +32,6 @@ LONGEST_PAUSE_S = 900.0
 _CATCH_UP_S = 0.05
 _STARTING_BURST_S = 0.25
 _LONGEST_GUESS_S = 8.0
-_LEAST_RATE = 1e-3
 
 
 @define(eq=False)
@@ -47,6 +46,7 @@ class Governor:
         paused_until: Nothing starts before this time.
         pauses: How many pauses began.
         rejections: How many answers asked for fewer calls.
+        sent: How many attempts were let go.
     """
 
     settings: PacingSettings
@@ -63,9 +63,9 @@ class Governor:
     paused_until: float = field(init=False, default=-math.inf)
     pauses: int = field(init=False, default=0)
     rejections: int = field(init=False, default=0)
+    sent: int = field(init=False, default=0)
     _last: float = field(init=False, default=-math.inf)
-    _overspent: int = field(init=False, default=0)
-    _overspent_at: float = field(init=False, default=-math.inf)
+    _stated: Limit | None = field(init=False, default=None)
     _shut: bool = field(init=False, default=False)
     _probe: Ticket | None = field(init=False, default=None)
     _pause: float = field(init=False, default=0.0)
@@ -91,7 +91,8 @@ class Governor:
         Returns:
             Whether it goes now, counted as under way.
         """
-        if not self.queue and not self._shut and self._take(now):
+        urgent = ticket.priority is Priority.INTERACTIVE
+        if not self.queue and not self._shut and self._take(now, urgent=urgent):
             self._let_go(ticket, now)
             return True
         self.queue.push(ticket)
@@ -110,7 +111,7 @@ class Governor:
                 ticket.probe = True
                 self._let_go(ticket, now)
             return ticket
-        if not self._take(now):
+        if not self._take(now, urgent=self.queue.urgent):
             return None
         if self._starved:
             self._starved = False
@@ -128,10 +129,10 @@ class Governor:
             return self.paused_until if self._probe is None else None
         if self.in_flight >= self.concurrency.cap:
             return None
-        due = self._last + 1.0 / self._rate(now)
+        due = self._last + 1.0 / self.learner.rate
         if self.quotas:
-            # What is new then is not said before.
-            due = min(due, self.quotas.reset_at(now))
+            opens = self.quotas.opens_at(now, self.sent, urgent=self.queue.urgent)
+            due = max(due, opens)
         return max(now, due)
 
     def abandon(self, ticket: Ticket, now: float) -> None:
@@ -141,8 +142,7 @@ class Governor:
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
-            self._last -= 1.0 / self._rate(now)
-            self.quotas.refund()
+            self._last -= 1.0 / self.learner.rate
             self._give_up_probe(ticket)
 
     def answered(
@@ -162,8 +162,15 @@ class Governor:
         """
         ticket.granted = False
         self.in_flight -= 1
-        if announced.quotas:
-            self.quotas.hear(announced.quotas, now, self.in_flight)
+        if announced.quotas or self.quotas:
+            self.quotas.hear(
+                announced.quotas,
+                number=ticket.number,
+                sent=ticket.sent,
+                now=now,
+                last=self.sent,
+                ok=verdict is Verdict.ACCEPTED,
+            )
         if verdict is Verdict.ACCEPTED:
             self._accepted(ticket, now)
         elif verdict is Verdict.THROTTLED:
@@ -188,34 +195,30 @@ class Governor:
         wait = max(0.0, self.paused_until - now)
         if self.queue:
             ahead = self.queue.ahead_of(flow, priority)
-            wait += ahead / self._rate(now)
+            wait += ahead / self.learner.rate
         return wait
 
     # -- going ---------------------------------------------------------------------
 
-    def _take(self, now: float) -> bool:
+    def _take(self, now: float, *, urgent: bool) -> bool:
         """Take a permit and a token, if both are there."""
         if self.in_flight >= self.concurrency.cap:
             return False
-        due = self._last + 1.0 / self._rate(now)
+        if self.quotas and self.quotas.opens_at(now, self.sent, urgent=urgent) > now:
+            return False
+        due = self._last + 1.0 / self.learner.rate
         if due > now:
             self._starved = True
             return False
         slack = _STARTING_BURST_S if self.learner.starting else _CATCH_UP_S
         self._last = max(due, now - slack)
-        if self.quotas:
-            self.quotas.spend()
         return True
-
-    def _rate(self, now: float) -> float:
-        rate = self.learner.rate
-        if self.quotas:
-            rate = min(rate, max(self.quotas.rate(now), _LEAST_RATE))
-        return rate
 
     def _let_go(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
+        self.sent += 1
         ticket.granted = True
+        ticket.number = self.sent
         ticket.sent = now
         ticket.epoch = self.epoch
         ticket.load = self.in_flight
@@ -249,6 +252,9 @@ class Governor:
         self.rejections += 1
         self.breaker.answered()
         asked = announced.wait
+        is_announced = bool(self.quotas) and self.quotas.refused(now, self.sent)
+        if announced.rule is not None:
+            self._go_by(announced.rule, now)
         if ticket.probe:
             self.epoch += 1
             self.learner.still(ticket.sent)
@@ -258,7 +264,7 @@ class Governor:
             self.epoch += 1
             if self.concurrency.refused(ticket.load, now):
                 self._pause = 0.0
-            elif self.quotas and not self._is_overspent(now):
+            elif is_announced:
                 self._pause = 0.1
             else:
                 self._pause = self.learner.event(ticket.sent, now)
@@ -267,13 +273,14 @@ class Governor:
         elif asked is not None:
             self._close(now, asked, 0.0)
 
-    def _is_overspent(self, now: float) -> bool:
-        """Note a rejection in spite of announced quotas; return whether they mislead."""
-        self.quotas.refused()
-        if now - self._overspent_at > 30.0:
-            self._overspent_at, self._overspent = now, 0
-        self._overspent += 1
-        return self._overspent > 3
+    def _go_by(self, rule: Limit, now: float) -> None:
+        """Go by a limit that a rejection states, if no quota is about it."""
+        if self.quotas.covers(rule):
+            return
+        stated = self._stated or self.settings.rate
+        if stated is None or rule.rate < stated.rate:
+            self._stated = rule
+            self.learner.go_by(rule, now)
 
     def _failed(self, ticket: Ticket, now: float) -> None:
         if ticket.probe:

@@ -7,131 +7,317 @@ import math
 from attrs import define, field
 
 from healthyroster_async._core.ratelimits import Quota
+from healthyroster_async._core.settings import Limit
+from healthyroster_async._core.windows import USUAL_WINDOWS_S
 
-# What of a quota is kept back, so that nothing is turned away if others spend of it.
-_RESERVE = 0.05
-# A quota nobody spoke of for so long is no longer gone by.
-_STALE_S = 120.0
-# Seconds in which a bucket's level is brought to where it should be.
-_SETTLING_S = 0.5
-_FOREVER = 1e9
+LONGEST_HOLD_S = 900.0
+"""Whatever is announced, a call goes after so many seconds, to see whether it is so."""
+# Share of a window that is not spent at once but evenly until it is new, and what it
+# is if a person clicks now and then in the midst of a pull.
+_SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
+# Share of a bucket that is left in it: that costs nothing, and hides what is inexact.
+_LEVEL = 0.2
+# A quota that does not say what is left is paced a little below its rate.
+_PACE = 0.98
+_BURST_S = 0.05
+# So many calls tell whether a quota refills while it is spent.
+_ENOUGH = 8
+# The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
+_ROUNDED_S = 2.0
+# A click is a sign of more to come for so many seconds.
+_CLICKS_S = 300.0
+# In a shorter window there is no time to ask whether it is new.
+_WORTH_ASKING_S = 5.0
+_ASK_AGAIN_S = 1.0
+# A quota of which nobody speaks any more is no longer gone by.
+_STALE_S = 10.0
+_SILENT = 3
+# Who is accepted so often with nothing left goes by something else.
+_LIES = 3
+_MOST_ACCOUNTS = 8
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class _Account:
-    """One announced quota.
+    """One announced quota, as far as it is known.
 
-    A window is new at its reset; a bucket refills all the time, and its "reset" says
-    when it would be full: it moves on with what is spent.
+    Calls are numbered as they go. What remained when call 17 was counted tells what is
+    left: less the calls after 17, which had not been counted.
+
+    A quota is taken for a window, which is new as a whole at its reset, until it is
+    seen to refill in between, as buckets and sliding windows do.
+
+    Attributes:
+        limit: Calls in all, as announced or as seen.
+        window: Seconds, the same; 0 if unknown.
+        heard_at: When an answer spoke of it last.
+        silent: How many accepted calls in a row it did not speak of.
+        lies: How many calls were accepted although there was nothing left.
     """
 
     limit: float = 0.0
     window: float = 0.0
-    left: float = 0.0
-    reset_at: float = math.inf
     heard_at: float = -math.inf
-    votes: int = 0
-    factor: float = 1.0
+    silent: int = 0
+    lies: int = 0
+    # So many calls were left at that time, after that call.
+    _level: float = 0.0
+    _at: float = -math.inf
+    _number: int = 0
+    # Calls that leave within these times share the window.
+    _began: float = -math.inf
+    _reset_at: float = -math.inf
+    _is_asked: bool = False
+    _is_exact: bool = True
+    _spare: float = _SPARE
+    # Whether it refills all the time, and by how many calls per second.
+    _refills: bool = False
+    _speed: float = 0.0
+    # Accepted calls since a time and a level tell that.
+    _since: float = math.inf
+    _since_level: float = 0.0
+    _accepted: int = 0
+    _was_full: bool = False
 
-    def hear(self, quota: Quota, now: float, in_flight: int) -> None:
+    @property
+    def misleads(self) -> bool:
+        """Whether calls are accepted although there is nothing left."""
+        return self.lies >= _LIES and not self._refills
+
+    def hear(  # noqa: PLR0917 - each is a fact of the answer
+        self, quota: Quota, number: int, sent: float, now: float, last: int, ok: bool
+    ) -> None:
+        """Note what the answer to a call said, when call *last* had been let go."""
+        self.heard_at, self.silent = now, 0
+        told, reset = quota.remaining, quota.reset
+        if reset is None:
+            reset = quota.window or 0.0
+        if told is None:
+            self._pace(quota, now, last)
+            return
+        self._accepted += ok
+        self._measure(quota, told, reset)
+        if sent < self._began:
+            return  # about a window that is over
+        is_new = self._note_reset(told, reset, number, sent, now, ok)
+        before, after = self._left(now, last), told - (last - number)
+        if self._refills:
+            after += self._speed * (now - sent)
+        if ok and not is_new and told < 1.0 and self._level < 1.0 and not self._refills:
+            self.lies += 1
+        elif told >= 1.0:
+            self.lies = 0
+        # Calls overtake each other, so what one of many says is off by a few.
+        weight = 1.0 if is_new or number == last or not ok else 0.5
+        self._level = before + weight * (after - before)
+        self._at, self._number = now, last
+        self._watch(told, sent, is_new)
+
+    def _measure(self, quota: Quota, told: float, reset: float) -> None:
         if quota.limit is not None:
             self.limit = quota.limit
-        self.heard_at = now
-        left, reset = quota.remaining, quota.reset
+        elif told >= self.limit:
+            self.limit = told + 1.0
         if quota.window is not None:
             self.window = quota.window
-        elif reset is not None:
-            self.window = max(self.window, reset)
-        if left is None:
-            return
-        if reset is not None:
-            self._vote(left, reset, now)
-            self.reset_at = now + reset
-        # What is under way was not counted yet when this was said.
-        self.left = left - in_flight
+        elif reset > self.window:
+            # A reset was never farther off.
+            self.window = reset
+            for usual in USUAL_WINDOWS_S:
+                if _WORTH_ASKING_S <= usual <= reset <= usual + _ROUNDED_S:
+                    self.window = float(usual)
+        if self.window and not self._refills:
+            self._speed = self.limit / self.window
 
-    def _vote(self, left: float, reset: float, now: float) -> None:
-        """Find out which kind it is, from how what is left and the reset belong together."""
-        if not self.limit or not self.window:
-            return
-        refilled = (self.limit - left) / self.limit * self.window
-        bucket = abs(refilled - reset) <= 1.0
-        same_end = self.reset_at < math.inf and abs(now + reset - self.reset_at) <= 1.0
-        if bucket and not same_end:
-            self.votes = min(8, self.votes + 1)
-        elif same_end and not bucket:
-            self.votes = max(-8, self.votes - 1)
+    def _note_reset(  # noqa: PLR0917
+        self, told: float, reset: float, number: int, sent: float, now: float, ok: bool
+    ) -> bool:
+        """Note when it is new; return whether it is new since the last answer."""
+        # A call that leaves so much later than this one also arrives so much later.
+        end = sent + min(reset, LONGEST_HOLD_S)
+        went_up = told - self._level + number - self._number > 0.25 * self.limit
+        went_on = end > self._reset_at + 0.5 * self.window
+        if sent < self._reset_at and not (went_up and went_on):
+            # Resets are rounded up, so the least of them is the best.
+            self._reset_at = min(self._reset_at, end)
+            return False
+        if not ok:
+            self._reset_at = end  # it was not new yet
+            return False
+        if told >= self.limit - 1.0 and self._is_exact and self.window:
+            # The window began with this call, and the clock of the answer's time may be
+            # a second off. Each way takes as long as the other, but for some jitter.
+            end = min(end, sent + self.window + 0.25 * (now - sent))
+        self._began, self._reset_at, self._is_asked = sent, end, False
+        return True
 
-    def rate(self, now: float) -> float:
-        """Return calls per second."""
-        if self.limit and now >= self.reset_at:
-            # New, though nobody said so yet.
-            self.left = max(self.left, self.limit)
-            self.reset_at = now + (self.window or 1.0)
-        reserve = max(_RESERVE * self.limit, 1.0)
-        over = self.left - reserve
-        steady = self.limit / self.window if self.window else 0.0
-        if self.window and (self.votes > 0 or self.window <= 1.0):
-            return max(0.0, steady * self.factor + over / _SETTLING_S)
-        if over > 0:
-            return over / 0.05
-        return max(0.0, self.left) / max(self.reset_at - now, 0.05)
+    def _watch(self, told: float, sent: float, is_new: bool) -> None:
+        """Look whether it refills: whether more is left than was spent of it."""
+        past = sent - self._since
+        came_back = told - self._since_level + self._accepted
+        expected = self.limit / self.window * past if self.window else 0.0
+        if past < 0.0 or (is_new and not self._refills) or came_back > 0.5 * self.limit:
+            pass  # what came back may be all of a window
+        elif self._accepted < _ENOUGH or expected < _ENOUGH:
+            self._was_full |= told >= self.limit - 1.0
+            return
+        elif came_back < max(3.0, 0.3 * expected):
+            self._refills = False
+        else:
+            self._refills = True
+            speed = came_back / past
+            # What does not fit into a full bucket is lost, so it may be faster.
+            self._speed = max(speed, self._speed) if self._was_full else speed
+        self._since, self._since_level, self._accepted = sent, told, 0
+        self._was_full = told >= self.limit - 1.0
+
+    def _pace(self, quota: Quota, now: float, last: int) -> None:
+        if not quota.limit or not quota.window or self._speed:
+            return
+        self._refills, self._speed = True, _PACE * quota.limit / quota.window
+        self.limit = self._level = max(1.0, _BURST_S * self._speed)
+        self._at, self._number = now, last
+
+    def refused(self, now: float, last: int) -> bool:
+        """Note a rejection, and return whether this quota explains it."""
+        left = self._left(now, last)
+        if left >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
+            return False
+        if left >= 1.0:
+            self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
+        if self._is_asked:
+            self._is_exact = False
+        self._level, self._at, self._number = min(left, 0.0), now, last
+        return True
+
+    def _left(self, now: float, last: int) -> float:
+        level = self._level
+        if self._refills:
+            level = min(max(level, self.limit), level + self._speed * (now - self._at))
+        return level - (last - self._number)
+
+    def opens_at(self, now: float, last: int, spare: float | None) -> float:
+        """Return when a call may go after call *last*.
+
+        Args:
+            now: The time.
+            last: The number of that call.
+            spare: Share of it to keep; ``None``: everything may be spent.
+        """
+        if self._refills:
+            kept = 0.0 if spare is None else _LEVEL * self.limit
+            missing = min(self.limit, 1.0 + kept) - self._left(now, last)
+            if missing <= 0.0:
+                return now
+            if now >= self._at + LONGEST_HOLD_S:
+                self._level, self._at, self._number = min(self.limit, 1.0), now, last
+                return now
+            return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
+        if now >= self._reset_at:
+            self._renew(now, last)
+        left = self._left(now, last) - 0.5
+        if left < 0.0:
+            return self._reset_at
+        if spare is None:
+            return now
+        kept = max(spare, self._spare) * self.limit
+        if left * self.window >= kept * min(self.window, self._reset_at - now):
+            return now
+        return self._reset_at - left * self.window / kept
+
+    def _renew(self, now: float, last: int) -> None:
+        """Take it for new, though nobody said so yet."""
+        self._at, self._number = now, last
+        self._spare = max(_SPARE, 0.9 * self._spare)
+        if self.window < _WORTH_ASKING_S:
+            self._level, wait = self.limit, self.window or _ASK_AGAIN_S
+        else:
+            # One call sees whether it is; if its answer says nothing, another one.
+            self._level, wait, self._is_asked = 1.0, _ASK_AGAIN_S, True
+        self._reset_at = now + wait
 
 
 @define(eq=False)
 class Quotas:
-    """All quotas that an API announces; the tightest counts."""
+    """All quotas that an API announces; the tightest counts.
+
+    What is announced is spent, not spread: as fast as the calls may go anyway, down to
+    a small share that is given out evenly until the quota is new.
+    """
 
     _accounts: dict[tuple[float | None, float | None], _Account] = field(
         init=False, factory=dict
     )
-    _heard_at: float = field(init=False, default=-math.inf)
+    _clicked_at: float = field(init=False, default=-math.inf)
 
     def __bool__(self) -> bool:
         return bool(self._accounts)
 
-    def hear(self, quotas: tuple[Quota, ...], now: float, in_flight: int) -> None:
-        """Note what an answer said.
+    def hear(
+        self,
+        quotas: tuple[Quota, ...],
+        *,
+        number: int,
+        sent: float,
+        now: float,
+        last: int,
+        ok: bool,
+    ) -> None:
+        """Note what an answer said, if only by saying nothing.
 
         Args:
             quotas: What it said.
+            number: Number of the call that it answers.
+            sent: When that was let go.
             now: The time.
-            in_flight: Calls that are under way now.
+            last: Number of the last call that was let go.
+            ok: Whether the call was accepted.
         """
-        self._heard_at = now
+        for account in self._accounts.values():
+            account.silent += ok
         for quota in quotas:
-            if quota.remaining is None:
+            says_left = quota.remaining is not None
+            if quota.window is None and (quota.reset is None or not says_left):
                 continue
             key = (quota.limit, quota.window)
             account = self._accounts.get(key)
             if account is None:
-                if len(self._accounts) > 8:
+                if len(self._accounts) >= _MOST_ACCOUNTS:
                     self._accounts.clear()
                 account = self._accounts[key] = _Account()
-            account.hear(quota, now, in_flight)
+            account.hear(quota, number, sent, now, last, ok)
+        gone = [
+            key
+            for key, account in self._accounts.items()
+            if account.silent >= _SILENT and now - account.heard_at > _STALE_S
+        ]
+        for key in gone:
+            del self._accounts[key]
 
-    def spend(self) -> None:
-        """Note a call that was let go."""
+    def covers(self, rule: Limit) -> bool:
+        """Return whether a stated rule is about one of them."""
+        return any(a.window == rule.seconds for a in self._accounts.values())
+
+    def refused(self, now: float, last: int) -> bool:
+        """Note a rejection, and return whether one of them explains it."""
+        explained = [a.refused(now, last) for a in self._accounts.values()]
+        return any(explained)
+
+    def opens_at(self, now: float, last: int, *, urgent: bool) -> float:
+        """Return when a call may go after call *last*; what is past means now.
+
+        Args:
+            now: The time.
+            last: Number of the last call that was let go.
+            urgent: Whether a person waits for it.
+        """
+        spare: float | None = 0.0
+        if urgent:
+            spare, self._clicked_at = None, now
+        elif now - self._clicked_at < _CLICKS_S:
+            spare = _FOR_INTERACTIVE
+        opens = now
         for account in self._accounts.values():
-            account.left -= 1.0
-
-    def refund(self) -> None:
-        """Note that a call was not sent after all."""
-        for account in self._accounts.values():
-            account.left += 1.0
-
-    def refused(self) -> None:
-        """Note that a call was turned away although there should have been room."""
-        for account in self._accounts.values():
-            account.factor = max(0.5, 0.97 * account.factor)
-            account.left = min(account.left, 0.0)
-
-    def rate(self, now: float) -> float:
-        """Return calls per second; infinite if nothing is announced of late."""
-        if now - self._heard_at > _STALE_S:
-            self._accounts.clear()
-        return min((a.rate(now) for a in self._accounts.values()), default=math.inf)
-
-    def reset_at(self, now: float) -> float:
-        """Return when the next of them is new."""
-        return min((a.reset_at for a in self._accounts.values()), default=math.inf)
+            if not account.misleads:
+                opens = max(opens, account.opens_at(now, last, spare))
+        return opens
