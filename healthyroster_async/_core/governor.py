@@ -18,7 +18,7 @@ from healthyroster_async._core.concurrency import Concurrency
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import Learner
-from healthyroster_async._core.quotas import Quotas
+from healthyroster_async._core.quotas import Heard, Quotas
 from healthyroster_async._core.ratelimits import SILENT, Announced
 from healthyroster_async._core.settings import Limit, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict
@@ -163,14 +163,15 @@ class Governor:
         ticket.granted = False
         self.in_flight -= 1
         if announced.quotas or self.quotas:
-            self.quotas.hear(
-                announced.quotas,
+            heard = Heard(
                 number=ticket.number,
                 sent=ticket.sent,
                 now=now,
                 last=self.sent,
+                in_flight=self.in_flight,
                 ok=verdict is Verdict.ACCEPTED,
             )
+            self.quotas.hear(announced.quotas, heard)
         if verdict is Verdict.ACCEPTED:
             self._accepted(ticket, now)
         elif verdict is Verdict.THROTTLED:

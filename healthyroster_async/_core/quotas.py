@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from healthyroster_async._core.ratelimits import Quota
 from healthyroster_async._core.settings import Limit
@@ -37,6 +37,27 @@ _LIES = 3
 _MOST_ACCOUNTS = 8
 
 
+@frozen(kw_only=True, slots=False)
+class Heard:
+    """Which answer says something.
+
+    Attributes:
+        number: Number of the call that it answers.
+        sent: When that was let go.
+        now: When the answer came.
+        last: Number of the last call that was let go.
+        in_flight: Calls under way, this one no longer.
+        ok: Whether the call was accepted.
+    """
+
+    number: int
+    sent: float
+    now: float
+    last: int
+    in_flight: int
+    ok: bool
+
+
 @define(eq=False, kw_only=True)
 class _Account:
     """One announced quota, as far as it is known.
@@ -64,6 +85,8 @@ class _Account:
     _level: float = 0.0
     _at: float = -math.inf
     _number: int = 0
+    # The least that an answer told of this window.
+    _told: float = math.inf
     # Calls that leave within these times share the window.
     _began: float = -math.inf
     _reset_at: float = -math.inf
@@ -84,33 +107,36 @@ class _Account:
         """Whether calls are accepted although there is nothing left."""
         return self.lies >= _LIES and not self._refills
 
-    def hear(  # noqa: PLR0917 - each is a fact of the answer
-        self, quota: Quota, number: int, sent: float, now: float, last: int, ok: bool
-    ) -> None:
-        """Note what the answer to a call said, when call *last* had been let go."""
+    def hear(self, quota: Quota, answer: Heard) -> None:
+        """Note what an answer said."""
+        now, sent, last = answer.now, answer.sent, answer.last
         self.heard_at, self.silent = now, 0
         told, reset = quota.remaining, quota.reset
-        if reset is None:
-            reset = quota.window or 0.0
         if told is None:
             self._pace(quota, now, last)
             return
-        self._accepted += ok
+        if reset is None:
+            reset = quota.window or 0.0
+        self._accepted += answer.ok
         self._measure(quota, told, reset)
         if sent < self._began:
             return  # about a window that is over
-        is_new = self._note_reset(told, reset, number, sent, now, ok)
-        before, after = self._left(now, last), told - (last - number)
-        if self._refills:
-            after += self._speed * (now - sent)
-        if ok and not is_new and told < 1.0 and self._level < 1.0 and not self._refills:
+        is_new = self._note_reset(told, reset, answer)
+        if answer.ok and not is_new and told < 1.0 and self._told < 1.0:
             self.lies += 1
         elif told >= 1.0:
             self.lies = 0
-        # Calls overtake each other, so what one of many says is off by a few.
-        weight = 1.0 if is_new or number == last or not ok else 0.5
-        self._level = before + weight * (after - before)
-        self._at, self._number = now, last
+        self._told = told if is_new else min(told, self._told)
+        before, after = self._left(now, last), told - (last - answer.number)
+        # Calls overtake each other, so what one of many says may be off by some.
+        if self._refills:
+            after += self._speed * (now - sent)
+            after = 0.5 * (before + after) if answer.ok else min(0.0, after)
+        elif not answer.in_flight:
+            after = self._told
+        elif not is_new:
+            after = min(before, after)
+        self._level, self._at, self._number = after, now, last
         self._watch(told, sent, is_new)
 
     def _measure(self, quota: Quota, told: float, reset: float) -> None:
@@ -129,26 +155,24 @@ class _Account:
         if self.window and not self._refills:
             self._speed = self.limit / self.window
 
-    def _note_reset(  # noqa: PLR0917
-        self, told: float, reset: float, number: int, sent: float, now: float, ok: bool
-    ) -> bool:
+    def _note_reset(self, told: float, reset: float, answer: Heard) -> bool:
         """Note when it is new; return whether it is new since the last answer."""
-        # A call that leaves so much later than this one also arrives so much later.
-        end = sent + min(reset, LONGEST_HOLD_S)
-        went_up = told - self._level + number - self._number > 0.25 * self.limit
+        # By the time of the answer: late by a way through the network, never early.
+        end = answer.now + min(reset, LONGEST_HOLD_S)
+        expected = self._level - (answer.number - self._number)
+        went_up = told - expected > 0.25 * self.limit
         went_on = end > self._reset_at + 0.5 * self.window
-        if sent < self._reset_at and not (went_up and went_on):
+        if answer.sent < self._reset_at and not (went_up and went_on):
             # Resets are rounded up, so the least of them is the best.
             self._reset_at = min(self._reset_at, end)
             return False
-        if not ok:
+        if not answer.ok:
             self._reset_at = end  # it was not new yet
             return False
         if told >= self.limit - 1.0 and self._is_exact and self.window:
-            # The window began with this call, and the clock of the answer's time may be
-            # a second off. Each way takes as long as the other, but for some jitter.
-            end = min(end, sent + self.window + 0.25 * (now - sent))
-        self._began, self._reset_at, self._is_asked = sent, end, False
+            # It began with this call; dates and whole seconds may say a little more.
+            end = min(end, answer.now + self.window)
+        self._began, self._reset_at, self._is_asked = answer.sent, end, False
         return True
 
     def _watch(self, told: float, sent: float, is_new: bool) -> None:
@@ -253,28 +277,11 @@ class Quotas:
     def __bool__(self) -> bool:
         return bool(self._accounts)
 
-    def hear(
-        self,
-        quotas: tuple[Quota, ...],
-        *,
-        number: int,
-        sent: float,
-        now: float,
-        last: int,
-        ok: bool,
-    ) -> None:
-        """Note what an answer said, if only by saying nothing.
-
-        Args:
-            quotas: What it said.
-            number: Number of the call that it answers.
-            sent: When that was let go.
-            now: The time.
-            last: Number of the last call that was let go.
-            ok: Whether the call was accepted.
-        """
+    def hear(self, quotas: tuple[Quota, ...], answer: Heard) -> None:
+        """Note what an answer said, if only by saying nothing."""
+        now = answer.now
         for account in self._accounts.values():
-            account.silent += ok
+            account.silent += answer.ok
         for quota in quotas:
             says_left = quota.remaining is not None
             if quota.window is None and (quota.reset is None or not says_left):
@@ -285,7 +292,7 @@ class Quotas:
                 if len(self._accounts) >= _MOST_ACCOUNTS:
                     self._accounts.clear()
                 account = self._accounts[key] = _Account()
-            account.hear(quota, number, sent, now, last, ok)
+            account.hear(quota, answer)
         gone = [
             key
             for key, account in self._accounts.items()
