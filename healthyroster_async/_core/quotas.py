@@ -21,12 +21,12 @@ _LEVEL = 0.2
 _PACE = 0.98
 _BURST_S = 0.05
 # So many calls tell whether a quota refills while it is spent.
-_ENOUGH = 8
+_ENOUGH = 20
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
 _ROUNDED_S = 2.0
 # A click is a sign of more to come for so many seconds.
 _CLICKS_S = 300.0
-# In a shorter window there is no time to ask whether it is new.
+# A shorter window is over before anybody can say when it is new.
 _WORTH_ASKING_S = 5.0
 _ASK_AGAIN_S = 1.0
 # A quota of which nobody speaks any more is no longer gone by.
@@ -34,6 +34,11 @@ _STALE_S = 10.0
 _SILENT = 3
 # Who is accepted so often with nothing left goes by something else.
 _LIES = 3
+# A quota that lets too many calls be turned away is not gone by: what the API accepts is
+# the better guide. Each answer earns something, each rejection costs 1.
+_CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
+_AT_ONCE_S = 0.2
+_CALM_S = 60.0
 _MOST_ACCOUNTS = 8
 
 
@@ -65,14 +70,16 @@ class _Account:
     Calls are numbered as they go. What remained when call 17 was counted tells what is
     left: less the calls after 17, which had not been counted.
 
-    A quota is taken for a window, which is new as a whole at its reset, until it is
-    seen to refill in between, as buckets and sliding windows do.
+    A long quota is taken for a window, which is new as a whole at its reset, until only
+    a part of it has come back by then: so do buckets and sliding windows. A short one
+    is taken for a bucket: what is announced in whole seconds tells nothing of a second.
 
     Attributes:
         limit: Calls in all, as announced or as seen.
         window: Seconds, the same; 0 if unknown.
         heard_at: When an answer spoke of it last.
         silent: How many accepted calls in a row it did not speak of.
+        credit: Below 0, it is not gone by.
         lies: How many calls were accepted although there was nothing left.
     """
 
@@ -81,6 +88,7 @@ class _Account:
     heard_at: float = -math.inf
     silent: int = 0
     lies: int = 0
+    credit: float = _CREDIT
     # So many calls were left at that time, after that call.
     _level: float = 0.0
     _at: float = -math.inf
@@ -91,11 +99,13 @@ class _Account:
     _began: float = -math.inf
     _reset_at: float = -math.inf
     _is_asked: bool = False
+    _refused_at: float = -math.inf
     _is_exact: bool = True
     _spare: float = _SPARE
-    # Whether it refills all the time, and by how many calls per second.
-    _refills: bool = False
+    # Whether a part of it came back, and how many calls do per second.
+    _came_back: bool = False
     _speed: float = 0.0
+    _steady: float = 0.0
     # Accepted calls since a time and a level tell that.
     _since: float = math.inf
     _since_level: float = 0.0
@@ -103,9 +113,13 @@ class _Account:
     _was_full: bool = False
 
     @property
+    def _refills(self) -> bool:
+        return self._came_back or 0.0 < self.window < _WORTH_ASKING_S
+
+    @property
     def misleads(self) -> bool:
         """Whether calls are accepted although there is nothing left."""
-        return self.lies >= _LIES and not self._refills
+        return self.credit < 0.0 or (self.lies >= _LIES and not self._refills)
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""
@@ -118,6 +132,7 @@ class _Account:
         if reset is None:
             reset = quota.window or 0.0
         self._accepted += answer.ok
+        self.credit = min(_CREDIT, self.credit + _EARNED)
         self._measure(quota, told, reset)
         if sent < self._began:
             return  # about a window that is over
@@ -137,7 +152,7 @@ class _Account:
         elif not is_new:
             after = min(before, after)
         self._level, self._at, self._number = after, now, last
-        self._watch(told, sent, is_new)
+        self._watch(told, answer, is_new)
 
     def _measure(self, quota: Quota, told: float, reset: float) -> None:
         if quota.limit is not None:
@@ -152,8 +167,8 @@ class _Account:
             for usual in USUAL_WINDOWS_S:
                 if _WORTH_ASKING_S <= usual <= reset <= usual + _ROUNDED_S:
                     self.window = float(usual)
-        if self.window and not self._refills:
-            self._speed = self.limit / self.window
+        if self.window and self.limit / self.window != self._steady:
+            self._steady = self._speed = self.limit / self.window
 
     def _note_reset(self, told: float, reset: float, answer: Heard) -> bool:
         """Note when it is new; return whether it is new since the last answer."""
@@ -169,36 +184,42 @@ class _Account:
         if not answer.ok:
             self._reset_at = end  # it was not new yet
             return False
-        if told >= self.limit - 1.0 and self._is_exact and self.window:
+        if self._is_asked and told < 0.75 * self.limit:
+            self._came_back = True  # but not all of it
+        elif told >= self.limit - 1.0 and self._is_exact and self.window:
             # It began with this call; dates and whole seconds may say a little more.
             end = min(end, answer.now + self.window)
         self._began, self._reset_at, self._is_asked = answer.sent, end, False
         return True
 
-    def _watch(self, told: float, sent: float, is_new: bool) -> None:
-        """Look whether it refills: whether more is left than was spent of it."""
+    def _watch(self, told: float, answer: Heard, is_new: bool) -> None:
+        """Count what comes back while it is spent: more is left than would be."""
+        sent = answer.sent
         past = sent - self._since
         came_back = told - self._since_level + self._accepted
         expected = self.limit / self.window * past if self.window else 0.0
-        if past < 0.0 or (is_new and not self._refills) or came_back > 0.5 * self.limit:
+        if past < 0.0 or (is_new and not self._refills):
             pass  # what came back may be all of a window
         elif self._accepted < _ENOUGH or expected < _ENOUGH:
             self._was_full |= told >= self.limit - 1.0
             return
-        elif came_back < max(3.0, 0.3 * expected):
-            self._refills = False
-        else:
-            self._refills = True
-            speed = came_back / past
-            # What does not fit into a full bucket is lost, so it may be faster.
-            self._speed = max(speed, self._speed) if self._was_full else speed
+        elif came_back < 0.3 * expected:
+            self._came_back = False
+        elif self._refills:
+            speed = self._speed + 0.3 * (came_back / past - self._speed)
+            if self._was_full:
+                # What does not fit into a full bucket is lost, so it may be faster.
+                may_grow = answer.now - self._refused_at > _CALM_S
+                speed = max(speed, (1.1 if may_grow else 1.0) * self._speed)
+            self._speed = max(0.2 * self._steady, speed)
         self._since, self._since_level, self._accepted = sent, told, 0
         self._was_full = told >= self.limit - 1.0
 
     def _pace(self, quota: Quota, now: float, last: int) -> None:
         if not quota.limit or not quota.window or self._speed:
             return
-        self._refills, self._speed = True, _PACE * quota.limit / quota.window
+        self._came_back = True
+        self._steady = self._speed = _PACE * quota.limit / quota.window
         self.limit = self._level = max(1.0, _BURST_S * self._speed)
         self._at, self._number = now, last
 
@@ -207,7 +228,16 @@ class _Account:
         left = self._left(now, last)
         if left >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
             return False
-        if left >= 1.0:
+        if self.misleads:
+            return False
+        if now - self._refused_at > _AT_ONCE_S:
+            self._refused_at = now
+            self.credit -= 1.0
+            if self.credit < 0.0:
+                self.credit = -_DISCREDIT
+        if self._refills:
+            self._speed = max(0.2 * self._steady, 0.95 * self._speed)
+        elif left >= 1.0:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
         if self._is_asked:
             self._is_exact = False
@@ -253,12 +283,8 @@ class _Account:
         """Take it for new, though nobody said so yet."""
         self._at, self._number = now, last
         self._spare = max(_SPARE, 0.9 * self._spare)
-        if self.window < _WORTH_ASKING_S:
-            self._level, wait = self.limit, self.window or _ASK_AGAIN_S
-        else:
-            # One call sees whether it is; if its answer says nothing, another one.
-            self._level, wait, self._is_asked = 1.0, _ASK_AGAIN_S, True
-        self._reset_at = now + wait
+        # One call sees whether it is; if its answer says nothing, another one.
+        self._level, self._reset_at, self._is_asked = 1.0, now + _ASK_AGAIN_S, True
 
 
 @define(eq=False)
