@@ -39,6 +39,7 @@ _LIES = 3
 _CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
 _AT_ONCE_S = 0.2
 _CALM_S = 60.0
+_LEAST_JUMP = 8.0
 _MOST_ACCOUNTS = 8
 
 
@@ -98,12 +99,16 @@ class _Account:
     # Calls that leave within these times share the window.
     _began: float = -math.inf
     _reset_at: float = -math.inf
-    _is_asked: bool = False
+    # The first call that sees whether it is new.
+    _asking: int | None = None
     _refused_at: float = -math.inf
     _is_exact: bool = True
     _spare: float = _SPARE
     # Whether a part of it came back, and how many calls do per second.
     _came_back: bool = False
+    # Whether a short one was new as a whole, a window after it had been so.
+    _is_renewed: bool = False
+    _renewed_at: float = -math.inf
     _speed: float = 0.0
     _steady: float = 0.0
     # Accepted calls since a time and a level tell that.
@@ -114,7 +119,8 @@ class _Account:
 
     @property
     def _refills(self) -> bool:
-        return self._came_back or 0.0 < self.window < _WORTH_ASKING_S
+        is_short = 0.0 < self.window < _WORTH_ASKING_S
+        return self._came_back or (is_short and not self._is_renewed)
 
     @property
     def misleads(self) -> bool:
@@ -146,6 +152,9 @@ class _Account:
         # Calls overtake each other, so what one of many says may be off by some.
         if self._refills:
             after += self._speed * (now - sent)
+            if after - before > max(_LEAST_JUMP, 0.5 * self.limit):
+                past, self._renewed_at = sent - self._renewed_at, sent
+                self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
             after = 0.5 * (before + after) if answer.ok else min(0.0, after)
         elif not answer.in_flight:
             after = self._told
@@ -177,19 +186,22 @@ class _Account:
         expected = self._level - (answer.number - self._number)
         went_up = told - expected > 0.25 * self.limit
         went_on = end > self._reset_at + 0.5 * self.window
-        if answer.sent < self._reset_at and not (went_up and went_on):
+        is_asked = self._asking is not None and answer.number >= self._asking
+        is_due = answer.sent >= self._reset_at or is_asked
+        if not is_due and not (went_up and went_on):
             # Resets are rounded up, so the least of them is the best.
             self._reset_at = min(self._reset_at, end)
             return False
         if not answer.ok:
             self._reset_at = end  # it was not new yet
             return False
-        if self._is_asked and told < 0.75 * self.limit:
+        if self._asking is not None and told < 0.75 * self.limit:
             self._came_back = True  # but not all of it
+            self._is_renewed = False
         elif told >= self.limit - 1.0 and self._is_exact and self.window:
             # It began with this call; dates and whole seconds may say a little more.
             end = min(end, answer.now + self.window)
-        self._began, self._reset_at, self._is_asked = answer.sent, end, False
+        self._began, self._reset_at, self._asking = answer.sent, end, None
         return True
 
     def _watch(self, told: float, answer: Heard, is_new: bool) -> None:
@@ -239,7 +251,7 @@ class _Account:
             self._speed = max(0.2 * self._steady, 0.95 * self._speed)
         elif left >= 1.0:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
-        if self._is_asked:
+        if self._asking is not None:
             self._is_exact = False
         self._level, self._at, self._number = min(left, 0.0), now, last
         return True
@@ -284,7 +296,7 @@ class _Account:
         self._at, self._number = now, last
         self._spare = max(_SPARE, 0.9 * self._spare)
         # One call sees whether it is; if its answer says nothing, another one.
-        self._level, self._reset_at, self._is_asked = 1.0, now + _ASK_AGAIN_S, True
+        self._level, self._reset_at, self._asking = 1.0, now + _ASK_AGAIN_S, last + 1
 
 
 @define(eq=False)
