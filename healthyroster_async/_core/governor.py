@@ -135,7 +135,7 @@ class Governor:
             due = max(due, opens)
         return max(now, due)
 
-    def abandon(self, ticket: Ticket, now: float) -> None:
+    def abandon(self, ticket: Ticket, now: float) -> None:  # noqa: ARG002 - as all have it
         """Note that nobody waits for a ticket any more, or that it was never sent."""
         if ticket.queued:
             self.queue.drop(ticket)
@@ -162,14 +162,14 @@ class Governor:
         """
         ticket.granted = False
         self.in_flight -= 1
-        if announced.quotas or self.quotas:
+        if announced.quotas or (self.quotas and verdict is Verdict.ACCEPTED):
             heard = Heard(
                 number=ticket.number,
                 sent=ticket.sent,
                 now=now,
                 last=self.sent,
                 in_flight=self.in_flight,
-                ok=verdict is Verdict.ACCEPTED,
+                ok=verdict is not Verdict.THROTTLED,
             )
             self.quotas.hear(announced.quotas, heard)
         if verdict is Verdict.ACCEPTED:
@@ -197,6 +197,10 @@ class Governor:
         if self.queue:
             ahead = self.queue.ahead_of(flow, priority)
             wait += ahead / self.learner.rate
+        if self.quotas:
+            urgent = priority is Priority.INTERACTIVE
+            opens = self.quotas.opens_at(now, self.sent, urgent=urgent)
+            wait = max(wait, opens - now)
         return wait
 
     # -- going ---------------------------------------------------------------------

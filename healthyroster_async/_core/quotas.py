@@ -34,8 +34,8 @@ _STALE_S = 10.0
 _SILENT = 3
 # Who is accepted so often with nothing left goes by something else.
 _LIES = 3
-# A quota that lets too many calls be turned away is not gone by: what the API accepts is
-# the better guide. Each answer earns something, each rejection costs 1.
+# A quota by which too many calls are turned away is not gone by: what the API accepts
+# is the better guide. Each answer earns something, each rejection costs 1.
 _CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
 _AT_ONCE_S = 0.2
 _CALM_S = 60.0
@@ -53,7 +53,7 @@ class Heard:
         now: When the answer came.
         last: Number of the last call that was let go.
         in_flight: Calls under way, this one no longer.
-        ok: Whether the call was accepted.
+        ok: Whether the call was let in: a rejection was not.
     """
 
     number: int
@@ -155,13 +155,16 @@ class _Account:
             if after - before > max(_LEAST_JUMP, 0.5 * self.limit):
                 past, self._renewed_at = sent - self._renewed_at, sent
                 self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
-            after = 0.5 * (before + after) if answer.ok else min(0.0, after)
+            if not answer.ok:
+                after = min(0.0, after)
+            elif not is_new:
+                after = 0.5 * (before + after)
         elif not answer.in_flight:
             after = self._told
         elif not is_new:
             after = min(before, after)
         self._level, self._at, self._number = after, now, last
-        self._watch(told, answer, is_new)
+        self._watch(told, answer, is_new=is_new)
 
     def _measure(self, quota: Quota, told: float, reset: float) -> None:
         if quota.limit is not None:
@@ -196,7 +199,7 @@ class _Account:
             self._reset_at = end  # it was not new yet
             return False
         if self._asking is not None and told < 0.75 * self.limit:
-            self._came_back = True  # but not all of it
+            self._came_back = self.window > 0.0  # but not all of it
             self._is_renewed = False
         elif told >= self.limit - 1.0 and self._is_exact and self.window:
             # It began with this call; dates and whole seconds may say a little more.
@@ -204,7 +207,7 @@ class _Account:
         self._began, self._reset_at, self._asking = answer.sent, end, None
         return True
 
-    def _watch(self, told: float, answer: Heard, is_new: bool) -> None:
+    def _watch(self, told: float, answer: Heard, *, is_new: bool) -> None:
         """Count what comes back while it is spent: more is left than would be."""
         sent = answer.sent
         past = sent - self._since
@@ -228,19 +231,20 @@ class _Account:
         self._was_full = told >= self.limit - 1.0
 
     def _pace(self, quota: Quota, now: float, last: int) -> None:
-        if not quota.limit or not quota.window or self._speed:
+        if not quota.limit or not quota.window:
             return
-        self._came_back = True
-        self._steady = self._speed = _PACE * quota.limit / quota.window
-        self.limit = self._level = max(1.0, _BURST_S * self._speed)
+        if self._speed:
+            self._level = self._left(now, last)
+        else:
+            self._came_back = True
+            self._steady = self._speed = _PACE * quota.limit / quota.window
+            self.limit = self._level = max(1.0, _BURST_S * self._speed)
         self._at, self._number = now, last
 
     def refused(self, now: float, last: int) -> bool:
         """Note a rejection, and return whether this quota explains it."""
         left = self._left(now, last)
-        if left >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
-            return False
-        if self.misleads:
+        if self.misleads or left >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
             return False
         if now - self._refused_at > _AT_ONCE_S:
             self._refused_at = now
@@ -271,25 +275,27 @@ class _Account:
             spare: Share of it to keep; ``None``: everything may be spent.
         """
         if self._refills:
-            kept = 0.0 if spare is None else _LEVEL * self.limit
-            missing = min(self.limit, 1.0 + kept) - self._left(now, last)
-            if missing <= 0.0:
-                return now
-            if now >= self._at + LONGEST_HOLD_S:
-                self._level, self._at, self._number = min(self.limit, 1.0), now, last
-                return now
-            return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
+            return self._filled_at(now, last, 0.0 if spare is None else _LEVEL)
         if now >= self._reset_at:
             self._renew(now, last)
+        if self._asking == last + 1:
+            return now
         left = self._left(now, last) - 0.5
         if left < 0.0:
             return self._reset_at
-        if spare is None:
-            return now
-        kept = max(spare, self._spare) * self.limit
+        kept = 0.0 if spare is None else max(spare, self._spare) * self.limit
         if left * self.window >= kept * min(self.window, self._reset_at - now):
             return now
         return self._reset_at - left * self.window / kept
+
+    def _filled_at(self, now: float, last: int, spare: float) -> float:
+        missing = min(self.limit, 1.0 + spare * self.limit) - self._left(now, last)
+        if missing <= 0.0:
+            return now
+        if now >= self._at + LONGEST_HOLD_S:
+            self._level, self._at, self._number = min(self.limit, 1.0), now, last
+            return now
+        return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
 
     def _renew(self, now: float, last: int) -> None:
         """Take it for new, though nobody said so yet."""
@@ -325,12 +331,11 @@ class Quotas:
             if quota.window is None and (quota.reset is None or not says_left):
                 continue
             key = (quota.limit, quota.window)
-            account = self._accounts.get(key)
-            if account is None:
+            if key not in self._accounts:
                 if len(self._accounts) >= _MOST_ACCOUNTS:
                     self._accounts.clear()
-                account = self._accounts[key] = _Account()
-            account.hear(quota, answer)
+                self._accounts[key] = _Account()
+            self._accounts[key].hear(quota, answer)
         gone = [
             key
             for key, account in self._accounts.items()
