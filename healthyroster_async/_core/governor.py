@@ -181,7 +181,7 @@ class Governor:
         self._give_up_probe(ticket)
 
     def refuses(self, priority: Priority, now: float) -> float | None:
-        """Return how many seconds an interactive call would wait for an API that is down.
+        """Return how many seconds a click would wait for an API that is down.
 
         ``None`` says that it may wait: others only wait their turn.
         """

@@ -129,42 +129,47 @@ class _Account:
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""
-        now, sent, last = answer.now, answer.sent, answer.last
-        self.heard_at, self.silent = now, 0
+        self.heard_at, self.silent = answer.now, 0
         told, reset = quota.remaining, quota.reset
         if told is None:
-            self._pace(quota, now, last)
+            self._pace(quota, answer.now, answer.last)
             return
         if reset is None:
             reset = quota.window or 0.0
         self._accepted += answer.ok
         self.credit = min(_CREDIT, self.credit + _EARNED)
         self._measure(quota, told, reset)
-        if sent < self._began:
+        if answer.sent < self._began:
             return  # about a window that is over
         is_new = self._note_reset(told, reset, answer)
-        if answer.ok and not is_new and told < 1.0 and self._told < 1.0:
-            self.lies += 1
-        elif told >= 1.0:
+        if told >= 1.0:
             self.lies = 0
+        elif answer.ok and not is_new and self._told < 1.0:
+            self.lies += 1
         self._told = told if is_new else min(told, self._told)
-        before, after = self._left(now, last), told - (last - answer.number)
-        # Calls overtake each other, so what one of many says may be off by some.
-        if self._refills:
-            after += self._speed * (now - sent)
-            if after - before > max(_LEAST_JUMP, 0.5 * self.limit):
-                past, self._renewed_at = sent - self._renewed_at, sent
-                self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
-            if not answer.ok:
-                after = min(0.0, after)
-            elif not is_new:
-                after = 0.5 * (before + after)
-        elif not answer.in_flight:
-            after = self._told
-        elif not is_new:
-            after = min(before, after)
-        self._level, self._at, self._number = after, now, last
+        level = (self._level_of_bucket if self._refills else self._level_of_window)(
+            told, answer, is_new=is_new
+        )
+        self._level, self._at, self._number = level, answer.now, answer.last
         self._watch(told, answer, is_new=is_new)
+
+    def _level_of_window(self, told: float, answer: Heard, *, is_new: bool) -> float:
+        if not answer.in_flight:
+            return self._told  # all that went has been counted
+        left = told - (answer.last - answer.number)
+        # Calls overtake each other on the way: one answer of many may say too much.
+        return left if is_new else min(left, self._left(answer.now, answer.last))
+
+    def _level_of_bucket(self, told: float, answer: Heard, *, is_new: bool) -> float:
+        before = self._left(answer.now, answer.last)
+        left = told - (answer.last - answer.number)
+        left += self._speed * (answer.now - answer.sent)
+        if left - before > max(_LEAST_JUMP, 0.5 * self.limit):
+            past, self._renewed_at = answer.sent - self._renewed_at, answer.sent
+            self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
+        if not answer.ok:
+            return min(0.0, left)
+        return left if is_new else 0.5 * (before + left)
 
     def _measure(self, quota: Quota, told: float, reset: float) -> None:
         if quota.limit is not None:

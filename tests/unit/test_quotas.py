@@ -1,6 +1,7 @@
 """Going by announced quotas."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -86,7 +87,7 @@ def test_the_rest_is_given_out_evenly_until_the_window_is_new():
         times.append(now)
         api.sent += 1
 
-    gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(times)]
     assert len(times) == 6
     assert gaps == pytest.approx([10.0] * 5)
 
