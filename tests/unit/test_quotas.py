@@ -2,14 +2,17 @@
 
 import math
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healthyroster_async._core.governor import LONGEST_PAUSE_S, Governor, Ticket
 from healthyroster_async._core.quotas import LONGEST_HOLD_S, Heard, Quotas
-from healthyroster_async._core.ratelimits import Quota
-from healthyroster_async._core.settings import Limit
+from healthyroster_async._core.ratelimits import Announced, Quota
+from healthyroster_async._core.settings import Limit, PacingSettings
+from healthyroster_async._core.verdicts import Verdict
 
 
 class Api:
@@ -389,3 +392,106 @@ def test_whatever_is_announced_a_call_goes_within_the_longest_hold(steps):
 
     later = now + LONGEST_HOLD_S + 1.0
     assert any(api.opens_at(later + n * 1e-3) <= later + n * 1e-3 for n in range(3))
+
+
+def governor():
+    return Governor(PacingSettings(), now=0.0, rng=Random(1))
+
+
+def let_go(own, now):
+    ticket = Ticket()
+    assert own.ask(ticket, now)
+    return ticket
+
+
+def test_an_older_call_that_is_turned_away_late_prolongs_the_pause():
+    """
+    It was sent before the pause began, but what it asks for is asked for all the same.
+    """
+    own = governor()
+    first, second, waiting = let_go(own, 0.0), let_go(own, 0.0), Ticket()
+    own.ask(waiting, 1.0)
+    own.answered(first, 1.0, Verdict.THROTTLED, Announced(wait=5.0))
+    own.ask(waiting, 1.0)
+
+    own.answered(second, 2.0, Verdict.THROTTLED, Announced(wait=30.0))
+
+    assert own.next(31.9) is None
+    assert own.wake_at(31.9) >= 32.0
+
+
+def test_a_limit_that_nobody_announces_is_learned_beside_one_that_is():
+    """
+    A quota for the day says nothing of the limit per second.
+    """
+    own = governor()
+    day = Quota(limit=100_000, window=86_400.0, remaining=90_000.0, reset=80_000.0)
+    own.answered(let_go(own, 0.0), 0.1, Verdict.ACCEPTED, Announced(quotas=(day,)))
+
+    own.answered(let_go(own, 5.0), 5.1, Verdict.THROTTLED, Announced(quotas=(day,)))
+
+    assert not own.learner.starting
+
+
+def test_what_is_turned_away_for_an_announced_quota_teaches_nothing_else():
+    """
+    The rate was right: it was only too early.
+    """
+    own = governor()
+    spent = Announced(wait=20.0, quotas=(minute(0, 20),))
+
+    own.answered(let_go(own, 5.0), 5.1, Verdict.THROTTLED, spent)
+
+    assert own.learner.starting
+    assert own.paused_until >= 25.1
+
+
+def test_only_the_limit_that_was_reached_is_raised():
+    """
+    While the quota holds calls back, a faster rate would be a guess in the blue.
+    """
+    own = governor()
+    ticket = let_go(own, 0.0)
+    own.answered(ticket, 0.1, Verdict.ACCEPTED, Announced(quotas=(minute(0, 60),)))
+    rate = own.learner.rate
+    own.ask(Ticket(), 0.2)
+    for n in range(50):
+        own.next(0.2 + n)
+
+    assert own.learner.rate == rate
+    assert own.wake_at(50.2) == pytest.approx(60.1)
+
+
+def test_a_stated_rule_is_gone_by_like_one_that_was_set():
+    """
+    AspNetCoreRateLimit writes it into the body of a rejection.
+    """
+    own = governor()
+    stated = Announced(wait=1.0, rule=Limit(30, 60))
+
+    own.answered(let_go(own, 0.0), 0.1, Verdict.THROTTLED, stated)
+
+    assert own.learner.rule == Limit(30, 60)
+
+
+@given(steps=_steps, waits=st.lists(st.none() | _spans, min_size=40, max_size=40))
+def test_no_announcement_stops_the_governor_for_good(steps, waits):
+    """
+    Whatever the API sends, the next call is never farther off than the longest pause.
+    """
+    own = governor()
+    now = 0.0
+    for (quotas, pause, took, ok, _, _), wait in zip(steps, waits, strict=False):
+        own.ask(Ticket(), now)
+        wake = own.wake_at(now)
+        now = max(now, wake or now) + pause
+        while (ticket := own.next(now)) is not None:
+            verdict = Verdict.ACCEPTED if ok else Verdict.THROTTLED
+            announced = Announced(wait=wait, quotas=tuple(quotas))
+            own.answered(ticket, now + took, verdict, announced)
+        now += took
+        if own.queue:
+            wake = own.wake_at(now)
+            assert wake is not None
+            # What was asked for is never undercut: there is up to a second on top.
+            assert now <= wake <= now + LONGEST_PAUSE_S + 1.0
