@@ -102,7 +102,9 @@ class EnvironmentStats:
             in_flight=pacing.in_flight,
             waiting=by_provider.total(),
             waiting_by_priority={
-                lane: sum(queue.lanes[lane] for queue in (*queues, pacing.streams.queue))
+                lane: sum(
+                    queue.lanes[lane] for queue in (*queues, pacing.streams.queue)
+                )
                 for lane in Priority
             },
             waiting_by_provider=dict(by_provider),

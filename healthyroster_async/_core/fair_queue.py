@@ -109,7 +109,9 @@ class FairQueue:
     def pop(self) -> Ticket | None:
         """Take out the ticket whose turn it is."""
         interactive, bulk = self._lanes
-        if not self._waiting[Priority.INTERACTIVE] or (self._waiting[Priority.BULK] and self._streak >= _INTERACTIVE_SHARE):
+        if not self._waiting[Priority.INTERACTIVE] or (
+            self._waiting[Priority.BULK] and self._streak >= _INTERACTIVE_SHARE
+        ):
             lane = bulk
         else:
             lane = interactive
