@@ -66,6 +66,7 @@ class Governor:
     rejections: int = field(init=False, default=0)
     reactions: int = field(init=False, default=0)
     reaction: str = field(init=False, default="")
+    _gone: int = field(init=False, default=0)
     _last: float = field(init=False, default=-math.inf)
     _overspent: int = field(init=False, default=0)
     _overspent_at: float = field(init=False, default=-math.inf)
@@ -199,8 +200,8 @@ class Governor:
 
     def wait_at_least(self, ticket: Ticket, now: float) -> float:
         """Return the least number of seconds that a queued call has to wait."""
-        ahead = self.queue.ahead_of(ticket.flow, ticket.priority) - 1
-        return max(0.0, self.paused_until - now) + max(0, ahead) / self.rate(now)
+        ahead = self.queue.ahead_of(ticket)
+        return max(0.0, self.paused_until - now) + ahead / self.rate(now)
 
     # -- going ---------------------------------------------------------------------
 
@@ -227,6 +228,9 @@ class Governor:
 
     def _let_go(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
+        if ticket.place is None:
+            ticket.place = self._gone
+            self._gone += 1
         ticket.granted = True
         ticket.sent = now
         ticket.epoch = self.epoch
