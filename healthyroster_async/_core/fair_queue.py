@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Hashable
 
 from attrs import define, field
@@ -35,6 +35,8 @@ class Ticket:
         epoch: How often the governor had reacted by then.
         load: Attempts under way by then, itself included.
         probe: Whether it went alone, to see whether the way is free.
+        before: The call of its flow that waits before it.
+        after: The call of its flow that waits after it.
     """
 
     flow: Hashable = None
@@ -48,14 +50,45 @@ class Ticket:
     epoch: int = field(default=0, init=False)
     load: int = field(default=0, init=False)
     probe: bool = field(default=False, init=False)
+    before: Ticket | None = field(default=None, init=False, repr=False)
+    after: Ticket | None = field(default=None, init=False, repr=False)
 
 
 @define(eq=False)
 class _Flow:
-    """The waiting calls of one flow; ``tag`` is where the first begins."""
+    """The waiting calls of one flow, each linked with the next.
+
+    ``tag`` is where the first begins; of flows with the same tag the one with the lower
+    ``number`` goes first.
+    """
 
     tag: float
-    tickets: OrderedDict[Ticket, None] = field(init=False, factory=OrderedDict)
+    number: int = 0
+    count: int = 0
+    first: Ticket | None = None
+    last: Ticket | None = None
+
+    def append(self, ticket: Ticket) -> None:
+        ticket.before = self.last
+        if self.last is None:
+            self.first = ticket
+        else:
+            self.last.after = ticket
+        self.last = ticket
+        self.count += 1
+
+    def remove(self, ticket: Ticket) -> None:
+        before, after = ticket.before, ticket.after
+        if before is None:
+            self.first = after
+        else:
+            before.after = after
+        if after is None:
+            self.last = before
+        else:
+            after.before = before
+        ticket.before = ticket.after = None
+        self.count -= 1
 
 
 @define(eq=False)
@@ -81,7 +114,7 @@ class _Lane:
     def flows(self) -> Counter[Hashable]:
         """How many wait, by flow."""
         again = (ticket.flow for *_, ticket in self._again if ticket.queued)
-        backlog = {key: len(flow.tickets) for key, flow in self._flows.items()}
+        backlog = {key: flow.count for key, flow in self._flows.items()}
         return Counter(again) + Counter(backlog)
 
     def push(self, ticket: Ticket) -> None:
@@ -96,7 +129,7 @@ class _Lane:
             begin = max(self._virtual, self._ends.get(ticket.flow, 0.0))
             flow = self._flows[ticket.flow] = _Flow(begin)
             self._line_up(flow)
-        flow.tickets[ticket] = None
+        flow.append(ticket)
 
     def pop(self) -> Ticket:
         """Take out the first; there has to be one."""
@@ -108,13 +141,14 @@ class _Lane:
                 return ticket
         while True:
             tag, _, flow = heapq.heappop(self._heap)
-            if flow.tickets:
+            if flow.first is not None:
                 break
-        ticket, _ = flow.tickets.popitem(last=False)
+        ticket = flow.first
+        flow.remove(ticket)
         ticket.queued = False
         self._virtual = tag
         self._ends[ticket.flow] = flow.tag = tag + 1.0 / ticket.weight
-        if flow.tickets:
+        if flow.count:
             self._line_up(flow)
         else:
             del self._flows[ticket.flow]
@@ -124,34 +158,35 @@ class _Lane:
     def drop(self, ticket: Ticket) -> None:
         ticket.queued = False
         self.waiting -= 1
-        flow = self._flows.get(ticket.flow)
-        if flow is None or ticket not in flow.tickets:
-            return  # it was turned away before, and is passed over when its turn comes
-        del flow.tickets[ticket]
-        if not flow.tickets:
+        if ticket.place is not None:
+            return  # it is passed over when its turn comes
+        flow = self._flows[ticket.flow]
+        flow.remove(ticket)
+        if not flow.count:
             del self._flows[ticket.flow]
             if len(self._heap) > _SWEEP_AT + 2 * len(self._flows):
-                self._heap = [entry for entry in self._heap if entry[2].tickets]
+                self._heap = [entry for entry in self._heap if entry[2].count]
                 heapq.heapify(self._heap)
 
     def ahead_of(self, ticket: Ticket) -> int:
         """Return how many that wait now go before a ticket that came last."""
-        again = sum(other.queued for *_, other in self._again)
-        flow = self._flows.get(ticket.flow)
-        if flow is None or ticket.place is not None:
+        if ticket.place is not None:
             return 0
-        before = len(flow.tickets) - 1
+        flow = self._flows[ticket.flow]
+        before = flow.count - 1
         tag = flow.tag + before / ticket.weight
         for other in self._flows.values():
-            if other is not flow and other.tag < tag:
-                weight = next(iter(other.tickets)).weight
-                count = math.ceil((tag - other.tag) * weight)
-                before += min(count, len(other.tickets))
-        return before + again
+            if other is not flow and other.tag <= tag and other.first is not None:
+                turns = (tag - other.tag) * other.first.weight
+                wins = other.number < flow.number
+                turns = math.floor(turns) + 1 if wins else math.ceil(turns)
+                before += min(turns, other.count)
+        return before + sum(other.queued for *_, other in self._again)
 
     def _line_up(self, flow: _Flow) -> None:
         self._count += 1
-        heapq.heappush(self._heap, (flow.tag, self._count, flow))
+        flow.number = self._count
+        heapq.heappush(self._heap, (flow.tag, flow.number, flow))
 
     def _sweep_ends(self) -> None:
         """Forget flows that have no claim from the past, and none to come."""
