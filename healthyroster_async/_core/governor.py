@@ -296,14 +296,14 @@ class Governor:
         return self._overspent > 3
 
     def _failed(self, ticket: Ticket, now: float) -> None:
-        if ticket.probe:
+        if not ticket.probe and ticket.epoch != self.epoch:
+            return
+        breaker = self.breaker
+        if breaker.failed(now) or ticket.probe:
             self.epoch += 1
-            self._close(now, None, self.breaker.wait() if self.breaker.is_open else 1.0)
-            self._react("down")
-        elif ticket.epoch == self.epoch and self.breaker.failed(now):
-            self.epoch += 1
-            self._close(now, None, self.breaker.wait())
-            self._react("down")
+            self._close(now, None, breaker.wait() if breaker.is_open else 1.0)
+            if breaker.is_open:
+                self._react("down")
 
     def _close(self, now: float, asked: float | None, guess: float) -> None:
         """Let nothing go for a while, and then one call to see whether it may."""
