@@ -30,7 +30,7 @@ LONGEST_PAUSE_S = 900.0
 # bursts.
 _CATCH_UP_S = 0.05
 _STARTING_BURST_S = 0.1
-_LONGEST_GUESS_S = 8.0
+_LEAST_GUESS_S, _LONGEST_GUESS_S = 0.1, 8.0
 _LEAST_RATE = 1e-3
 
 
@@ -272,7 +272,7 @@ class Governor:
         if ticket.probe:
             self.epoch += 1
             self.learner.still(ticket.sent)
-            self._pause = min(_LONGEST_GUESS_S, 2 * self._pause)
+            self._pause = min(_LONGEST_GUESS_S, max(_LEAST_GUESS_S, 2 * self._pause))
             self._close(now, asked, self._pause)
         elif ticket.epoch == self.epoch and not self._shut:
             self.epoch += 1
