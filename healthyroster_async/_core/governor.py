@@ -246,10 +246,11 @@ class Governor:
     # -- answers -------------------------------------------------------------------
 
     def _accepted(self, ticket: Ticket, now: float) -> None:
-        if self.breaker.answered():
-            self._react("up")
+        up = self.breaker.answered()
         if ticket.probe:
             self._open(ticket, now)
+        if up:
+            self._react("up")
         sent = ticket.sent
         self.learner.accepted(sent, now)
         self.concurrency.accepted(ticket.label, ticket.load, now - sent, now)
@@ -266,8 +267,7 @@ class Governor:
 
     def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
         self.rejections += 1
-        if self.breaker.answered():
-            self._react("up")
+        up = self.breaker.answered()
         asked = announced.wait
         if ticket.probe:
             self.epoch += 1
@@ -286,6 +286,8 @@ class Governor:
                 self._close(now, asked, self._pause)
         elif asked is not None:
             self._close(now, asked, 0.0)
+        if up:
+            self._react("up")
 
     def _is_overspent(self, now: float) -> bool:
         """Note a rejection in spite of announced quotas; return whether they mislead."""
