@@ -200,8 +200,13 @@ class Governor:
 
     def wait_at_least(self, ticket: Ticket, now: float) -> float:
         """Return the least number of seconds that a queued call has to wait."""
-        ahead = self.queue.ahead_of(ticket)
-        return max(0.0, self.paused_until - now) + ahead / self.rate(now)
+        ahead, rate = self.queue.ahead_of(ticket), self.rate(now)
+        wait = ahead / rate
+        if self.learner.starting:
+            wait = math.log2(1.0 + wait * math.log(2.0))  # the rate doubles each second
+        if self.quotas:
+            wait = min(wait, max(0.0, self.quotas.reset_at(now) - now))
+        return max(0.0, self.paused_until - now) + wait
 
     # -- going ---------------------------------------------------------------------
 
