@@ -135,7 +135,7 @@ class Governor:
         due = self._last + 1.0 / self.rate(now)
         if self.quotas:
             # What is new then is not said before.
-            due = min(due, self.quotas.reset_at(now))
+            due = min(due, self.quotas.reset_at())
         return max(now, due)
 
     def abandon(self, ticket: Ticket, now: float) -> None:
@@ -145,8 +145,9 @@ class Governor:
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
-            self._last -= 1.0 / self.rate(now)
-            self.quotas.refund()
+            if not ticket.probe:  # that took none
+                self._last -= 1.0 / self.rate(now)
+                self.quotas.refund()
             self._give_up_probe(ticket)
 
     def answered(
@@ -205,7 +206,7 @@ class Governor:
         if self.learner.starting:
             wait = math.log2(1.0 + wait * math.log(2.0))  # the rate doubles each second
         if self.quotas:
-            wait = min(wait, max(0.0, self.quotas.reset_at(now) - now))
+            wait = min(wait, max(0.0, self.quotas.reset_at() - now))
         return max(0.0, self.paused_until - now) + wait
 
     # -- going ---------------------------------------------------------------------

@@ -64,9 +64,9 @@ class _Account:
 
     def rate(self, now: float) -> float:
         """Return calls per second."""
-        if self.limit and now >= self.reset_at:
-            # New, though nobody said so yet.
-            self.left = max(self.left, self.limit)
+        if now >= self.reset_at:
+            # New, though nobody said so yet; one call finds out how much it is.
+            self.left = max(self.left, self.limit or 1.0)
             self.reset_at = now + (self.window or 1.0)
         reserve = max(_RESERVE * self.limit, 1.0)
         over = self.left - reserve
@@ -128,10 +128,11 @@ class Quotas:
 
     def rate(self, now: float) -> float:
         """Return calls per second; infinite if nothing is announced of late."""
-        if now - self._heard_at > _STALE_S:
+        if now >= self._heard_at + _STALE_S:
             self._accounts.clear()
         return min((a.rate(now) for a in self._accounts.values()), default=math.inf)
 
-    def reset_at(self, now: float) -> float:
-        """Return when the next of them is new."""
-        return min((a.reset_at for a in self._accounts.values()), default=math.inf)
+    def reset_at(self) -> float:
+        """Return when the next of them is new, or none is gone by any more."""
+        stale_at = self._heard_at + _STALE_S
+        return min([stale_at, *(a.reset_at for a in self._accounts.values())])
