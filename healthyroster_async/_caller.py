@@ -115,4 +115,4 @@ class Caller:
         )
 
     def _pipeline(self) -> Pipeline:
-        return self.pool.pipeline(self.environment, self.retry)
+        return self.pool._pipeline(self.environment, self.retry)  # noqa: SLF001 - ours

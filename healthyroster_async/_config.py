@@ -112,7 +112,7 @@ def _contract(
         name: found.get(name)
         for name in ("application_id_header", "application_secret_header")
     }
-    rows_key = found.get("rows_key")
+    rows_key = found.get("rows_key") or None
     if document is not None:
         return Contract.from_swagger(
             document, base_urls=base_urls or None, rows_key=rows_key, **headers

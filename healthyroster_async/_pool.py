@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from attrs import frozen
 from typing_extensions import override
@@ -42,8 +43,11 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
     check_deadline,
+    check_environment,
+    check_number,
+    check_priority,
+    check_type,
 )
-from healthyroster_async._core.shared import key_of
 from healthyroster_async._fanout import (
     Counting,
     Job,
@@ -59,17 +63,23 @@ from healthyroster_async._fanout import (
 from healthyroster_async._pipeline import Pipeline
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
-from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
+from healthyroster_async._policies.keeping import Kept, open_kept
+from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pacers_of
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
-from healthyroster_async._transports.aiohttp import AiohttpTransport, user_agent
+from healthyroster_async._transports.aiohttp import (
+    AiohttpTransport,
+    check_client,
+    user_agent,
+)
 
 if TYPE_CHECKING:
     import aiohttp
 
 V = TypeVar("V")
+_GIVE_CONTRACT = 'Contract.from_swagger("swagger.json") or Contract(...)'
 
 
 class _Lane:
@@ -81,14 +91,13 @@ class _Lane:
         credentials: Credentials,
         contract: Contract,
         pacing: PacingSettings,
+        kept: Kept,
+        tell: Callable[[PacingEvent], None] | None,
     ) -> None:
         self.max_pause = pacing.max_pause
-        name = key_of(
-            environment.value,
-            contract.base_urls[environment],
-            credentials.application_id,
-        )
-        self.pacing = PacingPolicy(pacers_of(name, pacing))
+        self.kept = kept
+        pacers = pacers_of(kept.name, pacing, kept.learned, kept.store)
+        self.pacing = PacingPolicy(pacers, tell=tell)
         self.budget = RetryBudget()
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.telemetry = TelemetryPolicy()
@@ -135,6 +144,7 @@ class ConnectionPool:
         retry: RetrySettings | None = None,
         pacing: PacingSettings | None = None,
         deadline: float | None = None,
+        on_pacing: Callable[[PacingEvent], None] | None = None,
         client_session: aiohttp.ClientSession | None = None,
         ssl_context: tls.SSLContext | None = None,
         user_agent_suffix: str | None = None,
@@ -151,6 +161,8 @@ class ConnectionPool:
             pacing: Bounds of concurrency and pauses.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound but those of its parts.
+            on_pacing: Called with a ``PacingEvent`` when the pace changes: pauses, cuts,
+                the API going away and coming back. It must not block, nor raise.
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt.
@@ -160,6 +172,7 @@ class ConnectionPool:
         Raises:
             ConfigurationError: Something is missing or does not fit together.
         """
+        check_type("contract", contract, Contract, _GIVE_CONTRACT)
         _check_credentials(credentials, contract)
         if environment is None and len(credentials) == 1:
             environment = next(iter(credentials))
@@ -168,16 +181,24 @@ class ConnectionPool:
         self._default = environment
         if environment is not None:
             self._check_environment(environment)
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or RetrySettings()
-        self._pacing = pacing or PacingSettings()
+        self._timeouts = Timeouts() if timeouts is None else timeouts
+        self._retry = RetrySettings() if retry is None else retry
+        self._pacing = PacingSettings() if pacing is None else pacing
+        check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
+        check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
+        check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
+        self._on_pacing = on_pacing
         self._client_session = client_session
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
-        self._starting = asyncio.Lock()
+        # Starting and closing take turns. A lock belongs to the loop it was used in.
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        self._turns = WeakKeyDictionary()
         self._running: _Running | None = None
-        self._closing = False
+        self._draining: asyncio.Timeout | None = None
+        self._closed = False
 
     @classmethod
     def from_environment(
@@ -228,11 +249,13 @@ class ConnectionPool:
     async def start(self) -> Self:
         """Get ready on the running event loop; a started pool stays as it is.
 
+        A pool that is being closed is waited for, and started again.
+
         Raises:
             UsageError: The pool is already started in another loop or process.
         """
         loop = asyncio.get_running_loop()
-        async with self._starting:
+        async with self._turn(loop):
             running = self._running
             if running is not None and running.process == os.getpid():
                 if running.loop is loop:
@@ -248,7 +271,8 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
-            self._closing = False
+            kept = await asyncio.to_thread(self._open_kept)
+            self._closed = False
             self._running = _Running(
                 loop,
                 os.getpid(),
@@ -256,7 +280,12 @@ class ConnectionPool:
                 DeadlinePolicy(),
                 {
                     environment: _Lane(
-                        environment, credentials, self.contract, self._pacing
+                        environment,
+                        credentials,
+                        self.contract,
+                        self._pacing,
+                        kept[environment],
+                        self._on_pacing,
                     )
                     for environment, credentials in self._credentials.items()
                 },
@@ -268,32 +297,43 @@ class ConnectionPool:
         """Let nothing start any more, wait for what is under way, then cut it off.
 
         Calls that wait for their turn get ``PoolClosedError`` at once, those that are
-        cut off get it then. A closed pool may be started again.
+        cut off get it then. A closed pool may be started again. Who closes a pool that
+        is being closed waits for that, and can shorten it.
 
         Args:
             timeout: Most seconds to wait; 0 cuts off at once. Unlike a scope around
                 this call it bounds the waiting only: everything is closed either way.
         """
-        running = self._running
-        if running is None or self._closing:
-            return
-        if running.loop is not asyncio.get_running_loop():
+        check_number("timeout", timeout, least=0)
+        loop = asyncio.get_running_loop()
+        if self._running is not None and self._running.loop is not loop:
             raise _wrong_loop()
-        self._closing = True
-        for lane in running.lanes.values():
-            lane.pacing.close()
-        try:
-            async with asyncio.timeout(timeout):
-                for lane in running.lanes.values():
-                    await lane.pacing.drained()
-        except TimeoutError:
-            pass
-        finally:
-            running.deadline.cut()
+        until = loop.time() + timeout
+        draining = self._draining
+        if draining is not None and until < (draining.when() or until):
+            draining.reschedule(until)  # one that has expired was earlier than any
+        async with self._turn(loop):
+            running = self._running
+            if running is None:
+                return
+            self._closed = True
+            for lane in running.lanes.values():
+                lane.pacing.close()
             try:
-                await running.transport.close()
+                async with asyncio.timeout_at(until) as draining:
+                    self._draining = draining
+                    for lane in running.lanes.values():
+                        await lane.pacing.drained()
+            except TimeoutError:
+                pass
             finally:
-                self._running = None
+                self._draining = None
+                running.deadline.cut()
+                try:
+                    await running.transport.close()
+                finally:
+                    self._running = None
+                    await asyncio.to_thread(_save, running)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -334,7 +374,8 @@ class ConnectionPool:
         if type(provider_id) is not int:  # an int is a plain id in any case
             provider_id = plain_id("provider_id", provider_id)
             path_segment("provider_id", provider_id)
-        chosen = environment or self._default
+        check_priority(priority)
+        chosen = self._default if environment is None else environment
         if chosen is None:
             raise ConfigurationError(
                 "the pool has credentials of several environments and none is assumed; "
@@ -437,7 +478,7 @@ class ConnectionPool:
             for environment, lane in running.lanes.items()
         }  # fmt: skip
 
-    def pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
+    def _pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
         """Return the way of a request; for sessions, which know what to do with it."""
         running = self._alive()
         try:
@@ -464,18 +505,30 @@ class ConnectionPool:
         return pipeline
 
     @override
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "a pool is neither pickled nor copied: make one in each process that needs "
+            "one"
+        )
+
+    @override
     def __repr__(self) -> str:
-        state = "closed" if self._running is None else "open"
+        state = "closed" if self._running is None or self._closed else "open"
         names = ", ".join(e.value for e in self._credentials)
         return f"<ConnectionPool {names}: {state}>"
 
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
+        return self._turns.setdefault(loop, asyncio.Lock())
+
     def _alive(self) -> _Running:
         running = self._running
-        if running is None or self._closing:
+        if self._closed:
             raise PoolClosedError(
-                "the pool is closed"
-                if running
-                else "the pool is not started: use 'async with pool:' or await "
+                "the pool is closed; await pool.start() opens it again"
+            )
+        if running is None:
+            raise PoolClosedError(
+                "the pool is not started: use 'async with pool:' or await "
                 "pool.start(), and call inside"
             )
         if running.process != os.getpid():
@@ -487,13 +540,26 @@ class ConnectionPool:
             raise _wrong_loop()
         return running
 
-    def _check_environment(self, environment: Environment) -> None:
-        if environment not in self._credentials:
-            known = ", ".join(e.value for e in self._credentials)
-            name = getattr(environment, "value", environment)
-            raise ConfigurationError(
-                f"the pool has no credentials of {name!r}; it has those of {known}"
+    def _open_kept(self) -> dict[Environment, Kept]:
+        return {
+            environment: open_kept(
+                environment.value,
+                self.contract.base_urls[environment],
+                credentials.application_id,
+                self._pacing,
             )
+            for environment, credentials in self._credentials.items()
+        }
+
+    def _check_environment(self, environment: Environment) -> None:
+        if environment in self._credentials:
+            return
+        check_environment(environment)
+        known = ", ".join(e.value for e in self._credentials)
+        raise ConfigurationError(
+            f"the pool has no credentials of {environment.value!r}; it has those of "
+            f"{known}"
+        )
 
     def _check_fan_out(
         self,
@@ -560,6 +626,11 @@ def _check_credentials(credentials: Any, contract: Contract) -> None:
             "sandbox and production have the same application secret; the vendor "
             "gives each its own, so one of them stands in the wrong place"
         )
+
+
+def _save(running: _Running) -> None:
+    for lane in running.lanes.values():
+        lane.kept.save(lane.pacing.learned)
 
 
 def _wrong_loop() -> UsageError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
+from types import EllipsisType
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 import attrs
 import orjson
@@ -16,12 +16,15 @@ from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.outcome import Outcomes
+from healthyroster_async._core.parameters import query_string
 from healthyroster_async._core.settings import (
     Environment,
     Priority,
     RetrySettings,
     Timeouts,
     check_deadline,
+    check_priority,
+    check_type,
 )
 from healthyroster_async._fanout import (
     Counting,
@@ -42,7 +45,7 @@ class ProviderSession:
     """Calls about one Healthcare Provider, made with the pool's connections.
 
     It is immutable, costs microseconds, and opens nothing: make one wherever one is
-    needed.
+    needed. Two with the same pool, provider and options are equal.
     """
 
     __slots__ = ("_caller",)
@@ -76,7 +79,7 @@ class ProviderSession:
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
         priority: Priority | None = None,
-        deadline: float | None = None,
+        deadline: float | EllipsisType | None = ...,
     ) -> ProviderSession:
         """Return a copy that shares the pool; what is not given stays as it is.
 
@@ -84,15 +87,26 @@ class ProviderSession:
             timeouts: Bounds of an attempt.
             retry: Bounds of trying again.
             priority: The lane to wait in.
-            deadline: Seconds that a call may take in all: waiting, attempts and sleeps.
+            deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
+                ``None`` for no bound, also where the pool has one.
+
+        Raises:
+            ConfigurationError: One of them is of another type.
         """
+        if timeouts is not None:
+            check_type("timeouts", timeouts, Timeouts, "Timeouts(...)")
+        if retry is not None:
+            check_type("retry", retry, RetrySettings, "RetrySettings(...)")
+        if priority is not None:
+            check_priority(priority)
         given: dict[str, Any] = {
             "timeouts": timeouts,
             "retry": retry,
             "priority": priority,
-            "deadline": check_deadline(deadline),
         }
         changed = {name: value for name, value in given.items() if value is not None}
+        if deadline is not ...:
+            changed["deadline"] = check_deadline(deadline)
         return ProviderSession(attrs.evolve(self._caller, **changed))
 
     async def request(
@@ -113,7 +127,7 @@ class ProviderSession:
                 provider id, the others are filled from *values*. The template is
                 logged as it stands, so keep ids out of it.
             values: Values of the other placeholders, by name.
-            query: Query parameters.
+            query: Query parameters; a list gives its name once for each item.
             json: Body, to be sent as JSON; ``None`` for none.
             safe: Whether repeating it changes nothing; by default GET, HEAD and OPTIONS
                 are. What is not is repeated only if it was surely not carried out.
@@ -122,12 +136,17 @@ class ProviderSession:
             ConfigurationError: The request makes no sense as it is.
             HealthyRosterError: The call came to nothing.
         """
+        check_type("method", method, str, "a text such as GET")
+        check_type(
+            "path", path, str, "a text such as /HealthcareProvider/{id}/Anything"
+        )
         method = method.upper()
         if method not in _METHODS:
             raise ConfigurationError(f"{method!r} is no method of this API")
         endpoint = _endpoint(method, path, safe=safe)
         names = endpoint.placeholders[1:]
-        given = dict(values or {})
+        given = {} if values is None else values
+        check_type("values", given, Mapping, "a mapping of placeholders to ids")
         if set(names) != set(given):
             raise ConfigurationError(
                 f"{endpoint.label}: values must name {sorted(names)}, "
@@ -136,7 +155,7 @@ class ProviderSession:
         request = self._caller.request(
             endpoint,
             *(given[name] for name in names),
-            query=f"?{urlencode(query, doseq=True)}" if query else "",
+            query="" if query is None else query_string(query),
             body=None if json is None else _json(endpoint, json),
             headers={} if json is None else {"Content-Type": "application/json"},
         )
@@ -178,6 +197,16 @@ class ProviderSession:
         limit = checked_limit(concurrency)
         counting = Counting(progress, len(calls))
         return await fan_out(jobs(), limit=limit, counting=counting)  # type: ignore[return-value]
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ProviderSession):
+            return NotImplemented
+        return self._caller == other._caller
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._caller)
 
     @override
     def __repr__(self) -> str:

@@ -3,6 +3,8 @@
 Every model keeps what it does not know in ``extra``, under the API's own names, and
 stands whatever is missing: publicly little is known of the answers.
 
+Models compare by value, ``extra`` included, and can stand in a set or be a key.
+
 A frozen class without slots is built in half the time: lists of these are long.
 """
 
@@ -30,7 +32,7 @@ class DataSource:
     id: int | str
     name: str | None = None
     description: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True, slots=False)
@@ -47,7 +49,7 @@ class DataSourceField:
     name: str | None = None
     type: str | None = None
     description: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True, slots=False)
@@ -67,7 +69,7 @@ class DataSourceParameter:
     type: str | None = None
     required: bool | None = None
     description: str | None = None
-    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True, slots=False)
@@ -88,4 +90,4 @@ class DataSourceDetail:
     description: str | None = None
     fields: tuple[DataSourceField, ...] = ()
     parameters: tuple[DataSourceParameter, ...] = ()
-    extra: Mapping[str, Any] = field(factory=dict, repr=False)
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)

@@ -8,6 +8,7 @@ from random import Random
 from record import Trace
 from scenarios import Scenario
 from simulation import Pacer, simulate
+from together import MemoryStore, SharedPacer
 
 from healthyroster_async._core.governor import Governor
 from healthyroster_async._core.learned import Learned
@@ -26,14 +27,17 @@ def run_ours(scenario: Scenario, seed: int) -> Trace:
     if scenario.remembers:
         before = _run(scenario, seed + _BEFORE, _maker(settings, None))
         learned = before.pacers[0].learned
-    return _run(scenario, seed, _maker(settings, learned))
+    return _run(scenario, seed, _maker(settings, learned, shared=scenario.shared))
 
 
 def _maker(
-    settings: PacingSettings, learned: Learned | None
+    settings: PacingSettings, learned: Learned | None, *, shared: bool = False
 ) -> Callable[[float, Random], Pacer]:
+    store = MemoryStore() if shared else None
+
     def make(now: float, rng: Random) -> Pacer:
-        return Governor(settings, now=now, rng=rng, learned=learned)
+        governor = Governor(settings, now=now, rng=rng, learned=learned)
+        return governor if store is None else SharedPacer(governor, store)
 
     return make
 

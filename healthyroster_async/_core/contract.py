@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
+from typing_extensions import override
 
 from healthyroster_async._core import swagger
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.settings import Environment
+from healthyroster_async._core.hosts import is_loopback
+from healthyroster_async._core.settings import Environment, check_type
 
 # Help article "Leveraging the API for reporting integrations"; the spelling is theirs.
 DATA_SOURCES = Endpoint(
@@ -48,13 +50,17 @@ _RESERVED = frozenset(
 )  # fmt: skip
 
 
+_GIVE_URLS = '{Environment.SANDBOX: "https://..."}'
+
+
 def _base_urls(given: Mapping[Environment, str]) -> Mapping[Environment, str]:
+    check_type("base_urls", given, Mapping, _GIVE_URLS)
+    if not given:
+        raise ConfigurationError(f"base_urls is empty; give {_GIVE_URLS}")
     urls: dict[Environment, str] = {}
     for environment, url in given.items():
-        if not isinstance(environment, Environment):
-            raise ConfigurationError(
-                f"base_urls has the key {environment!r}; give a member of Environment"
-            )
+        give = f"a member of Environment, as in {_GIVE_URLS}"
+        check_type("a key of base_urls", environment, Environment, give)
         urls[environment] = base_url(environment, url)
     origins = [urlsplit(url)[:2] for url in urls.values()]
     if len(set(origins)) < len(origins):
@@ -103,17 +109,6 @@ def base_url(environment: Environment, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
-def is_loopback(parts: SplitResult) -> bool:
-    """Return whether a URL can only lead to this machine."""
-    host = parts.hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _header_name(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         raise ConfigurationError(
@@ -123,6 +118,20 @@ def _header_name(_: object, attribute: Any, value: Any) -> None:
     if value.lower() in _RESERVED:
         raise ConfigurationError(
             f"{attribute.name} is {value!r}, a name that HTTP needs for itself"
+        )
+
+
+def _endpoint(_: object, attribute: Any, value: Any) -> None:
+    check_type(attribute.name, value, Endpoint, "an Endpoint(...)")
+
+
+def _rows_key(_: object, __: object, value: Any) -> None:
+    if value is None:
+        return
+    check_type("rows_key", value, str, "a key such as data or result.rows")
+    if not all(value.split(".")):
+        raise ConfigurationError(
+            f"rows_key is {value!r}; give a key, or keys with one dot between"
         )
 
 
@@ -144,10 +153,16 @@ class Contract:
     base_urls: Mapping[Environment, str] = field(converter=_base_urls)
     application_id_header: str = field(validator=_header_name)
     application_secret_header: str = field(validator=_header_name)
-    data_sources: Endpoint = DATA_SOURCES
-    data_source: Endpoint = DATA_SOURCE
-    rows: Endpoint = ROWS
-    rows_key: str | None = None
+    data_sources: Endpoint = field(default=DATA_SOURCES, validator=_endpoint)
+    data_source: Endpoint = field(default=DATA_SOURCE, validator=_endpoint)
+    rows: Endpoint = field(default=ROWS, validator=_endpoint)
+    rows_key: str | None = field(default=None, validator=_rows_key)
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view can be neither pickled nor copied; what it shows can.
+        settings = asdict(self, recurse=False) | {"base_urls": dict(self.base_urls)}
+        return partial(type(self), **settings), ()
 
     def __attrs_post_init__(self) -> None:
         names = (self.application_id_header, self.application_secret_header)
@@ -170,7 +185,9 @@ class Contract:
         """Read the vendor's swagger document; what is given here wins over it.
 
         Args:
-            source: Path, URL (fetched without secrets, and blocking), bytes or dict.
+            source: Path, URL, bytes or dict. What a URL names is fetched without
+                secrets, over https, and blocking: in a running event loop with ``await
+                asyncio.to_thread(Contract.from_swagger, url)``.
             base_urls: Base URL of each environment.
             application_id_header: Name of the header field of the application id.
             application_secret_header: Name of the header field of the secret.
@@ -179,13 +196,14 @@ class Contract:
         Raises:
             ConfigurationError: The document cannot be read, or leaves open what it
                 should say; the text names the argument to give.
+            UsageError: It would have to be fetched while an event loop runs here.
         """
         read = swagger.read(swagger.load(source))
-        urls = dict(base_urls) if base_urls is not None else read.base_urls
-        if not urls:
+        urls = read.base_urls if base_urls is None else base_urls
+        if base_urls is None and not urls:
             raise ConfigurationError(
                 f"the swagger document {read.about_servers}; give base_urls="
-                '{Environment.SANDBOX: "https://..."}'
+                f"{_GIVE_URLS}"
             )
         id_header = application_id_header or read.application_id_header
         secret_header = application_secret_header or read.application_secret_header

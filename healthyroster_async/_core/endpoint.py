@@ -51,7 +51,7 @@ class Endpoint:
         Raises:
             ConfigurationError: A value is empty or would leave its place in the path.
         """
-        return _fill("", self.template, self.placeholders, *values)
+        return self.url("", *values)
 
     def url(self, base: str, *values: int | str) -> str:
         """Return the path behind a base URL, which has no slash at its end.
@@ -59,7 +59,11 @@ class Endpoint:
         Raises:
             ConfigurationError: A value is empty or would leave its place in the path.
         """
-        return _fill(base, self.template, self.placeholders, *values)
+        try:
+            return _fill(base, self.template, self.placeholders, *values)
+        except TypeError:  # what cannot be looked up is no id, and is named here
+            ids = map(plain_id, self.placeholders, values)
+            return _fill(base, self.template, self.placeholders, *ids)
 
 
 # Few templates, many providers: a nightly pull asks nine sources of each of them. Who
@@ -106,6 +110,8 @@ def _segment(name: str, value: int | str) -> str:
     text = str(value)
     if not text.strip():
         raise ConfigurationError(f"{name} is empty")
+    if text != text.strip():
+        raise ConfigurationError(f"{name} begins or ends with white space")
     # "." and ".." cannot be escaped: every client and server resolves them. Slashes
     # can be, but many servers undo that before they look at the path.
     if text in {".", ".."} or "/" in text or "\\" in text:

@@ -16,6 +16,7 @@ from healthyroster_async._core.breaker import Breaker
 from healthyroster_async._core.concurrency import Concurrency
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 from healthyroster_async._core.learned import Learned
+from healthyroster_async._core.lease import Lease
 from healthyroster_async._core.learning import Learner
 from healthyroster_async._core.quotas import Quotas
 from healthyroster_async._core.ratelimits import SILENT, Announced
@@ -46,6 +47,9 @@ class Governor:
         paused_until: Nothing starts before this time.
         pauses: How many pauses began.
         rejections: How many answers asked for fewer calls.
+        sent: How many attempts were let go.
+        cuts: How often the rate was reconsidered because of a rejection.
+        lease: Slots of a budget that is shared with other processes, or ``None``.
         reactions: How often something changed that is worth telling.
         reaction: What it was: paused, resumed, rate, down or up.
     """
@@ -64,9 +68,11 @@ class Governor:
     paused_until: float = field(init=False, default=-math.inf)
     pauses: int = field(init=False, default=0)
     rejections: int = field(init=False, default=0)
+    sent: int = field(init=False, default=0)
+    cuts: int = field(init=False, default=0)
+    lease: Lease | None = field(init=False, default=None)
     reactions: int = field(init=False, default=0)
     reaction: str = field(init=False, default="")
-    _gone: int = field(init=False, default=0)
     _last: float = field(init=False, default=-math.inf)
     _overspent: int = field(init=False, default=0)
     _overspent_at: float = field(init=False, default=-math.inf)
@@ -132,7 +138,11 @@ class Governor:
             return self.paused_until if self._probe is None else None
         if self.in_flight >= self.concurrency.cap:
             return None
-        due = self._last + 1.0 / self.rate(now)
+        lease = self.lease
+        if lease is None:
+            due = self._last + 1.0 / self.rate(now)
+        else:
+            due = lease.slot if lease.calls else now
         if self.quotas:
             # What is new then is not said before.
             due = min(due, self.quotas.reset_at())
@@ -145,8 +155,12 @@ class Governor:
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
+            self.sent -= 1
             if not ticket.probe:  # that took none
-                self._last -= 1.0 / self.rate(now)
+                if self.lease is not None:
+                    self.lease.calls += 1
+                else:
+                    self._last -= 1.0 / self.rate(now)
                 self.quotas.refund()
             self._give_up_probe(ticket)
 
@@ -194,6 +208,12 @@ class Governor:
             return False
         return priority is Priority.INTERACTIVE or self.gave_up(now)
 
+    def is_held(self, now: float) -> bool:
+        """Return whether nobody goes now, whatever the rate."""
+        if not self.queue or self.in_flight >= self.concurrency.cap:
+            return True
+        return self._shut and (now < self.paused_until or self._probe is not None)
+
     def gave_up(self, now: float) -> bool:
         """Return whether the API is down for so long that nobody waits any more."""
         down = self.breaker.is_open
@@ -215,6 +235,11 @@ class Governor:
         """Take a permit and a token, if both are there."""
         if self.in_flight >= self.concurrency.cap:
             return False
+        if self.lease is not None:
+            if not self.lease.take(now):
+                self._starved = True
+                return False
+            return True
         due = self._last + 1.0 / self.rate(now)
         if due > now:
             self._starved = True
@@ -235,8 +260,8 @@ class Governor:
     def _let_go(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
         if ticket.place is None:
-            ticket.place = self._gone
-            self._gone += 1
+            ticket.place = self.sent
+        self.sent += 1
         ticket.granted = True
         ticket.sent = now
         ticket.epoch = self.epoch
@@ -282,6 +307,7 @@ class Governor:
             self._close(now, asked, self._pause)
         elif ticket.epoch == self.epoch and not self._shut:
             self.epoch += 1
+            self.cuts += 1
             if self.concurrency.refused(ticket.load, now):
                 self._pause = 0.0
             elif self.quotas and not self._is_overspent(now):

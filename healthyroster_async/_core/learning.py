@@ -18,6 +18,8 @@ _STEP_S = 0.05
 # ... if answers come faster than this, else the slower.
 _START_S = 0.1
 _RULE_SHARE = 0.98
+_ALONE = 1.1
+_FAST = 1e9
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
 _OLD = 12
@@ -43,6 +45,7 @@ class Learner:
         ceiling: The limit as far as it is known, or ``None`` before the first event.
         agreed: How many events in a row said the same.
         rule: The limit if it was recognised as so many calls per window.
+        scale: How many times as many calls as we make all processes together make.
     """
 
     most: float = math.inf
@@ -50,12 +53,15 @@ class Learner:
     ceiling: float | None = None
     agreed: int = 0
     rule: Limit | None = None
+    scale: float = 1.0
     windows: Windows = field(init=False, factory=Windows)
     _certain: bool = field(init=False, default=False)
     _starting: bool = field(init=False, default=True)
     _start_to: float = field(init=False, default=math.inf)
     _pace: float = field(init=False, default=1.0)
     # What was accepted since the last event, and when that was.
+    _shared_count: int = field(init=False, default=0)
+    _shared_anchor: float = field(init=False, default=0.0)
     _anchor: float | None = field(init=False, default=None)
     _accepted: int = field(init=False, default=0)
     _blocked_at: float | None = field(init=False, default=None)
@@ -104,6 +110,59 @@ class Learner:
             self.ceiling = self._top = learned.rate
             self.agreed = _OLD + 2
             self._hold(_MARGIN * learned.rate, now)
+
+    def state(self, ahead: float) -> tuple[float, ...]:
+        """Return how far learning is, for another process to go on from there.
+
+        Args:
+            ahead: Seconds by which the other clock is ahead.
+        """
+        return (
+            1.0 + self._starting,
+            self.ceiling or 0.0,
+            self.agreed,
+            self._plateau,
+            self._low,
+            self._low_for,
+            self._top,
+            min(self._high, _FAST),
+            max(0, self._no_trials + 1),
+            self._trial,
+            max(0.0, min(self._hold_until, _FAST) + ahead),
+            self._growth,
+        )
+
+    def adopt(
+        self,
+        rate: float,
+        rule: Limit | None,
+        state: tuple[float, ...],
+        *,
+        changed_at: float,
+        ahead: float,
+    ) -> None:
+        """Go on from where another process is."""
+        if rule is not None:
+            if rule != self.rule:
+                self._follow(rule, changed_at)
+        elif state[0]:
+            self.rule = None
+            starting, ceiling, agreed, self._plateau, self._low, *rest = state
+            self._low_for, self._top, self._high, no_trials, trial, hold, growth = rest
+            self._starting, self._trial = starting > 1, bool(trial)
+            self.ceiling, self.agreed = ceiling or None, int(agreed)
+            self._no_trials = int(no_trials) - 1
+            self._hold_until, self._growth = hold - ahead, growth
+        self.rate = min(self.most, rate)
+        self._grown_at = max(self._grown_at, changed_at)
+
+    def count_all(self, accepted: int, since: float) -> None:
+        """Take all processes' calls since the last event for our own."""
+        if self._anchor is not None and self._accepted > 0:
+            self.scale = max(1.0, accepted / self._accepted)
+        if since > 0:
+            self._shared_anchor = since
+        self._shared_count = accepted
 
     @property
     def learned(self) -> Learned | None:
@@ -186,6 +245,13 @@ class Learner:
             wait = self._rule_event(self.rule, now)
             if wait is not None:
                 return wait
+        if self._shared_count:
+            # All that went since the last reaction, by whomever, up to this call.
+            late = self.rate * (now - sent) + 2
+            count = max(0, round(self._shared_count - late))
+            self._shared_count = 0
+            if self._shared_anchor:
+                span = max(1e-3, sent - self._shared_anchor)
         self._rate_event(count, span, now)
         return max(0.1, 1.5 / self.rate)
 
@@ -204,6 +270,8 @@ class Learner:
         found = self.windows.free(sent)
         if self.log: print(f"{now:7.2f} free after {lasted:.2f} mean {mean:.1f} found {[(x.calls,x.seconds) for x in found]}")
         known = self.rule
+        if self.scale > _ALONE:
+            found = []  # what we sent is but a part of what was counted
         if known is not None:
             if self._certain or self._above or lasted < LONG_BLOCK_S:
                 return

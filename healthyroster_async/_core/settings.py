@@ -38,18 +38,74 @@ def _number(
 
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
         name = f"{type(instance).__name__}.{attribute.name}"
-        kinds = (int,) if whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds):
-            kind = "a whole number" if whole else "a number"
-            raise ConfigurationError(f"{name} is {value!r}; give {kind}")
-        if not math.isfinite(value):
-            raise ConfigurationError(f"{name} is {value!r}; give a finite number")
-        if above is not None and not value > above:
-            raise ConfigurationError(f"{name} is {value!r}; it must be above {above}")
-        if least is not None and value < least:
-            raise ConfigurationError(f"{name} is {value!r}; the least is {least}")
+        check_number(name, value, above=above, least=least, whole=whole)
 
     return check
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    whole: bool = False,
+) -> None:
+    """Refuse what is no finite number within its bounds.
+
+    Raises:
+        ConfigurationError: The text names the setting, its value and the bound.
+    """
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        kind = "a whole number" if whole else "a number"
+        raise ConfigurationError(f"{name} is {value!r}; give {kind}")
+    if not math.isfinite(value):
+        raise ConfigurationError(f"{name} is {value!r}; give a finite number")
+    if above is not None and not value > above:
+        raise ConfigurationError(f"{name} is {value!r}; it must be above {above}")
+    if least is not None and value < least:
+        raise ConfigurationError(f"{name} is {value!r}; the least is {least}")
+
+
+def check_type(name: str, value: Any, kind: type | tuple[type, ...], give: str) -> None:
+    """Refuse a value of another type; the text never shows it, it may be a secret.
+
+    Args:
+        name: What the caller gave it as.
+        value: What was given.
+        kind: What it should be an instance of.
+        give: What to give instead, as the rest of a sentence.
+
+    Raises:
+        ConfigurationError: It is of another type.
+    """
+    if not isinstance(value, kind):
+        raise ConfigurationError(
+            f"{name} is of type {type(value).__name__}; give {give}"
+        )
+
+
+def check_priority(value: Any) -> None:
+    """Refuse what is no lane, a number of one included.
+
+    Raises:
+        ConfigurationError: It is no member of ``Priority``.
+    """
+    give = "Priority.INTERACTIVE or Priority.BULK"
+    check_type("priority", value, Priority, give)
+
+
+def check_environment(value: Any) -> None:
+    """Refuse what is no environment, the name of one included.
+
+    Raises:
+        ConfigurationError: It is no member of ``Environment``.
+    """
+    give = "Environment.SANDBOX or Environment.PRODUCTION"
+    if isinstance(value, str) and value.upper() in Environment.__members__:
+        give = f"Environment.{value.upper()}"
+    check_type("environment", value, Environment, give)
 
 
 @frozen(kw_only=True)
@@ -187,9 +243,11 @@ class PacingSettings:
             bulk calls wait until the pause is over.
         max_queue: Most calls that wait for their turn; one more fails at once.
         share: Whether the processes of this host that use the same application id share
-            one budget.
+            one budget, through a small file; ``None``: unless the API is on this host.
+            Not where each provider has a budget of its own.
         remember: Whether what was learned of the limit is kept for the next run, in the
-            user's state folder. No id and no secret is in it.
+            user's state folder; ``None``: unless the API is on this host. No id and no
+            secret is in it.
     """
 
     rate: Limit | None = field(default=None, validator=_optional(_limit))
@@ -199,8 +257,8 @@ class PacingSettings:
     max_streams: int = field(default=16, validator=_number(least=1, whole=True))
     max_pause: float = field(default=120.0, validator=_number(above=0))
     max_queue: int = field(default=1_000_000, validator=_number(least=1, whole=True))
-    share: bool = field(default=True, validator=_flag)
-    remember: bool = field(default=True, validator=_flag)
+    share: bool | None = field(default=None, validator=_optional(_flag))
+    remember: bool | None = field(default=None, validator=_optional(_flag))
 
 
 def check_deadline(seconds: Any) -> float | None:
@@ -211,12 +269,5 @@ def check_deadline(seconds: Any) -> float | None:
     """
     if seconds is None:
         return None
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not 0 < seconds < math.inf
-    ):
-        raise ConfigurationError(
-            f"the deadline is {seconds!r}; give seconds, a number above 0"
-        )
+    check_number("deadline", seconds, above=0)
     return float(seconds)

@@ -25,7 +25,8 @@ _SLACK_S = 1.0
 # Counters stop here, far below what does not fit any more.
 _MOST = 1 << 62
 _MAGIC = b"HRB\x01"
-_LAYOUT = struct.Struct("<4s8s3Q8d")
+_STATE = 12
+_LAYOUT = struct.Struct(f"<4s8s3Q{8 + _STATE}d")
 _CHECK = struct.Struct("<I")
 SIZE = _LAYOUT.size + _CHECK.size
 """Bytes of a budget in the file."""
@@ -50,6 +51,8 @@ class Budget:
         changed_at: When the rate was last set. Whoever raises it step by step goes by
             this, so that many processes do not raise it many times as fast.
         written_at: When the budget was last written.
+        state: How far learning is, so that whoever meets the next overload goes on from
+            there: up to 12 numbers that only the learner reads.
     """
 
     epoch: int = 0
@@ -62,6 +65,7 @@ class Budget:
     reacted_at: float = 0.0
     changed_at: float = 0.0
     written_at: float = 0.0
+    state: tuple[float, ...] = (0.0,) * _STATE
 
 
 FRESH = Budget()
@@ -102,6 +106,7 @@ def encode(budget: Budget, boot: bytes) -> bytes:
         budget.reacted_at,
         budget.changed_at,
         budget.written_at,
+        *budget.state,
     )
     return raw + _CHECK.pack(zlib.crc32(raw))
 
@@ -134,6 +139,7 @@ def decode(raw: bytes, boot: bytes, now: float) -> Budget | None:
         reacted_at=reacted,
         changed_at=changed,
         written_at=written,
+        state=state,
     )
 
 
@@ -168,6 +174,7 @@ def reserve(
         reacted_at=budget.reacted_at,
         changed_at=budget.changed_at,
         written_at=now,
+        state=budget.state,
     )
     return after, max(start, now)
 
@@ -181,6 +188,7 @@ def react(
     limit: Limit | None,
     pause_until: float,
     asked_until: float = 0.0,
+    state: tuple[float, ...] = FRESH.state,
 ) -> Budget:
     """Apply an overload, once: many answers tell of the same one.
 
@@ -193,6 +201,7 @@ def react(
         limit: The limit if it is known.
         pause_until: How long all wait, by our own guess.
         asked_until: How long all wait because the API asked for it; never forgotten.
+        state: How far learning is.
 
     Returns:
         The budget from now on; the same one if nothing changes.
@@ -209,6 +218,7 @@ def react(
         pause_until=min(pause, now + HORIZON_S),
         rate=rate,
         limit=limit,
+        state=state,
         granted_before=budget.granted,
         reacted_at=now,
         changed_at=now,
@@ -217,7 +227,13 @@ def react(
 
 
 def learn(
-    budget: Budget, seen: int, now: float, *, rate: float, limit: Limit | None
+    budget: Budget,
+    seen: int,
+    now: float,
+    *,
+    rate: float,
+    limit: Limit | None,
+    state: tuple[float, ...] = FRESH.state,
 ) -> Budget:
     """Set the rate and the limit without an overload.
 
@@ -228,10 +244,13 @@ def learn(
         now: The time.
         rate: Calls per second from now on; 0: unknown.
         limit: The limit if it is known.
+        state: How far learning is.
 
     Returns:
         The budget from now on; the same one if nothing changes.
     """
     if seen != budget.epoch or (rate, limit) == (budget.rate, budget.limit):
         return budget
-    return evolve(budget, rate=rate, limit=limit, changed_at=now, written_at=now)
+    return evolve(
+        budget, rate=rate, limit=limit, state=state, changed_at=now, written_at=now
+    )

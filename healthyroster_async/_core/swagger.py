@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from attrs import field, frozen
+from typing_extensions import override
 
-from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.settings import Environment
+from healthyroster_async._core.errors import ConfigurationError, UsageError
+from healthyroster_async._core.hosts import is_loopback
+from healthyroster_async._core.settings import Environment, check_type
 
 _FETCH_TIMEOUT_S = 30.0
 _MAX_BYTES = 32 * 2**20
@@ -21,6 +26,11 @@ _ENVIRONMENT_WORDS = {
     Environment.SANDBOX: re.compile(r"sandbox", re.IGNORECASE),
     Environment.PRODUCTION: re.compile(r"\bprod(uction)?\b", re.IGNORECASE),
 }
+# "Not the sandbox", "non-production", "pre-prod": such words name what it is not.
+_DENIAL = re.compile(
+    r"\b(?:not|no|non|never|without|except|unlike|pre)\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
 
 
 @frozen(kw_only=True)
@@ -61,11 +71,12 @@ def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises:
         ConfigurationError: It cannot be fetched, is no JSON or no swagger document.
+        UsageError: It would have to be fetched while an event loop runs here.
     """
     if isinstance(source, Mapping):
         document: Any = source
     else:
-        raw = source if isinstance(source, bytes) else _read(source)
+        raw = source if isinstance(source, bytes) else _read(_place(source))
         try:
             document = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError as error:
@@ -80,23 +91,79 @@ def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
     return document
 
 
+def _place(source: Any) -> str | Path:
+    give = "a path, a URL, bytes or a dict"
+    check_type("the swagger document", source, (str, Path), give)
+    return source  # type: ignore[no-any-return] # it has just been checked
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but not to where the document could be altered."""
+
+    @override
+    def redirect_request(
+        self, req: Any, fp: Any, *args: Any
+    ) -> urllib.request.Request | None:
+        with contextlib.ExitStack() as refused:
+            refused.callback(fp.close)
+            _refuse_plain(args[-1])
+            refused.pop_all()
+        return super().redirect_request(req, fp, *args)
+
+
+def _refuse_plain(url: str) -> None:
+    """Refuse plain http: whoever alters the document chooses who gets the secret."""
+    parts = urlsplit(url)
+    if parts.scheme.lower() != "https" and not is_loopback(parts):
+        raise ConfigurationError(
+            "the swagger document would come over plain http, and whoever alters it on "
+            "the way chooses the host that gets the secret: give an https URL or a file"
+        )
+
+
+def _refuse_to_block() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        "fetching the swagger document would block the running event loop: do it in a "
+        "thread, as in 'await asyncio.to_thread(Contract.from_swagger, url)'"
+    )
+
+
 def _read(source: str | Path) -> bytes:
     text = str(source)
     try:
         if not re.match(r"https?://", text, re.IGNORECASE):
             return Path(source).read_bytes()
-        with urllib.request.urlopen(text, timeout=_FETCH_TIMEOUT_S) as answer:  # noqa: S310 - http or https
+        _refuse_to_block()
+        _refuse_plain(text)
+        opener = urllib.request.build_opener(_Redirects)
+        with opener.open(text, timeout=_FETCH_TIMEOUT_S) as answer:
             body: bytes = answer.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise ConfigurationError(
-            f"the swagger document cannot be read from {text}: "
+            f"the swagger document cannot be read from {_shown(text)}: "
             f"{getattr(error, 'strerror', None) or error}"
         ) from None
     if len(body) > _MAX_BYTES:
         raise ConfigurationError(
-            f"the swagger document at {text} is larger than {_MAX_BYTES >> 20} MiB"
+            f"the swagger document at {_shown(text)} is larger than "
+            f"{_MAX_BYTES >> 20} MiB"
         )
     return body
+
+
+def _shown(place: str) -> str:
+    """Return a path or URL without what may be a password or a key."""
+    parts = urlsplit(place)
+    if not parts.netloc:
+        return place
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def read(document: Mapping[str, Any]) -> SwaggerReading:
@@ -109,7 +176,7 @@ def read(document: Mapping[str, Any]) -> SwaggerReading:
     base_urls: dict[Environment, str] = {}
     for url, text in servers:
         named = [e for e, words in _ENVIRONMENT_WORDS.items() if words.search(text)]
-        if len(named) == 1:
+        if len(named) == 1 and not _DENIAL.search(text):
             base_urls.setdefault(named[0], url)
     about = "names no server"
     if servers:

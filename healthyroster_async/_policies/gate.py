@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from attrs import define, field
@@ -51,6 +52,8 @@ class Gate:
 
     def __init__(self, rules: Rules, loop: asyncio.AbstractEventLoop) -> None:
         self.rules = rules
+        # Called before anybody is let go, with the time.
+        self.prepare: Callable[[float], None] | None = None
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = 0.0
@@ -87,7 +90,13 @@ class Gate:
         if not rules.queue:
             return
         now = self._loop.time()
-        while (ticket := rules.next(now)) is not None:
+        prepare = self.prepare
+        while True:
+            if prepare is not None:
+                prepare(now)
+            ticket = rules.next(now)
+            if ticket is None:
+                break
             assert isinstance(ticket, Waiter)  # noqa: S101 - nobody else queues
             turn = ticket.turn
             if turn is not None and not turn.done():

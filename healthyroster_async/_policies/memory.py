@@ -14,7 +14,7 @@ from attrs import frozen
 
 from healthyroster_async._core.learned import Learned, from_text, to_text
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.memory")
 
 # What we write is a hundred bytes; whatever is longer is not ours.
 _MOST_BYTES = 4096

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from random import Random
@@ -28,8 +29,10 @@ from healthyroster_async._core.ratelimits import SILENT, Announced, announced
 from healthyroster_async._core.settings import Budget, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies.gate import Gate, Waiter
+from healthyroster_async._policies.leasing import Leasing
+from healthyroster_async._policies.sharing import BudgetStore
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.pacing")
 # Budgets of providers that are idle are forgotten when there are more than this.
 _MOST_BUDGETS = 4096
 _PLACE = "_place_in_the_queue"
@@ -63,11 +66,13 @@ class Pacer:
     Attributes:
         governor: The rules.
         gate: Where calls wait.
+        leasing: The budget that other processes use too, or ``None``.
         refusal: The answer that asked for the pause that runs.
     """
 
     governor: Governor
     gate: Gate
+    leasing: Leasing | None = None
     refusal: ResponseError | None = field(init=False, default=None)
 
 
@@ -78,9 +83,15 @@ class Pacers:
     with the same settings.
     """
 
-    def __init__(self, settings: PacingSettings, learned: Learned | None) -> None:
+    def __init__(
+        self,
+        settings: PacingSettings,
+        learned: Learned | None,
+        store: BudgetStore | None,
+    ) -> None:
         self.settings = settings
         self._learned = learned
+        self._store = store
         self._loop = asyncio.get_running_loop()
         self._pacers: dict[Hashable, Pacer] = {}
 
@@ -99,7 +110,14 @@ class Pacers:
                 rng=Random(),  # noqa: S311 - jitter
                 learned=self._learned,
             )
-            pacer = self._pacers[key] = Pacer(governor, Gate(governor, self._loop))
+            gate = Gate(governor, self._loop)
+            leasing = None
+            if self._store is not None:
+                # The loop's clock may have another zero than the one processes share.
+                ahead = time.monotonic() - self._loop.time()
+                leasing = Leasing(governor, self._store, ahead)
+                gate.prepare = leasing.before_next
+            pacer = self._pacers[key] = Pacer(governor, gate, leasing)
         return pacer
 
     def _forget_idle(self) -> None:
@@ -119,7 +137,10 @@ _shared: weakref.WeakKeyDictionary[
 
 
 def pacers_of(
-    name: str, settings: PacingSettings, learned: Learned | None = None
+    name: str,
+    settings: PacingSettings,
+    learned: Learned | None = None,
+    store: BudgetStore | None = None,
 ) -> Pacers:
     """Return the budgets of an application, those that another pool uses already.
 
@@ -127,12 +148,13 @@ def pacers_of(
         name: Hash of environment, base URL and application id.
         settings: How to pace; pools with other settings do not share.
         learned: What an earlier run found out.
+        store: Where processes share one budget, or ``None``.
     """
     loop = asyncio.get_running_loop()
     known = _shared.setdefault(loop, weakref.WeakValueDictionary())
     pacers = known.get((name, settings))
     if pacers is None:
-        pacers = known[name, settings] = Pacers(settings, learned)
+        pacers = known[name, settings] = Pacers(settings, learned, store)
     return pacers
 
 
@@ -177,6 +199,11 @@ class PacingPolicy:
     ) -> Awaitable[Response]:
         """Send *request* when it is its turn."""
         return (self._stream if request.stream else self._attempt)(request, send)
+
+    @property
+    def learned(self) -> Learned | None:
+        """What is worth remembering; with a budget for each provider there is none."""
+        return self._pacer.governor.learned if self._pacer is not None else None
 
     async def drained(self) -> None:
         """Wait until nothing of this pool is under way."""
@@ -255,8 +282,12 @@ class PacingPolicy:
         request: Request,
     ) -> None:
         governor = pacer.governor
-        before = governor.reactions
+        before, leasing = governor.reactions, pacer.leasing
+        if leasing is not None:
+            leasing.before_answer(self._loop.time(), verdict)
         governor.answered(waiter, self._loop.time(), verdict, said)
+        if leasing is not None:
+            leasing.after_answer(self._loop.time(), said.wait)
         if governor.queue:
             pacer.gate.pump()
         if governor.reactions != before:

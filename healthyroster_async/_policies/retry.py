@@ -20,7 +20,7 @@ from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import RetrySettings
 from healthyroster_async._policies.deadline import DeadlinePolicy
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.retry")
 _T = TypeVar("_T")
 
 
@@ -120,13 +120,20 @@ class RetryPolicy:
 
     def _note(self, details: Any) -> None:
         self.retries += 1
-        error = details["exception"]
+        error, attempt, delay = (details[n] for n in ("exception", "tries", "wait"))
+        kind = type(error).__name__
+        status = getattr(error, "status", None)
         _logger.info(
-            "an attempt failed and will be repeated",
+            "%s: attempt %d failed (%s), the next one in %.3g s",
+            error.label,
+            attempt,
+            kind if status is None else f"{kind}, {status}",
+            delay,
             extra={
                 "label": error.label,
-                "attempt": details["tries"],
-                "delay_s": details["wait"],
-                "error": type(error).__name__,
+                "attempt": attempt,
+                "error": kind,
+                "status": status,
+                "delay_s": delay,
             },
         )

@@ -34,7 +34,7 @@ from healthyroster_async._core.shared import (
 # Windows has no such lock; there each process paces itself.
 fcntl: Any = import_module("fcntl") if find_spec("fcntl") else None
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.sharing")
 
 # A lock is held for some 20 microseconds, unless the kernel stops its holder, and then
 # nobody knows for how long. So many tries are some 2 ms of work; on a busy machine they
@@ -86,11 +86,19 @@ class BudgetStore(Protocol):
         limit: Limit | None,
         pause_until: float,
         asked_until: float = 0.0,
+        state: tuple[float, ...] = FRESH.state,
     ) -> Budget | None:
         """Apply an overload, unless another process has; see ``shared.react``."""
         ...
 
-    def learn(self, seen: int, *, rate: float, limit: Limit | None) -> Budget | None:
+    def learn(
+        self,
+        seen: int,
+        *,
+        rate: float,
+        limit: Limit | None,
+        state: tuple[float, ...] = FRESH.state,
+    ) -> Budget | None:
         """Set rate and limit; see ``shared.learn``."""
         ...
 
@@ -154,6 +162,7 @@ class FileStore:
         limit: Limit | None,
         pause_until: float,
         asked_until: float = 0.0,
+        state: tuple[float, ...] = FRESH.state,
     ) -> Budget | None:
         """Apply an overload, unless another process has."""
         return self._change(
@@ -165,13 +174,23 @@ class FileStore:
                 limit=limit,
                 pause_until=pause_until,
                 asked_until=asked_until,
+                state=state,
             )
         )
 
-    def learn(self, seen: int, *, rate: float, limit: Limit | None) -> Budget | None:
+    def learn(
+        self,
+        seen: int,
+        *,
+        rate: float,
+        limit: Limit | None,
+        state: tuple[float, ...] = FRESH.state,
+    ) -> Budget | None:
         """Set rate and limit, unless another epoch has begun."""
         return self._change(
-            lambda budget, now: learn(budget, seen, now, rate=rate, limit=limit)
+            lambda budget, now: learn(
+                budget, seen, now, rate=rate, limit=limit, state=state
+            )
         )
 
     def read(self) -> Budget | None:

@@ -14,7 +14,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.messages import BodyStream, Response, SignedRequest
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("healthyroster_async.attempts")
 
 
 class TelemetryPolicy:
@@ -43,20 +43,24 @@ class TelemetryPolicy:
         except TransportError as error:
             self.failed(error)
             raise
-        self.answers[response.status] += 1
-        if response.stream is not None:
-            return evolve(response, stream=_CountedStream(response.stream, self))
+        label, status = signed.request.label, response.status
+        self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
-            _log(signed.request.label, status=response.status)
+            extra = {"label": label, "status": status}
+            _logger.debug("%s: answered %d", label, status, extra=extra)
         failure = error_for(response)
         if failure is not None:
             raise failure
+        if response.stream is not None:
+            return evolve(response, stream=_CountedStream(response.stream, self))
         return response
 
     def failed(self, error: TransportError) -> None:
         """Count an attempt, or an answer under way, that came to nothing."""
-        self.failures[type(error).__name__] += 1
-        _log(error.label, error=type(error).__name__)
+        kind = type(error).__name__
+        self.failures[kind] += 1
+        extra = {"label": error.label, "error": kind}
+        _logger.debug("%s: no answer (%s)", error.label, kind, extra=extra)
 
 
 class _CountedStream:
@@ -74,7 +78,3 @@ class _CountedStream:
         except TransportError as error:
             self._telemetry.failed(error)
             raise
-
-
-def _log(label: str, **fields: object) -> None:
-    _logger.debug("an attempt ended", extra={"label": label, **fields})

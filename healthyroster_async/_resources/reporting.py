@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from attrs import evolve
@@ -14,12 +11,14 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.parameters import check_parameter
 from healthyroster_async._rows.stream import RowStream
 
 if TYPE_CHECKING:
     from healthyroster_async._caller import Caller
 
 _JSON = {"Content-Type": "application/json"}
+_Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
 
 
 class Reporting:
@@ -41,17 +40,18 @@ class Reporting:
         response = await self._caller.send(endpoint)
         return decode_list(response, models.DataSource)
 
-    async def data_source(self, data_source_id: int | str) -> models.DataSourceDetail:
+    async def data_source(self, data_source_id: _Source) -> models.DataSourceDetail:
         """Return one data source with its columns and filters.
 
         Args:
-            data_source_id: Its id, as ``data_sources`` gave it.
+            data_source_id: Its id, as ``data_sources`` gave it, or what it gave.
 
         Raises:
             ForbiddenError: The provider or this endpoint is not granted.
             NotFoundError: There is no such data source.
             HealthyRosterError: The call came to nothing otherwise.
         """
+        data_source_id = _id_of(data_source_id)
         endpoint = self._caller.contract.data_source
         response = await self._caller.send(endpoint, data_source_id)
         detail = decode_one(response, models.DataSourceDetail)
@@ -59,7 +59,7 @@ class Reporting:
             return evolve(detail, id=data_source_id)
         return detail
 
-    def rows(self, data_source_id: int | str, /, **parameters: Any) -> RowStream:
+    def rows(self, data_source_id: _Source, /, **parameters: Any) -> RowStream:
         """Return the rows of a data source, to be opened with ``async with``.
 
         Nothing is sent before that. The rows come in the API's order.
@@ -70,7 +70,7 @@ class Reporting:
         first (``to_list``), or give ``deadline=``.
 
         Args:
-            data_source_id: Its id, as ``data_sources`` gave it.
+            data_source_id: Its id, as ``data_sources`` gave it, or what it gave.
             **parameters: Filters, named as the data source names them. Dates and
                 date-times are sent in ISO 8601.
 
@@ -80,7 +80,7 @@ class Reporting:
         caller = self._caller
         request = caller.request(
             caller.contract.rows,
-            data_source_id,
+            _id_of(data_source_id),
             body=_body(parameters),
             headers=_JSON,
             stream=True,
@@ -88,25 +88,23 @@ class Reporting:
         return RowStream(request, caller, caller.contract.rows_key)
 
 
+def _id_of(source: _Source) -> int | str:
+    if not isinstance(source, models.DataSource | models.DataSourceDetail):
+        return source
+    if source.id is None:
+        raise ConfigurationError("the data source has no id to ask for it by")
+    return source.id
+
+
 def _body(parameters: dict[str, Any]) -> bytes:
     for name, value in parameters.items():
-        if not isinstance(value, _SENDABLE):
-            raise ConfigurationError(
-                f"the parameter {name} is a {type(value).__name__}; give a text, "
-                "number, bool, date, date-time, UUID, enum, or a list of them"
-            )
+        check_parameter(name, value)
     try:
         return orjson.dumps(parameters, default=_plain)
     except TypeError as error:
         raise ConfigurationError(
             f"a parameter cannot be sent as JSON: {error}"
         ) from None
-
-
-_SENDABLE = (
-    str, int, float, bool, date, datetime, UUID, Enum, Decimal, list, tuple, dict,
-    type(None),
-)  # fmt: skip
 
 
 def _plain(value: object) -> Any:

@@ -8,25 +8,29 @@ import ssl
 import urllib.request
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from typing_extensions import override
 from yarl import URL
 
-from healthyroster_async._core.contract import is_loopback
 from healthyroster_async._core.errors import (
     AttemptTimeoutError,
     CertificateError,
+    ConfigurationError,
     ConnectError,
     ConnectionLostError,
     DecodingError,
     PoolClosedError,
     ProtocolError,
     TransportError,
+    UsageError,
     is_success,
 )
+from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.messages import Request, Response, SignedRequest
+from healthyroster_async._core.settings import check_type
 from healthyroster_async._transports.base import Transport
 from healthyroster_async._transports.bounds import Bounds
 from healthyroster_async._transports.fields import Fields
@@ -39,11 +43,47 @@ _DNS_CACHE_S = 60
 _READ_BUFFER = 2**16
 # What is read whole are models and error texts; rows are streamed.
 _MAX_BODY = 64 * 2**20
+_MAX_SUFFIX = 256
 _NO_SECRETS: Mapping[str, str] = {}
 
 
+def check_client(tls: Any, session: Any) -> None:
+    """Refuse a TLS context or a client session that could not do its work.
+
+    Raises:
+        ConfigurationError: It is none, or the context verifies nothing.
+    """
+    if tls is not None:
+        give = 'one, such as ssl.create_default_context(cafile="private-ca.pem")'
+        if tls is not False:
+            check_type("ssl_context", tls, ssl.SSLContext, give)
+        if tls is False or not (tls.verify_mode and tls.check_hostname):
+            raise ConfigurationError(
+                "ssl_context would not verify who answers, and there is no way to "
+                "switch that off: the secret would go to anybody; to trust a private "
+                f"authority give {give}"
+            )
+    if session is not None:
+        give = "an aiohttp.ClientSession"
+        check_type("client_session", session, aiohttp.ClientSession, give)
+
+
 def user_agent(suffix: str | None = None) -> str:
-    """Return what we call ourselves, with the caller's own name behind it."""
+    """Return what we call ourselves, with the caller's own name behind it.
+
+    Raises:
+        ConfigurationError: The name cannot stand in a header field.
+    """
+    if suffix is not None:
+        check_type("user_agent_suffix", suffix, str, "a text such as my-app/1.2")
+        # Servers turn away a request whose header fields are too long.
+        plain = suffix.isascii() and suffix.isprintable()
+        if not plain or len(suffix) > _MAX_SUFFIX:
+            raise ConfigurationError(
+                "user_agent_suffix holds a character that cannot stand in a header "
+                f"field, or more than {_MAX_SUFFIX} characters; give a name such as "
+                "my-app/1.2"
+            )
     python = ".".join(platform.python_version_tuple()[:2])
     library = ".".join(aiohttp.__version__.split(".")[:2])
     name = f"healthyroster-async/{__version__} (Python/{python}; aiohttp/{library})"
@@ -80,6 +120,7 @@ class AiohttpTransport(Transport):
     @override
     async def start(self) -> None:
         if self._given is not None:
+            _check_open(self._given)
             return
         tls = self._tls
         if tls is None and self._encrypted:
@@ -102,6 +143,8 @@ class AiohttpTransport(Transport):
         bare = session is not None or not direct
         if session is None:
             session = self._session_for(signed.secrets if direct else _NO_SECRETS)
+        else:
+            _check_open(session)
         answer: aiohttp.ClientResponse | None = None
         done = False
         try:
@@ -185,6 +228,14 @@ class AiohttpTransport(Transport):
         self._streams.add(stream)
         stream.on_close(partial(self._streams.discard, stream))
         return stream
+
+
+def _check_open(session: aiohttp.ClientSession) -> None:
+    if session.closed:
+        raise UsageError(
+            "the client_session of the pool is closed: close the pool before it, and "
+            "give an open one to a new pool"
+        )
 
 
 class _AiohttpStream:

@@ -1,8 +1,10 @@
 """The pool: what it refuses, how it begins and ends, and that it loses nothing."""
 
 import asyncio
+import copy
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import timeit
@@ -86,7 +88,9 @@ def test_what_does_not_fit_together_is_refused(credentials, changes, sentence):
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("bad", ["", " ", ".", "..", "1/2", "a\\b", "\n", None, 1.5])
+@pytest.mark.parametrize(
+    "bad", ["", " ", ".", "..", "1/2", "a\\b", "\n", None, 1.5, " 42", "42\u3000"]
+)
 def test_a_provider_id_stays_in_its_place(bad):
     """
     An id of ".." would ask something else with the application's credentials.
@@ -132,6 +136,44 @@ def test_a_handle_is_immutable_and_costs_microseconds():
         assert "app-1" not in shown
 
 
+def test_handles_are_compared_by_what_they_do():
+    """
+    Apps keep handles in a dict, or compare them in their own tests.
+    """
+    own, other = pool(), pool()
+    session = own.session(1)
+    same = {session, own.session(1), session.with_options(priority=session.priority)}
+    others = {
+        other.session(1),
+        own.session("1"),
+        own.session(2),
+        session.with_options(deadline=5),
+        session.with_options(priority=Priority.BULK),
+    }
+
+    assert len(same) == 1
+    assert len(others) == 5
+    assert session not in others
+    assert session != 1
+
+
+async def test_a_handle_can_have_no_deadline_though_its_pool_has_one():
+    """
+    A pool for web requests is the one that a long report uses too.
+    """
+    async with (
+        Emulator(providers=1, latency=0.3) as emulator,
+        emulator.pool(deadline=0.1) as own,
+    ):
+        session = own.session(1)
+        for bound in (session, session.with_options(priority=Priority.BULK)):
+            with pytest.raises(DeadlineExceededError):
+                await bound.reporting.data_sources()
+        free = session.with_options(deadline=None)
+
+        assert len(await free.reporting.data_sources()) >= 9
+
+
 async def test_wrong_use_says_what_is_wrong():
     """
     The first five minutes with a library are made of these.
@@ -146,8 +188,13 @@ async def test_wrong_use_says_what_is_wrong():
         own.stats()
     async with own:
         assert await own.start() is own
-    with pytest.raises(PoolClosedError, match="not started"):
+        stream = own.session(1).reporting.rows(1)
+    with pytest.raises(PoolClosedError, match="the pool is closed"):
         await call()
+    with pytest.raises(PoolClosedError, match="the pool is closed"):
+        await stream.to_list()
+    with pytest.raises(PoolClosedError, match="the pool is closed"):
+        own.stats()
     await own.close()
 
 
@@ -180,6 +227,64 @@ def test_a_pool_may_be_used_in_one_loop_after_another():
             return own.stats()[SANDBOX].attempts
 
     assert [asyncio.run(use()) for _ in range(3)] == [0, 0, 0]
+
+
+def test_starting_twice_at_once_works_in_one_loop_after_another():
+    """
+    Web apps start a pool at the first request, and there are two of them.
+    """
+    own = pool()
+
+    async def use():
+        await asyncio.gather(own.start(), own.start(), own.close(), own.start())
+        await asyncio.gather(own.close(), own.close())
+        return repr(own)
+
+    assert {asyncio.run(use()) for _ in range(3)} == {repr(own)}
+    assert "closed" in repr(own)
+
+
+@pytest.mark.parametrize("second", [None, 0.2])
+async def test_starting_a_pool_that_is_being_closed_opens_it(second):
+    """
+    Else start() says that the pool is open, and the first call that it is closed.
+
+    Who closes it meanwhile comes back when it is closed, and not after his own time.
+    """
+    loop = asyncio.get_running_loop()
+    async with Emulator(providers=1) as emulator:
+        emulator.add_fault(Fault(kind="stall", times=1))
+        own = await emulator.pool().start()
+        call = own.session(1).reporting.data_sources
+        stalled = asyncio.ensure_future(call())
+        await asyncio.sleep(0.2)
+        began = loop.time()
+        closing = asyncio.ensure_future(own.close(timeout=1 if second is None else 60))
+        await asyncio.sleep(0.05)
+        assert "closed" in repr(own)
+        if second is not None:
+            await own.close(timeout=second)
+            assert stalled.done() or closing.done()
+        assert await own.start() is own
+        took = loop.time() - began
+
+        assert closing.done()
+        assert len(await call()) >= 9
+        with pytest.raises(PoolClosedError):
+            await stalled
+        await own.close()
+
+    assert (second or 1) <= took < (second or 1) + 2
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, pickle.dumps])
+async def test_a_pool_is_not_copied(twin):
+    """
+    Workers get the contract and make a pool of their own.
+    """
+    async with pool() as own:
+        with pytest.raises(TypeError, match="a pool is neither pickled nor copied"):
+            twin(own)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

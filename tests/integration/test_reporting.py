@@ -22,6 +22,7 @@ from healthyroster_async import (
     UsageError,
 )
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.models import DataSourceDetail
 
 NAMES = {
     "Patients", "Encounters", "Problems", "Incident Reports", "Referrals", "Services",
@@ -57,6 +58,61 @@ async def test_models_tolerate_what_is_not_publicly_known(casing, ids, wrapped):
         "startdate",
         "enddate",
     }
+
+
+@pytest.mark.parametrize(
+    ("location", "sentence"),
+    [
+        ("http://example.test/swagger.json", "plain http"),
+        ("ftp://example.test/swagger.json", "plain http"),
+        ("/moved", "cannot be read"),
+    ],
+)
+async def test_a_document_is_not_followed_to_plain_http(location, sentence):
+    """
+    A redirect is how an https address ends where the document can be altered.
+    """
+    asked = []
+
+    async def answer(reader, writer):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        asked.append(head.split()[1])
+        status = "404 Not Found" if "/moved" in head else "302 Found"
+        writer.write(
+            f"HTTP/1.1 {status}\r\nLocation: {location}\r\n"
+            "Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        )
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}/swagger.json?key=s3cr3t"
+        with pytest.raises(ConfigurationError, match=sentence) as caught:
+            await asyncio.to_thread(Contract.from_swagger, url)
+
+    assert asked[0].startswith("/swagger.json")
+    assert len(asked) == (2 if location == "/moved" else 1)
+    assert "s3cr3t" not in str(caught.value)
+
+
+async def test_a_data_source_may_be_given_as_itself():
+    """
+    Everybody forgets the .id once.
+    """
+    async with Emulator(providers=1, rows=3) as emulator, emulator.pool() as pool:
+        reporting = pool.session(1).reporting
+        source = (await reporting.data_sources())[1]
+        detail = await reporting.data_source(source)
+
+        assert detail == await reporting.data_source(source.id)
+        assert detail == await reporting.data_source(detail)
+        for given in (source, detail, source.id):
+            assert len(await reporting.rows(given).to_list()) == 3
+        with pytest.raises(ConfigurationError, match="no id"):
+            reporting.rows(DataSourceDetail(name="Patients"))
+        with pytest.raises(ConfigurationError, match="is a list; give an int"):
+            reporting.rows([source])
 
 
 @pytest.mark.parametrize(
@@ -249,6 +305,8 @@ async def test_the_emulators_own_document_is_a_contract():
         application_secret_header="X-Clinic-Secret",
         path_prefix="/api/v2",
     ) as emulator:
+        with pytest.raises(UsageError, match="to_thread"):
+            Contract.from_swagger(emulator.swagger_url)
         contract = await asyncio.to_thread(Contract.from_swagger, emulator.swagger_url)
         assert contract.base_urls == emulator.base_urls
         async with emulator.pool() as pool:

@@ -6,7 +6,7 @@ import pytest
 from fakes import request, response
 
 from healthyroster_async import PacingSettings
-from healthyroster_async._policies.pacing import PacingPolicy
+from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
@@ -15,7 +15,8 @@ async def test_whoever_was_just_cancelled_is_passed_over(cancelled_first):
     Its task has not run yet, so the queue still holds it: waking it raises in whoever
     gave the permit back, and then nobody wakes the next one.
     """
-    policy = PacingPolicy(PacingSettings(max_concurrency=1))
+    settings = PacingSettings(max_concurrency=1)
+    policy = PacingPolicy(pacers_of("an application", settings))
     ends = asyncio.get_running_loop().create_future()
 
     async def until_told(request_):

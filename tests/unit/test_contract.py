@@ -1,17 +1,24 @@
 """How the API looks: nothing is guessed, and what cannot be is refused."""
 
+import copy
 import json
+import pickle
 
 import pytest
 from fakes import PRODUCTION_URL, SANDBOX_URL, contract
 
-from healthyroster_async import ConfigurationError, Contract, Environment
+from healthyroster_async import (
+    ConfigurationError,
+    Contract,
+    Environment,
+    UsageError,
+)
 
 BOTH = {Environment.SANDBOX: SANDBOX_URL, Environment.PRODUCTION: PRODUCTION_URL}
 DOCUMENT = {
     "openapi": "3.0.4",
     "servers": [
-        {"url": "https://sandbox.test/v1/", "description": "Sandbox"},
+        {"url": "https://sandbox.net/v1/", "description": "Sandbox, by the tenant"},
         {"url": "https://api.test/v1", "description": "Production"},
     ],
     "paths": {
@@ -49,7 +56,7 @@ def test_a_document_says_hosts_header_names_and_spelling():
     read = Contract.from_swagger(DOCUMENT)
 
     assert read.base_urls == {
-        Environment.SANDBOX: "https://sandbox.test/v1",
+        Environment.SANDBOX: "https://sandbox.net/v1",
         Environment.PRODUCTION: "https://api.test/v1",
     }
     assert read.application_id_header == "X-Id"
@@ -96,6 +103,21 @@ def test_arguments_win_over_the_document():
     [
         ({"servers": []}, "names no server; give base_urls="),
         ({"servers": [{"url": "https://x.test"}]}, "which environment"),
+        *(
+            (
+                {"servers": [{"url": "https://x.test", "description": text}]},
+                "which environment",
+            )
+            for text in (
+                "This is not the sandbox",
+                "Non-production",
+                "Pre-prod",
+                "Isn't production",
+                "Everything without sandbox",
+                "no sandbox",
+            )
+        ),
+        ({"servers": [{"url": "https://pre-prod.x.test"}]}, "which environment"),
         ({"servers": {}}, "names no server"),
         ({"servers": "x"}, "a list belongs"),
         ({"servers": ["x"]}, "an object belongs"),
@@ -114,6 +136,28 @@ def test_what_a_document_leaves_open_is_asked_for_by_name(changes, sentence):
 
     with pytest.raises(ConfigurationError, match=sentence):
         Contract.from_swagger(document)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.test/s.json", "HTTP://10.0.0.1/s", "http://127.0.0.1.evil.test/s"],
+)
+def test_a_document_never_comes_over_plain_http(url):
+    """
+    Whoever alters it on the way chooses the base URL that receives the secret.
+    """
+    with pytest.raises(ConfigurationError, match=r"plain http.* give an https URL"):
+        Contract.from_swagger(url)
+
+
+async def test_a_document_is_not_fetched_where_a_loop_runs():
+    """
+    The loop would stand still, and with the emulator in it nobody would answer.
+    """
+    url = "https://api.example.test/swagger.json"
+
+    with pytest.raises(UsageError, match=r"to_thread\(Contract\.from_swagger, url\)"):
+        Contract.from_swagger(url)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +227,21 @@ def test_the_environments_are_two_hosts():
         contract(base_urls=same)
     with pytest.raises(ConfigurationError, match="member of Environment"):
         contract(base_urls=twice)
+
+
+@pytest.mark.parametrize(
+    "twin", [copy.copy, copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))]
+)
+def test_a_contract_can_be_copied_and_sent_to_a_worker(twin):
+    """
+    Workers make a pool of their own from it; it holds no secret.
+    """
+    original = Contract.from_swagger(DOCUMENT, rows_key="result.rows")
+
+    assert twin(original) == original
+    assert repr(twin(original)) == repr(original)
+    with pytest.raises(TypeError):
+        twin(original).base_urls[Environment.SANDBOX] = "http://elsewhere.test"
 
 
 @pytest.mark.parametrize("bad", ["", "X Id", "X:Id", "Host", "content-type", None])

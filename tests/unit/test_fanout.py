@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import sys
 from functools import partial
 
 import pytest
@@ -141,14 +143,42 @@ async def test_closing_early_waits_for_calls_that_take_leave_badly():
                 await asyncio.sleep(1)
                 raise KeyError(number)
 
+    told = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
     outcomes = as_completed(
         jobs_of(range(9), call), limit=4, counting=Counting(None, None)
     )
     async with contextlib.aclosing(outcomes):
         async for _ in outcomes:
             break
+    gc.collect()
+    await asyncio.sleep(1)
+    loop.set_exception_handler(None)
 
+    assert not told
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+async def test_a_slow_consumer_gets_every_outcome(limit):
+    """
+    It slows the calls down, and the last is kept for it when all have ended.
+    """
+    called, got = [], []
+
+    async def call(number):
+        called.append(number)
+
+    counting = Counting(None, None)
+    async for outcome in as_completed(
+        jobs_of(range(20), call), limit=limit, counting=counting
+    ):
+        await asyncio.sleep(10)
+        got.append(outcome.key)
+        assert len(called) - len(got) <= limit + 2
+
+    assert sorted(got) == list(range(20))
 
 
 @BOTH
@@ -231,3 +261,21 @@ async def test_there_are_no_more_tasks_than_calls(run):
     await run(range(5), call, limit=200_000)
 
     assert most <= 6
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no eager tasks")
+@BOTH
+async def test_eager_tasks_do_not_pile_up(run):
+    """
+    They begin where they are made, which must not be inside each other.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+
+    async def call(number):
+        return number
+
+    outcomes = await run(range(3000), call, limit=2000)
+    loop.set_task_factory(None)
+
+    assert len(outcomes) == 3000

@@ -148,15 +148,21 @@ async def test_a_retry_that_would_pass_the_deadline_is_not_waited_for():
 async def test_a_retry_says_what_it_is_and_nothing_about_people(caplog):
     """
     backoff's own log line prints arguments; ours has fields of our choice.
+
+    basicConfig shows the message only, so what matters of the fields stands in it.
     """
     caplog.set_level(logging.DEBUG)
     transport = ScriptedTransport([error(503)])
     await retry()(request(), transport.send)
     (record,) = [r for r in caplog.records if r.name.startswith("healthyroster")]
 
-    assert record.getMessage() == "an attempt failed and will be repeated"
+    assert record.name == "healthyroster_async.retry"
+    assert record.msg == "%s: attempt %d failed (%s), the next one in %.3g s"
+    assert record.getMessage().startswith(
+        "GET /HealthcareProvider/{id}/Datasources: attempt 1 failed (ServerError, 503)"
+    )
     assert record.label == "GET /HealthcareProvider/{id}/Datasources"
-    assert (record.attempt, record.error) == (1, "ServerError")
+    assert (record.attempt, record.error, record.status) == (1, "ServerError", 503)
     assert record.delay_s >= 0
     assert "4711" not in str(vars(record))
 
@@ -409,6 +415,17 @@ async def test_every_attempt_is_counted_and_logged_by_its_template(caplog):
     assert policy.attempts == 4
     assert policy.answers == {200: 1, 403: 1, 503: 1}
     assert policy.failures == {"ConnectError": 1}
+    label = "GET /HealthcareProvider/{id}/Datasources"
+    assert [(r.name, r.getMessage()) for r in caplog.records] == [
+        ("healthyroster_async.attempts", f"{label}: {end}")
+        for end in (
+            "answered 200",
+            "answered 403",
+            "answered 503",
+            "no answer (ConnectError)",
+        )
+    ]
+    assert [r.status for r in caplog.records[:3]] == [200, 403, 503]
     for record in caplog.records:
         shown = str(vars(record))
         assert SECRET not in shown

@@ -7,10 +7,11 @@ import orjson
 import pytest
 from fakes import request, response
 
-from healthyroster_async import ConnectionLostError, UsageError
+from healthyroster_async import ConnectionLostError, DecodingError, UsageError
 from healthyroster_async._rows.stream import RowStream
 
 ROWS = [{"id": number, "note": "x" * 500} for number in range(1000)]
+RAW = orjson.dumps(ROWS)
 
 
 class Body:
@@ -37,8 +38,8 @@ class Body:
 class Source:
     """Makes one attempt, and no other."""
 
-    def __init__(self, **settings):
-        self.body = Body(orjson.dumps(ROWS), **settings)
+    def __init__(self, raw=RAW, **settings):
+        self.body = Body(raw, **settings)
 
     async def open(self, request_):
         return response(stream=self.body)
@@ -132,3 +133,13 @@ async def test_two_tasks_do_not_share_a_stream():
             await anext(rows)
         assert await first == ROWS[0]
         assert (await anext(rows)) == ROWS[1]
+
+
+async def test_junk_is_told_as_what_cannot_be_decoded():
+    """
+    A failure of one provider, that the others outlive.
+    """
+    for raw in (b'{"a":' * 2000, b"<html>", b'{"a":1}', b"[1]"):
+        async with stream(raw=raw) as rows:
+            with pytest.raises(DecodingError):
+                await anext(rows)

@@ -23,8 +23,8 @@ NUMBERS = [
 ALSO = {
     "rate": [None],
     "max_rate": [None],
-    "share": [True],
-    "remember": [True],
+    "share": [None, True],
+    "remember": [None, True],
 }
 
 

@@ -1,0 +1,129 @@
+"""Sharing one budget with other processes: the governor's side of the store."""
+
+from __future__ import annotations
+
+from healthyroster_async._core.governor import Governor
+from healthyroster_async._core.lease import Lease
+from healthyroster_async._core.shared import Budget
+from healthyroster_async._core.verdicts import Verdict
+from healthyroster_async._policies.sharing import BudgetStore
+
+# A rate is raised by whoever finds it unchanged for so long.
+_STEP_S = 0.05
+
+
+class Leasing:
+    """Takes slots from the store before calls go, and tells it what was learned.
+
+    While the store is out of reach the governor paces this process by itself.
+    """
+
+    def __init__(
+        self, governor: Governor, store: BudgetStore, ahead: float = 0.0
+    ) -> None:
+        """Begin to share.
+
+        Args:
+            governor: Whose calls.
+            store: Where processes meet.
+            ahead: Seconds by which the store's clock is ahead of the governor's.
+        """
+        self._governor = governor
+        self._store = store
+        self._ahead = ahead
+        self._lease = Lease()
+        self._epoch = 0
+        self._reacted = governor.cuts
+        self._looked = True
+        governor.lease = self._lease
+
+    def before_next(self, now: float) -> None:
+        """Have slots ready for the queue, if there are calls that want them."""
+        governor, lease = self._governor, self._lease
+        if governor.is_held(now):
+            return
+        if lease.calls and lease.slot <= now and not self._looked:
+            # A pause may have begun since they were reserved.
+            self._looked = True
+            budget = self._store.read()
+            if budget is not None and budget.pause_until > now + self._ahead:
+                lease.calls = 0
+        calls = lease.wanted(governor.learner.rate)
+        if not calls:
+            return
+        found = self._store.reserve(calls)
+        if found is None:
+            governor.lease = None
+            return
+        governor.lease = lease
+        self._looked = False
+        lease.give(calls, found.slot - self._ahead)
+        self._agree(found.budget, now)
+
+    def before_answer(self, now: float, verdict: Verdict) -> None:
+        """Learn what others did, before a rejection is reacted to.
+
+        One overload is one cut: what left before another process reacted tells nothing.
+        """
+        if verdict is Verdict.THROTTLED:
+            budget = self._store.read()
+            if budget is not None:
+                self._agree(budget, now)
+
+    def after_answer(self, now: float, asked: float | None) -> None:
+        """Tell the others of an overload that was reacted to."""
+        governor = self._governor
+        if governor.cuts == self._reacted:
+            return
+        self._reacted = governor.cuts
+        learner = governor.learner
+        until = max(0.0, governor.paused_until + self._ahead)
+        budget = self._store.react(
+            self._epoch,
+            rate=learner.rate,
+            limit=learner.rule,
+            pause_until=until,
+            asked_until=0.0 if asked is None else until,
+            state=learner.state(self._ahead),
+        )
+        self._lease.calls = 0
+        if budget is not None:
+            if budget.epoch == self._epoch + 1:
+                self._epoch = budget.epoch  # nobody was faster
+            self._agree(budget, now)
+
+    def _agree(self, budget: Budget, now: float) -> None:
+        """Make one of what was learned here and there."""
+        governor, learner = self._governor, self._governor.learner
+        if not budget.rate:
+            self._tell(budget)
+        elif budget.epoch != self._epoch:
+            self._epoch = budget.epoch
+            governor.epoch += 1
+            self._adopt(budget)
+        elif (budget.limit, budget.rate) != (learner.rule, learner.rate):
+            unchanged = now + self._ahead - budget.changed_at
+            if unchanged >= _STEP_S and learner.rate > budget.rate:
+                self._tell(budget)
+            else:
+                self._adopt(budget)
+        everybody = budget.granted - budget.granted_before
+        learner.count_all(everybody, budget.reacted_at - self._ahead)
+
+    def _adopt(self, budget: Budget) -> None:
+        self._governor.learner.adopt(
+            budget.rate,
+            budget.limit,
+            budget.state,
+            changed_at=budget.changed_at - self._ahead,
+            ahead=self._ahead,
+        )
+
+    def _tell(self, budget: Budget) -> None:
+        learner = self._governor.learner
+        self._store.learn(
+            budget.epoch,
+            rate=learner.rate,
+            limit=learner.rule,
+            state=learner.state(self._ahead),
+        )

@@ -1,0 +1,35 @@
+"""Models are values: they compare, and can stand in a set."""
+
+import copy
+import pickle
+
+import attrs
+import pytest
+
+from healthyroster_async import models
+
+EXAMPLES = [
+    models.DataSource(id=1, name="Patients", extra={"tags": ["a"]}),
+    models.DataSourceField(name="PatientId", extra={"width": 8}),
+    models.DataSourceParameter(name="StartDate", required=True, extra={"in": {}}),
+    models.DataSourceDetail(
+        id="x",
+        fields=(models.DataSourceField(name="PatientId", extra={"width": [8]}),),
+        extra={"tags": {}},
+    ),
+]
+
+
+@pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: type(model).__name__)
+def test_a_model_can_stand_in_a_set(model):
+    """
+    set(await reporting.data_sources()) is how sources of two clinics are compared.
+    """
+    twin = pickle.loads(pickle.dumps(copy.deepcopy(model)))
+    other = attrs.evolve(model, extra={})
+
+    assert hash(twin) == hash(model)
+    assert {model, twin} == {model}
+    assert model != other
+    assert {model, other} - {twin} == {other}
+    assert {attrs.evolve(model, name="Other"): 1}.get(model) is None

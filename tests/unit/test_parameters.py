@@ -1,0 +1,131 @@
+"""Parameters: sent as what they are, or not at all."""
+
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import pytest
+from fakes import pool
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healthyroster_async import ConfigurationError
+from healthyroster_async._core.parameters import check_parameter, query_string
+
+ROUTE = "/HealthcareProvider/{id}/Anything"
+
+
+class Kind(Enum):
+    """An enum as users have them."""
+
+    FULL = "full text"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, ""),
+        ({"a": []}, ""),
+        ({"a": "x y&z=ü"}, "?a=x+y%26z%3D%C3%BC"),
+        ({"a b": 1}, "?a+b=1"),
+        ({"a": [1, "2"], "b": (True, False)}, "?a=1&a=2&b=true&b=false"),
+        ({"on": date(2026, 1, 2)}, "?on=2026-01-02"),
+        (
+            {"at": datetime(2026, 1, 2, 3, 4, tzinfo=UTC)},
+            "?at=2026-01-02T03%3A04%3A00%2B00%3A00",
+        ),
+        ({"n": 1.5, "d": Decimal("1.50")}, "?n=1.5&d=1.50"),
+        ({"id": UUID(int=1)}, "?id=00000000-0000-0000-0000-000000000001"),
+        ({"kind": Kind.FULL}, "?kind=full+text"),
+    ],
+)
+def test_a_query_says_what_was_given(query, expected):
+    """
+    The API reads lower-case bools and ISO dates, not what Python prints.
+    """
+    assert query_string(query) == expected
+
+
+@given(st.dictionaries(st.text(min_size=1), st.lists(st.text(min_size=1), min_size=1)))
+def test_a_query_reads_back_as_it_was_given(query):
+    """
+    No name and no text can add a parameter of its own.
+    """
+    assert parse_qs(query_string(query)[1:], errors="surrogatepass") == query
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("a=b", "query is of type str; give a mapping"),
+        ([("a", "b")], "query is of type list"),
+        (0, "query is of type int"),
+        ({"b": None}, "parameter b is None, .* leave it out"),
+        ({"b": [1, None]}, "parameter b is None"),
+        ({"a": {"x": 1}}, "parameter a is of type dict; give a text"),
+        ({"a": [["x"]]}, "parameter a is of type list"),
+        ({"a": object()}, "parameter a is of type object"),
+        ({"a": b"x"}, "parameter a is of type bytes"),
+        ({"a": math.nan}, "parameter a is no finite number"),
+        ({"a": Decimal("inf")}, "parameter a is no finite number"),
+        ({1: "x"}, "a name of query is of type int"),
+    ],
+)
+async def test_what_a_query_cannot_say_is_refused(query, sentence):
+    """
+    "b=None" would be looked for by the API, and find nothing or everything.
+    """
+    with pytest.raises(ConfigurationError, match=sentence):
+        await pool().session(1).request("GET", ROUTE, query=query)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "sentence"),
+    [
+        ((None, ROUTE), {}, "method is of type NoneType"),
+        (("GET", 7), {}, "path is of type int"),
+        (("GET", ROUTE), {"values": [1]}, "values is of type list"),
+    ],
+)
+async def test_a_request_is_made_of_texts(arguments, options, sentence):
+    """
+    A raw AttributeError does not say which argument it was.
+    """
+    with pytest.raises(ConfigurationError, match=sentence):
+        await pool().session(1).request(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    "bad", [math.nan, -math.inf, [1, math.nan], {"a": [math.nan]}, (Decimal("nan"),)]
+)
+async def test_no_number_is_no_parameter_of_rows(bad):
+    """
+    JSON has no NaN: it would go out as null, which filters nothing.
+    """
+    with pytest.raises(ConfigurationError, match="parameter Weight is no finite"):
+        pool().session(1).reporting.rows(1, Weight=bad)
+
+
+@pytest.mark.parametrize("bad", [object(), b"x", {1}, [object()], {"a": object()}])
+def test_what_has_no_meaning_is_refused_and_not_shown(bad):
+    """
+    The text names the parameter and the type.
+    """
+    with pytest.raises(ConfigurationError, match="parameter Weight is of type") as told:
+        check_parameter("Weight", bad)
+    assert "0x" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [None, "x", 1, True, 1.5, Decimal(1), date(2026, 1, 2), UUID(int=1), Kind.FULL, [1],
+     (1, None), {"from": date(2026, 1, 2)}],
+)  # fmt: skip
+def test_what_has_a_meaning_passes(good):
+    """
+    Filters are lists and objects too.
+    """
+    check_parameter("Weight", good)
