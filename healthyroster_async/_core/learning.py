@@ -93,6 +93,9 @@ class Learner:
     _above_since: float = field(init=False, default=0.0)
     log: object = None
 
+    def __attrs_post_init__(self) -> None:
+        self.rate = min(self.most, self.rate)
+
     def go_by(self, limit: Limit, now: float) -> None:
         """Begin with a limit that is certain."""
         self._starting = False
@@ -292,7 +295,7 @@ class Learner:
             # Nothing is known yet; and it may have been an outage.
             self._starting = True
             self._start_to = max(START_RATE, self._top / 3.0)
-            self.rate = START_RATE
+            self.rate = min(self.most, START_RATE)
             self._anchor, self._accepted = None, 0
 
     # -- a rate --------------------------------------------------------------------
