@@ -224,7 +224,8 @@ class Governor:
         ahead, rate = self.queue.ahead_of(ticket), self.rate(now)
         wait = ahead / rate
         if self.learner.starting:
-            wait = math.log2(1.0 + wait * math.log(2.0))  # the rate doubles each second
+            # The rate doubles each second, and the first step may come at once.
+            wait = max(0.0, math.log2(1.0 + wait * math.log(2.0)) - 0.2)
         if self.quotas:
             wait = min(wait, max(0.0, self.quotas.reset_at() - now))
         return max(0.0, self.paused_until - now) + wait
