@@ -31,7 +31,7 @@ LONGEST_PAUSE_S = 900.0
 # bursts.
 _CATCH_UP_S = 0.05
 _STARTING_BURST_S = 0.1
-_LONGEST_GUESS_S = 8.0
+_LEAST_GUESS_S, _LONGEST_GUESS_S = 0.1, 8.0
 
 
 @define(eq=False)
@@ -154,10 +154,11 @@ class Governor:
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
-            if self.lease is not None:
-                self.lease.calls += 1
-            else:
-                self._last -= 1.0 / self.learner.rate
+            if not ticket.probe:  # that took none
+                if self.lease is not None:
+                    self.lease.calls += 1
+                else:
+                    self._last -= 1.0 / self.learner.rate
             self._give_up_probe(ticket)
 
     def answered(
@@ -225,9 +226,11 @@ class Governor:
 
     def wait_at_least(self, ticket: Ticket, now: float) -> float:
         """Return the least number of seconds that a queued call has to wait."""
-        ahead = self.queue.ahead_of(ticket.flow, ticket.priority) - 1
-        wait = max(0.0, self.paused_until - now)
-        wait += max(0, ahead) / self.learner.rate
+        wait = self.queue.ahead_of(ticket) / self.learner.rate
+        if self.learner.starting:
+            # The rate doubles each second, and the first step may come at once.
+            wait = max(0.0, math.log2(1.0 + wait * math.log(2.0)) - 0.2)
+        wait += max(0.0, self.paused_until - now)
         if self.quotas:
             urgent = ticket.priority is Priority.INTERACTIVE
             opens = self.quotas.opens_at(now, self.sent, urgent=urgent)
@@ -257,6 +260,8 @@ class Governor:
 
     def _let_go(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
+        if ticket.place is None:
+            ticket.place = self.sent
         self.sent += 1
         ticket.granted = True
         ticket.number = self.sent
@@ -274,10 +279,11 @@ class Governor:
     # -- answers -------------------------------------------------------------------
 
     def _accepted(self, ticket: Ticket, now: float) -> None:
-        if self.breaker.answered():
-            self._react("up")
+        up = self.breaker.answered()
         if ticket.probe:
             self._open(ticket, now)
+        if up:
+            self._react("up")
         sent = ticket.sent
         self.learner.accepted(sent, now)
         self.concurrency.accepted(ticket.label, ticket.load, now - sent, now)
@@ -294,8 +300,7 @@ class Governor:
 
     def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
         self.rejections += 1
-        if self.breaker.answered():
-            self._react("up")
+        up = self.breaker.answered()
         asked = announced.wait
         is_announced = bool(self.quotas) and self.quotas.refused(now, self.sent)
         if announced.rule is not None:
@@ -303,7 +308,7 @@ class Governor:
         if ticket.probe:
             self.epoch += 1
             self.learner.still(ticket.sent)
-            self._pause = min(_LONGEST_GUESS_S, 2 * self._pause)
+            self._pause = min(_LONGEST_GUESS_S, max(_LEAST_GUESS_S, 2 * self._pause))
             self._close(now, asked, self._pause)
         elif ticket.epoch == self.epoch and not self._shut:
             self.epoch += 1
@@ -318,6 +323,8 @@ class Governor:
                 self._close(now, asked, self._pause)
         elif asked is not None:
             self._close(now, asked, 0.0)
+        if up:
+            self._react("up")
 
     def _go_by(self, rule: Limit, now: float) -> None:
         """Go by a limit that a rejection states, if no quota is about it."""
@@ -329,14 +336,14 @@ class Governor:
             self.learner.go_by(rule, now)
 
     def _failed(self, ticket: Ticket, now: float) -> None:
-        if ticket.probe:
+        if not ticket.probe and ticket.epoch != self.epoch:
+            return
+        breaker = self.breaker
+        if breaker.failed(now) or ticket.probe:
             self.epoch += 1
-            self._close(now, None, self.breaker.wait() if self.breaker.is_open else 1.0)
-            self._react("down")
-        elif ticket.epoch == self.epoch and self.breaker.failed(now):
-            self.epoch += 1
-            self._close(now, None, self.breaker.wait())
-            self._react("down")
+            self._close(now, None, breaker.wait() if breaker.is_open else 1.0)
+            if breaker.is_open:
+                self._react("down")
 
     def _close(self, now: float, asked: float | None, guess: float) -> None:
         """Let nothing go for a while, and then one call to see whether it may."""

@@ -94,6 +94,9 @@ class Learner:
         """The limit if it is known as so many calls per window."""
         return None if self._following is None else self._following.rule
 
+    def __attrs_post_init__(self) -> None:
+        self.rate = min(self.most, self.rate)
+
     def go_by(self, limit: Limit, now: float) -> None:
         """Begin with a limit that is certain."""
         self._starting = False
@@ -303,7 +306,7 @@ class Learner:
             # Nothing is known yet; and it may have been an outage.
             self._starting = True
             self._start_to = max(START_RATE, self._top / 3.0)
-            self.rate = START_RATE
+            self.rate = min(self.most, START_RATE)
             self._anchor, self._accepted = None, 0
 
     def _follow(self, following: Following) -> None:
