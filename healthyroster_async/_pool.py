@@ -90,6 +90,7 @@ class _Lane:
         environment: Environment,
         credentials: Credentials,
         contract: Contract,
+        *,
         pacing: PacingSettings,
         kept: Kept,
         tell: Callable[[PacingEvent], None] | None,
@@ -161,8 +162,8 @@ class ConnectionPool:
             pacing: Bounds of concurrency and pauses.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound but those of its parts.
-            on_pacing: Called with a ``PacingEvent`` when the pace changes: pauses,
-                cuts, the API going away and coming back. It must not block, nor raise.
+            on_pacing: Called with a ``PacingEvent`` when the pace changes: a pause, a
+                cut, the API going away or coming back. It must not block, nor raise.
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt.
@@ -274,7 +275,7 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
-            kept = await asyncio.to_thread(self._open_kept)
+            kept = await self._open_kept()
             self._closed = False
             self._running = _Running(
                 loop,
@@ -286,9 +287,9 @@ class ConnectionPool:
                         environment,
                         credentials,
                         self.contract,
-                        self._pacing,
-                        kept[environment],
-                        self._on_pacing,
+                        pacing=self._pacing,
+                        kept=kept[environment],
+                        tell=self._on_pacing,
                     )
                     for environment, credentials in self._credentials.items()
                 },
@@ -336,7 +337,8 @@ class ConnectionPool:
                     await running.transport.close()
                 finally:
                     self._running = None
-                    await asyncio.to_thread(_save, running)
+                    for lane in running.lanes.values():
+                        await lane.kept.save(lane.pacing.learned)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -543,9 +545,9 @@ class ConnectionPool:
             raise _wrong_loop()
         return running
 
-    def _open_kept(self) -> dict[Environment, Kept]:
+    async def _open_kept(self) -> dict[Environment, Kept]:
         return {
-            environment: open_kept(
+            environment: await open_kept(
                 environment.value,
                 self.contract.base_urls[environment],
                 credentials.application_id,
@@ -629,11 +631,6 @@ def _check_credentials(credentials: Any, contract: Contract) -> None:
             "sandbox and production have the same application secret; the vendor "
             "gives each its own, so one of them stands in the wrong place"
         )
-
-
-def _save(running: _Running) -> None:
-    for lane in running.lanes.values():
-        lane.kept.save(lane.pacing.learned)
 
 
 def _wrong_loop() -> UsageError:

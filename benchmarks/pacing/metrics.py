@@ -20,6 +20,8 @@ from healthyroster_async._core.settings import Limit
 # "Within 10 % of the limit".
 _NEAR = 0.9
 _FEWEST_CALLS = 50
+# Calls that are asked for together; the next ones wait for an answer at least.
+_AT_ONCE_S = 0.005
 # What follows a falling limit is looked at for so many seconds.
 _AFTER_FALL_S = 10.0
 
@@ -155,7 +157,8 @@ def _light(run: Run) -> list[float]:
             done = [
                 call.done
                 for call in run.trace.calls
-                if call.provider == flow.provider and call.asked == flow.start
+                if call.provider == flow.provider
+                and call.asked < flow.start + _AT_ONCE_S
             ]
             times.append(max(done) if len(done) == flow.first else math.inf)
     # With a turn each, so many calls go before the last of a light session.

@@ -36,7 +36,8 @@ _PROMISES = ("in_pause", "lost")
 _HIGH_IS_GOOD = ("goodput", "goodput_whole", "jain")
 _MORE = ("goodput", "rejected", "goodput_whole", "rejected_whole", "requests")
 # Peers are slow to simulate.
-_FEW_SEEDS, _EACH_NTH, _FAST_SECONDS = 3, 10, 200.0
+_FEW_SEEDS, _FAST_SECONDS = 3, 200.0
+_FEW_SERVERS, _PEERS_SERVERS = 10, 5
 
 
 @frozen(kw_only=True)
@@ -88,9 +89,7 @@ def measure(
         for number in chosen
         for name in clients
         if name == clients[0] or listed(fast=fast)[number].peers
-        for seed in _seeds(
-            listed(fast=fast)[number], options, few=fast or name != clients[0]
-        )
+        for seed in _seeds(listed(fast=fast)[number], options, peer=name != clients[0])
     ]
     found: dict[tuple[int, str], list[dict[str, float]]] = {}
     if options.jobs == 1:
@@ -103,12 +102,15 @@ def measure(
 
 
 def _seeds(
-    scenario: Scenario, options: argparse.Namespace, *, few: bool
+    scenario: Scenario, options: argparse.Namespace, *, peer: bool
 ) -> Sequence[int]:
     if scenario.seeds is None:
+        few = peer or options.fast
         return range(min(options.seeds, _FEW_SEEDS) if few else options.seeds)
     seeds = TUNING if options.tuning else scenario.seeds
-    return seeds[::_EACH_NTH] if few else seeds
+    if peer:
+        return seeds[:: len(seeds) // _PEERS_SERVERS]
+    return seeds[:: len(seeds) // _FEW_SERVERS] if options.fast else seeds
 
 
 def _collect(

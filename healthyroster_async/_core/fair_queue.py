@@ -27,6 +27,7 @@ class Ticket:
         tag: Its place in the order; a call that is turned away keeps it.
         queued: Whether it stands in the queue.
         granted: Whether it may go, and is not over.
+        number: How many had been let go by then, itself included.
         sent: When it was let go.
         epoch: How often the governor had reacted by then.
         load: Attempts under way by then, itself included.
@@ -40,6 +41,7 @@ class Ticket:
     tag: float | None = field(default=None, init=False)
     queued: bool = field(default=False, init=False)
     granted: bool = field(default=False, init=False)
+    number: int = field(default=0, init=False)
     sent: float = field(default=0.0, init=False)
     epoch: int = field(default=0, init=False)
     load: int = field(default=0, init=False)
@@ -73,6 +75,11 @@ class FairQueue:
 
     def __len__(self) -> int:
         return self._waiting[0] + self._waiting[1]
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a person waits."""
+        return self._waiting[Priority.INTERACTIVE] > 0
 
     @property
     def lanes(self) -> dict[Priority, int]:

@@ -206,6 +206,19 @@ def test_fairness_is_one_for_equal_shares_and_low_for_one_winner():
     assert METRICS["jain"](made(Trace(requests=equal[:5]))) == pytest.approx(0.1)
 
 
+def test_a_light_session_is_done_with_the_last_of_its_first_calls():
+    """
+    The calls that it makes later do not count, nor do those of the heavy one.
+    """
+    trace = Trace(ended=20.0)
+    for provider in range(10):
+        first = [Done(provider, False, 1e-6, 0.3 * n, False) for n in range(20)]
+        trace.calls += [*first, Done(provider, False, 6.0, 9.0, False)]
+
+    # Ten sessions of 20 calls take 4 s at 50 calls a second, and a round trip.
+    assert METRICS["light_median_x"](made(trace)) == pytest.approx(5.7 / 4.05)
+
+
 def test_a_lost_call_is_counted_and_a_job_with_one_under_way_is_not_finished():
     """
     Giving up would otherwise look fast.
