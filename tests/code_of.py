@@ -6,11 +6,19 @@ import inspect
 import re
 from pathlib import Path
 
+import orjson
+
 
 def blocks(document, language="python"):
     """Return the code blocks of a document, in its order."""
     text = Path(document).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+async def write_document(emulator):
+    """Write the swagger document where the code looks for it."""
+    document = orjson.dumps(emulator.swagger())
+    await asyncio.to_thread(Path("swagger.json").write_bytes, document)
 
 
 async def run(code, names, credentials=None):

@@ -1,6 +1,6 @@
 """The README's code runs as it stands, and what it lists is all there is."""
 
-import asyncio
+import inspect
 import logging
 import pkgutil
 import re
@@ -16,6 +16,16 @@ from healthyroster_async.emulator import Emulator
 
 README = Path("README.md").read_text(encoding="utf-8")
 EXAMPLE, NOTEBOOK, TEST = code_of.blocks("README.md")
+DOCUMENT = {
+    "openapi": "3.0.4",
+    "servers": [{"url": "https://sandbox.test"}],
+    "components": {
+        "securitySchemes": {
+            "Id": {"type": "apiKey", "in": "header", "name": "X-Id"},
+            "Secret": {"type": "apiKey", "in": "header", "name": "X-Secret"},
+        }
+    },
+}
 (PROFILE,) = code_of.blocks("README.md", "toml")
 
 
@@ -25,18 +35,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-async def write_document(emulator, folder):
-    document = orjson.dumps(emulator.swagger())
-    await asyncio.to_thread((folder / "swagger.json").write_bytes, document)
-
-
 async def test_the_example_prints_what_it_promises(folder, capsys):
     """
     It is the first thing that is tried; only the credentials are filled in.
     """
     async with Emulator(providers=50, rows=20, denied=[(43, "*")]) as emulator:
         (own,) = emulator.credentials.values()
-        await write_document(emulator, folder)
+        await code_of.write_document(emulator)
         await code_of.run(EXAMPLE, {}, own)
 
         assert sum(emulator.seen.rows_sent.values()) == 9 * 20
@@ -52,7 +57,7 @@ async def test_a_notebook_starts_and_closes_a_pool(folder, monkeypatch):
     """
     async with Emulator(providers=50) as emulator:
         (own,) = emulator.credentials.values()
-        await write_document(emulator, folder)
+        await code_of.write_document(emulator)
         monkeypatch.setenv("HEALTHYROSTER_SWAGGER", "swagger.json")
         prefix = "HEALTHYROSTER_SANDBOX_APPLICATION"
         monkeypatch.setenv(f"{prefix}_ID", own.application_id)
@@ -73,12 +78,11 @@ async def test_the_test_of_a_user_passes():
     await names["test_my_report"]()
 
 
-async def test_the_profile_is_one(folder):
+def test_the_profile_is_one(folder):
     """
     Who copies it changes the values, and nothing else.
     """
-    async with Emulator(providers=1) as emulator:
-        await write_document(emulator, folder)
+    (folder / "swagger.json").write_bytes(orjson.dumps(DOCUMENT))
     profiles = _config.profile_file({"XDG_CONFIG_HOME": str(folder)})
     profiles.parent.mkdir()
     secret = folder / "secret"
@@ -100,7 +104,12 @@ def test_every_variable_is_named_and_no_other():
     each = [f"{e.value}_{k}" for e in Environment for k in _config._EACH]
     known = {f"HEALTHYROSTER_{k.upper()}" for k in (*_config._SHARED, *each, "profile")}
 
+    told = inspect.getdoc(ConnectionPool.from_environment)
+
     assert set(re.findall(r"HEALTHYROSTER_[A-Z_]*[A-Z]", README)) == known
+    for name in known:
+        if "PRODUCTION" not in name:
+            assert f"{name.removeprefix('HEALTHYROSTER')}`" in told
 
 
 def test_every_logger_is_named_and_no_other():
