@@ -130,8 +130,8 @@ class ConnectionPool:
             sources = await clinic.reporting.data_sources()
 
     Where there is no block to put ``async with`` around, as in a notebook, ``await
-    pool.start()`` and ``await pool.close()`` do the same. A pool belongs to the event loop
-    and the process it was started in.
+    pool.start()`` and ``await pool.close()`` do the same. A pool belongs to the event
+    loop and the process it was started in.
 
     Attributes:
         contract: How the API looks.
@@ -225,8 +225,8 @@ class ConnectionPool:
         blocks: in a running event loop call this in a thread.
 
         The variables are ``HEALTHYROSTER_SWAGGER``, ``_ENVIRONMENT``, ``_PROFILE``,
-        ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and for
-        each environment, here of the sandbox, ``HEALTHYROSTER_SANDBOX_APPLICATION_ID``,
+        ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and
+        for each environment ``HEALTHYROSTER_SANDBOX_APPLICATION_ID`` and so on,
         ``_SANDBOX_APPLICATION_SECRET`` or ``_SANDBOX_APPLICATION_SECRET_FILE``, and
         ``_SANDBOX_BASE_URL``. A profile is a table of
         ``~/.config/healthyroster/profiles.toml``, with the same names in lower case and
