@@ -101,7 +101,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but not to where the document could be altered."""
 
     @override
-    def redirect_request(  # noqa: PLR0917 - as the base class has it
+    def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         with contextlib.ExitStack() as refused:
