@@ -129,7 +129,9 @@ class ConnectionPool:
             clinic = pool.session(42)
             sources = await clinic.reporting.data_sources()
 
-    A pool belongs to the event loop and the process it was started in.
+    Where there is no block to put ``async with`` around, as in a notebook, ``await
+    pool.start()`` and ``await pool.close()`` do the same. A pool belongs to the event
+    loop and the process it was started in.
 
     Attributes:
         contract: How the API looks.
@@ -221,6 +223,14 @@ class ConnectionPool:
         An argument wins over a variable, a variable over the profile, the profile over
         the swagger document. If the document is named by a URL it is fetched, which
         blocks: in a running event loop call this in a thread.
+
+        The variables are ``HEALTHYROSTER_SWAGGER``, ``_ENVIRONMENT``, ``_PROFILE``,
+        ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and
+        for each environment ``HEALTHYROSTER_SANDBOX_APPLICATION_ID`` and so on,
+        ``_SANDBOX_APPLICATION_SECRET`` or ``_SANDBOX_APPLICATION_SECRET_FILE``, and
+        ``_SANDBOX_BASE_URL``. A profile is a table of
+        ``~/.config/healthyroster/profiles.toml``, with the same names in lower case and
+        without the prefix.
 
         Args:
             profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.

@@ -153,7 +153,7 @@ def test_handles_are_compared_by_what_they_do():
 
     assert len(same) == 1
     assert len(others) == 5
-    assert session not in others
+    assert all(session != handle for handle in others)
     assert session != 1
 
 
