@@ -20,6 +20,7 @@ _STEP_S = 0.05
 _START_S = 0.1
 _ALONE = 1.1
 _NEARLY = 0.97
+_DOUBT = 40.0
 _FAST = 1e9
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
@@ -300,7 +301,8 @@ class Learner:
             self._denied = min(self._denied, known.rule.rate)
         good = [rule for rule in found if self._is_likely(rule, mean)]
         if good:
-            again = max(20.0, 5 * good[0].seconds)
+            # A block is what it costs to doubt a limit.
+            again = max(20.0, 5 * good[0].seconds, _DOUBT * lasted)
             self._follow(Following(good[0], now, faster=good[1:], retest_after=again))
         elif known is None and lasted >= LONG_BLOCK_S and self.ceiling is None:
             # Nothing is known yet; and it may have been an outage.
