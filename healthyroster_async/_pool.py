@@ -90,6 +90,7 @@ class _Lane:
         environment: Environment,
         credentials: Credentials,
         contract: Contract,
+        *,
         pacing: PacingSettings,
         kept: Kept,
         tell: Callable[[PacingEvent], None] | None,
@@ -161,8 +162,8 @@ class ConnectionPool:
             pacing: Bounds of concurrency and pauses.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound but those of its parts.
-            on_pacing: Called with a ``PacingEvent`` when the pace changes: pauses, cuts,
-                the API going away and coming back. It must not block, nor raise.
+            on_pacing: Called with a ``PacingEvent`` when the pace changes: a pause, a
+                cut, the API going away or coming back. It must not block, nor raise.
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt.
@@ -187,6 +188,9 @@ class ConnectionPool:
         check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
         check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
         check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        if on_pacing is not None:
+            give = "a function of a PacingEvent"
+            check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         self._on_pacing = on_pacing
@@ -234,7 +238,7 @@ class ConnectionPool:
         return cls(
             found.credentials,
             contract=found.contract,
-            environment=environment or found.environment,
+            environment=found.environment if environment is None else environment,
             timeouts=timeouts,
             retry=retry,
             pacing=pacing,
@@ -271,7 +275,7 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
-            kept = await asyncio.to_thread(self._open_kept)
+            kept = await self._open_kept()
             self._closed = False
             self._running = _Running(
                 loop,
@@ -283,9 +287,9 @@ class ConnectionPool:
                         environment,
                         credentials,
                         self.contract,
-                        self._pacing,
-                        kept[environment],
-                        self._on_pacing,
+                        pacing=self._pacing,
+                        kept=kept[environment],
+                        tell=self._on_pacing,
                     )
                     for environment, credentials in self._credentials.items()
                 },
@@ -333,7 +337,8 @@ class ConnectionPool:
                     await running.transport.close()
                 finally:
                     self._running = None
-                    await asyncio.to_thread(_save, running)
+                    for lane in running.lanes.values():
+                        await lane.kept.save(lane.pacing.learned)
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -540,9 +545,9 @@ class ConnectionPool:
             raise _wrong_loop()
         return running
 
-    def _open_kept(self) -> dict[Environment, Kept]:
+    async def _open_kept(self) -> dict[Environment, Kept]:
         return {
-            environment: open_kept(
+            environment: await open_kept(
                 environment.value,
                 self.contract.base_urls[environment],
                 credentials.application_id,
@@ -626,11 +631,6 @@ def _check_credentials(credentials: Any, contract: Contract) -> None:
             "sandbox and production have the same application secret; the vendor "
             "gives each its own, so one of them stands in the wrong place"
         )
-
-
-def _save(running: _Running) -> None:
-    for lane in running.lanes.values():
-        lane.kept.save(lane.pacing.learned)
 
 
 def _wrong_loop() -> UsageError:

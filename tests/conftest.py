@@ -22,3 +22,11 @@ def nothing_blocks():
         ):
             calls.functions[call].can_block_in(file, function)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory, monkeypatch):
+    """Let no test learn from another one, nor share its budget."""
+    folder = tmp_path_factory.mktemp("user")
+    for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(folder))

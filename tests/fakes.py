@@ -9,6 +9,7 @@ from healthyroster_async import (
     Contract,
     Credentials,
     Environment,
+    PacingSettings,
     Request,
     Response,
 )
@@ -37,8 +38,10 @@ def credentials() -> Credentials:
 
 
 def pool(**changes) -> ConnectionPool:
+    # Files need threads, and virtual time waits for none.
+    settings = {"pacing": PacingSettings(share=False, remember=False)}
     return ConnectionPool(
-        {Environment.SANDBOX: credentials()}, contract=contract(), **changes
+        {Environment.SANDBOX: credentials()}, contract=contract(), **settings | changes
     )
 
 

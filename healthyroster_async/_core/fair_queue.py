@@ -31,6 +31,7 @@ class Ticket:
             is turned away goes again in this order, and before all who never went.
         queued: Whether it stands in the queue.
         granted: Whether it may go, and is not over.
+        number: How many had been let go by then, itself included.
         sent: When it was let go.
         epoch: How often the governor had reacted by then.
         load: Attempts under way by then, itself included.
@@ -46,6 +47,7 @@ class Ticket:
     place: int | None = field(default=None, init=False)
     queued: bool = field(default=False, init=False)
     granted: bool = field(default=False, init=False)
+    number: int = field(default=0, init=False)
     sent: float = field(default=0.0, init=False)
     epoch: int = field(default=0, init=False)
     load: int = field(default=0, init=False)
@@ -211,6 +213,11 @@ class FairQueue:
     def __len__(self) -> int:
         interactive, bulk = self._lanes
         return interactive.waiting + bulk.waiting
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a person waits."""
+        return self._lanes[Priority.INTERACTIVE].waiting > 0
 
     @property
     def lanes(self) -> dict[Priority, int]:

@@ -125,6 +125,7 @@ def decode(raw: bytes, boot: bytes, now: float) -> Budget | None:
     # A sum is infinite or NaN if a part of it is, and no comparison with NaN is true.
     if min(numbers) < 0.0 or not sum(numbers) < math.inf:
         return None
+    numbers, state = numbers[:-_STATE], tuple(numbers[-_STATE:])
     due, pause_until, rate, calls, seconds, reacted, changed, written = numbers
     if max(due, pause_until) > now + HORIZON_S + _SLACK_S or written > now + _SLACK_S:
         return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
 
-from healthyroster_async._core.contract import is_loopback
+from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Budget, PacingSettings
 from healthyroster_async._core.shared import key_of
@@ -22,34 +23,43 @@ class Kept:
 
     Attributes:
         name: Hash of environment, base URL and application id.
-        memory: Where what was learned is kept.
+        memory: Where what was learned is kept, or ``None``.
         learned: What an earlier run found out.
         store: Where processes share one budget, or ``None``.
     """
 
     name: str
-    memory: Memory = field(repr=False)
+    memory: Memory | None = field(default=None, repr=False)
     learned: Learned | None = None
     store: FileStore | None = field(default=None, repr=False)
 
-    def save(self, learned: Learned | None) -> None:
-        """Keep what this run found out; it touches the disk."""
-        if learned is not None:
-            self.memory.save(self.name, evolve(learned, at=time.time()))
+    async def save(self, learned: Learned | None) -> None:
+        """Keep what this run found out."""
+        if learned is not None and self.memory is not None:
+            found = evolve(learned, at=time.time())
+            await asyncio.to_thread(self.memory.save, self.name, found)
 
 
-def open_kept(
+async def open_kept(
     environment: str, base_url: str, application_id: str, settings: PacingSettings
 ) -> Kept:
-    """Open the files; it touches the disk, so call it off the event loop."""
+    """Open what is to be shared and remembered."""
     name = key_of(environment, base_url, application_id)
     elsewhere = not is_loopback(urlsplit(base_url))
     remember = elsewhere if settings.remember is None else settings.remember
     share = elsewhere if settings.share is None else settings.share
-    memory = Memory(state_folder(os.environ) if remember else None)
-    store = None
-    if share and settings.budget is Budget.APPLICATION:
+    share = share and settings.budget is Budget.APPLICATION
+    if not (remember or share):
+        return Kept(name)
+    return await asyncio.to_thread(_open, name, remember=remember, share=share)
+
+
+def _open(name: str, *, remember: bool, share: bool) -> Kept:
+    memory = learned = store = None
+    if remember:
+        memory = Memory(state_folder(os.environ))
+        learned = memory.load(name, time.time())
+    if share:
         store = FileStore(share_file(name, os.environ))
-        if store.read() is None:
-            store = None
-    return Kept(name, memory, memory.load(name, time.time()), store)
+        store.read()  # it is made here, off the loop
+    return Kept(name, memory, learned, store)

@@ -348,7 +348,7 @@ class PacingPolicy:
         event = PacingEvent(
             kind=governor.reaction,
             environment=request.environment.value,
-            rate=governor.rate(now),
+            rate=governor.learner.rate,
             source=governor.source,
             pause_s=max(0.0, governor.paused_until - now),
         )

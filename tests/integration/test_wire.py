@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import copy
 import pickle
 from pathlib import Path
 
@@ -216,7 +217,7 @@ async def test_a_pool_works_in_a_task_that_shares_no_context_with_its_start():
         await asyncio.create_task(own.close(), context=contextvars.Context())
 
 
-async def test_header_fields_are_a_plain_dict_with_names_in_lower_case():
+async def test_header_fields_are_read_and_copied_as_a_dict_with_names_in_lower_case():
     """
     aiohttp's own mapping can neither be pickled nor be looked up by who expects a dict.
     """
@@ -224,7 +225,8 @@ async def test_header_fields_are_a_plain_dict_with_names_in_lower_case():
     async with Server(fields) as server, server.pool() as own:
         got = await own.session(1).request("GET", "/HealthcareProvider/{id}/Anything")
 
-    assert type(got.headers) is dict
+    assert type(copy.copy(got.headers)) is dict
+    assert type(pickle.loads(pickle.dumps(got.headers))) is dict
     assert got.headers["x-one"] == "1, 2"
     assert all(name == name.lower() for name in got.headers)
     assert pickle.loads(pickle.dumps(attrs.asdict(got)["headers"])) == got.headers

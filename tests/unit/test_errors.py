@@ -139,6 +139,24 @@ def test_a_status_has_its_error(status, name):
     assert "GET /HealthcareProvider/{id}/Datasources" in str(error)
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_was_not_accepted_is_explained_by_the_body(status):
+    """
+    The API says which parameter it was, with its value: for who asks, not for logs.
+    """
+    error = error_for(response(status, body=b'{"title": "Quillfeather is no date"}'))
+
+    assert "error.response.body says why" in str(error)
+    assert error.response.json() == {"title": "Quillfeather is no date"}
+
+
+def test_what_is_not_there_may_be_the_wrong_address():
+    """
+    A base URL without its last part answers 404 to everything.
+    """
+    assert "or the base URL of the environment" in str(error_for(response(404)))
+
+
 @pytest.mark.parametrize("status", [200, 201, 204, 206, 299])
 def test_success_is_no_error(status):
     """

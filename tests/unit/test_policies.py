@@ -422,7 +422,7 @@ async def test_every_attempt_is_counted_and_logged_by_its_template(caplog):
             "answered 200",
             "answered 403",
             "answered 503",
-            "no answer (ConnectError)",
+            "failed (ConnectError)",
         )
     ]
     assert [r.status for r in caplog.records[:3]] == [200, 403, 503]
