@@ -28,6 +28,9 @@ _LONGEST_HOLD_S = 1800.0
 _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
 _CAREFUL_S = 8.0
+# With less than this share of the rate in use, a rejection measures nothing, and it does
+# not push the rate below so many calls per second.
+_IDLE_SHARE, _IDLE_RATE = 0.3, 2.0
 
 
 @define(eq=False)
@@ -308,6 +311,10 @@ class Learner:
             self._starting = False
             self._top = top
             self._hold(min(0.75 * top, max(measured, 0.1 * top)), now)
+            return
+        if count < _IDLE_SHARE * top * active:
+            # What little was asked for says nothing about what would be let in.
+            self._hold(max(0.7 * top, min(top, _IDLE_RATE)), now)
             return
         trial, self._trial = self._trial, False
         if trial and (held or active < _SOON_S):
