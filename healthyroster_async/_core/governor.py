@@ -154,11 +154,12 @@ class Governor:
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
-            if not ticket.probe:  # that took none
-                if self.lease is not None:
-                    self.lease.calls += 1
-                else:
-                    self._last -= 1.0 / self.learner.rate
+            if ticket.probe:
+                pass  # that took no token
+            elif self.lease is not None:
+                self.lease.calls += 1
+            else:
+                self._last -= 1.0 / self.learner.rate
             self._give_up_probe(ticket)
 
     def answered(

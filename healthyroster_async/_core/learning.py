@@ -38,6 +38,8 @@ _NO_TRIALS = 6
 # A measure counts if calls wanted to go for this share of the time.
 _BUSY = 0.6
 _UNMEASURED = 0.7
+# ... and does not push the rate below so many calls per second.
+_IDLE_RATE = 2.0
 _LEAST_RATE = 0.01
 
 
@@ -274,7 +276,8 @@ class Learner:
         else:
             # So few calls measure nothing.
             self._starting = self._trial = False
-            self._hold(_UNMEASURED * self.rate, now)
+            rate = max(_UNMEASURED * self.rate, min(self.rate, _IDLE_RATE))
+            self._hold(rate, now)
         return max(0.1, 1.5 / self.rate)
 
     def still(self, sent: float) -> None:

@@ -617,6 +617,19 @@ def test_a_quota_that_never_said_how_large_it_is_lets_one_call_find_out():
     assert governor.next(wake + 0.1) is second
 
 
+def test_a_quota_that_never_says_when_it_is_new_stops_nobody():
+    """
+    "0 remaining" alone must not stop a pool for good.
+    """
+    governor = made()
+    now = announced(governor, Quota(remaining=0.0))
+
+    assert asked(governor, now + 1.0).granted
+
+
+# -- how long --------------------------------------------------------------------------
+
+
 def test_the_least_wait_counts_the_pause_and_who_goes_before():
     """
     Whoever has a deadline is told how long it would have been.
