@@ -168,7 +168,8 @@ class ConnectionPool:
                 cut, the API going away or coming back. It must not block, nor raise.
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
-                timeout of their attempt.
+                timeout of their attempt. When a connection is lost its aiohttp sends a
+                GET, PUT or DELETE once more by itself, even if it was carried out.
             ssl_context: A TLS context of your own, for a private authority.
             user_agent_suffix: What your application calls itself.
 

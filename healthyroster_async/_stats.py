@@ -22,7 +22,8 @@ class EnvironmentStats:
     """Counters of one environment since the pool was started.
 
     Attributes:
-        attempts: Requests sent.
+        attempts: Requests sent; not those that a ``client_session`` of your own sends
+            once more by itself when a connection is lost.
         answers: How often each HTTP status came.
         failures: How often each kind of transport error came, in the middle of a row
             stream too.

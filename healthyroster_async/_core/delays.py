@@ -166,11 +166,6 @@ class RetryPlan:
         """
         if not is_retryable(error, safe=safe):
             return None
-        # A kept connection that the server has meanwhile closed is nobody's fault.
-        if isinstance(error, ConnectionLostError) and not error.answered:
-            stale, self._stale = self._stale, False
-            if stale and self.settings.max_attempts > 1:
-                return 0.0
         fault = fault_of(error)
         if fault is Fault.THROTTLED:
             self._throttles += 1
@@ -178,10 +173,17 @@ class RetryPlan:
             more = self._throttles < self.settings.max_throttles
             # The governor puts the jitter on top, and keeps its place in the queue.
             return asked if more and asked <= self.max_pause else None
-        if error.probing:
+        if error.probing and self.settings.max_attempts > 1:
             return 0.0
         self._faults += 1
         more = self._faults < self.settings.max_attempts
         if fault is None or not more or not self.budget.spend(fault):
             return None
+        # Most likely the server has closed a kept connection in the meantime, which is
+        # nobody's fault: there is nothing to wait for. It costs the same, as the server
+        # may be dying just as well.
+        if isinstance(error, ConnectionLostError) and not error.answered:
+            stale, self._stale = self._stale, False
+            if stale:
+                return 0.0
         return retry_delay(self._faults, error, self.settings, self.rng)

@@ -125,7 +125,7 @@ class Following:
         self.rate = self._share * rule.rate
 
     def _turn_back(self, now: float) -> float:
-        """Go back to the reading before: it is confirmed, for a faster one is denied."""
+        """Go back to the reading before: as a faster one is denied, it is confirmed."""
         slower, self._slower = self._slower, None
         self.denied, self.faster = self.rule.rate, []
         self.retest_after = _LONGEST_S

@@ -217,6 +217,7 @@ class AiohttpTransport(Transport):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={**self._headers, **secrets},
                 read_bufsize=_READ_BUFFER,
+                middlewares=(_sent_once,),
                 trust_env=False,  # else netrc adds an Authorization header
             )
         return session
@@ -288,6 +289,28 @@ async def _whole(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
+class _LostError(aiohttp.ClientError):
+    """A lost connection, as aiohttp does not know it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Send a request once.
+
+    When these two come out, aiohttp sends a GET, PUT or DELETE once more by itself:
+    uncounted, unpaid, and though it may have been carried out.
+    """
+    try:
+        return await send(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(error) from None
+
+
 class _TooLargeError(ValueError):
     """An answer that is read whole has no end."""
 
@@ -332,6 +355,8 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
     bounds = request.timeouts
     host = urlsplit(request.url).netloc.rpartition("@")[2]
     match error:
+        case _LostError():
+            return transport_error(error.error, request, answered=answered)
         case _TooLargeError():
             return DecodingError(
                 request.label, f"the answer is larger than {_MAX_BODY >> 20} MiB"

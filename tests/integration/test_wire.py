@@ -10,106 +10,127 @@ import aiohttp
 import attrs
 import backoff
 import pytest
-from fakes import contract, credentials
+from scripted_server import HANG_UP, RESET, Server, answer
 
 from healthyroster_async import (
+    CallError,
     ConnectionLostError,
     ConnectionPool,
     Environment,
+    EnvironmentStats,
+    Limit,
     PacingSettings,
     RetrySettings,
     Timeouts,
 )
+from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async.emulator import Emulator, Fault
 
 README = Path("README.md").read_text(encoding="utf-8")
 SANDBOX = Environment.SANDBOX
 # Whoever waited before trying again would not be done in time.
 SLOWLY = RetrySettings(base_delay=60, max_delay=60)
-HANG_UP = None
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+ONCE = RetrySettings(max_attempts=1)
 
 
-def answer(status=200, body=b"[]", **headers):
-    fields = {"Content-Length": len(body), "Content-Type": "application/json"}
-    lines = [f"{k.replace('_', '-')}: {v}" for k, v in {**fields, **headers}.items()]
-    head = "\r\n".join([f"HTTP/1.1 {status} x", *lines, "", ""])
-    return head.encode() + body
-
-
-class Server:
-    """Answers requests by a script, on connections that it keeps open."""
-
-    def __init__(self, *script):
-        self.script = list(script)
-        self.requests = []
-        self._tasks = set()
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        await self._server.wait_closed()
-
-    def pool(self, **options):
-        own = contract(base_urls={SANDBOX: self.url})
-        return ConnectionPool({SANDBOX: credentials()}, contract=own, **options)
-
-    async def _serve(self, reader, writer):
-        self._tasks.add(asyncio.current_task())
-        try:
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
-                fields = dict(
-                    line.lower().split(": ", 1) for line in head.splitlines()[1:-1]
-                )
-                await reader.readexactly(int(fields.get("content-length", 0)))
-                self.requests.append(head.split()[0])
-                step = self.script.pop(0) if self.script else answer()
-                if step is HANG_UP:
-                    break
-                writer.write(step)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-
-async def test_aiohttp_repeats_a_get_by_itself_and_our_counters_do_not_see_it():
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("end", [HANG_UP, RESET])
+@pytest.mark.parametrize("kept", [False, True])
+async def test_nothing_is_sent_again_behind_our_back(method, end, kept):
     """
-    The README says so: a limit is learned from what the server says, not from what we
-    believe to have sent. If this fails, aiohttp has changed and the README must too.
+    aiohttp repeats a GET, PUT or DELETE by itself, though it may have been carried out,
+    unless it is kept from it. If this fails, a new aiohttp has found another way.
+    """
+    async with Server(*([answer()] if kept else []), then=end) as server:
+        async with server.pool(retry=ONCE, deadline=10) as own:
+            clinic = own.session(1)
+            if kept:
+                await clinic.reporting.data_sources()
+            with pytest.raises(ConnectionLostError):
+                await clinic.request(method, "/HealthcareProvider/{id}/Note")
+            stats = own.stats()[SANDBOX]
+
+        assert server.requests == ["GET"] * kept + [method]
+    assert (stats.attempts, stats.retries) == (1 + kept, 0)
+
+
+async def test_a_session_of_ones_own_is_used_as_it_is():
+    """
+    What its aiohttp repeats by itself is neither kept from it nor counted; README and
+    the docstrings say so. If this fails, aiohttp has changed and they must too.
     """
     async with Server(answer(), HANG_UP) as server:
-        async with server.pool() as own:
+        async with (
+            aiohttp.ClientSession() as session,
+            server.pool(client_session=session) as own,
+        ):
             for _ in range(2):
                 assert await own.session(1).reporting.data_sources() == []
             stats = own.stats()[SANDBOX]
 
         assert server.requests == ["GET"] * 3
     assert (stats.attempts, stats.retries) == (2, 0)
-    assert "once more by itself" in " ".join(README.split())
+    assert "sends a GET, PUT or DELETE once more by itself" in " ".join(README.split())
+    assert "once more by itself" in " ".join(ConnectionPool.__init__.__doc__.split())
+    assert "once more by itself" in " ".join(EnvironmentStats.__doc__.split())
 
 
-async def test_a_safe_post_on_a_stale_connection_is_repeated_at_once():
+@pytest.mark.parametrize("call", ["GET", "POST"])
+async def test_a_safe_call_on_a_stale_connection_is_repeated_at_once(call):
     """
-    aiohttp leaves a POST alone; for the heaviest call of all that is our work.
+    The server closed an idle connection: nobody failed, so nobody waits; but every
+    request counts, and is paid for.
     """
     async with Server(answer(), HANG_UP) as server:
         async with server.pool(retry=SLOWLY, deadline=10) as own:
+            reporting = own.session(1).reporting
             for _ in range(2):
-                assert await own.session(1).reporting.rows(7).to_list() == []
+                if call == "GET":
+                    assert await reporting.data_sources() == []
+                else:
+                    assert await reporting.rows(7).to_list() == []
             stats = own.stats()[SANDBOX]
 
-        assert server.requests == ["POST"] * 3
+        assert server.requests == [call] * 3
     assert (stats.attempts, stats.retries) == (3, 1)
+    assert stats.retry_budget < RetryBudget().capacity
 
 
-async def test_a_post_that_changes_something_is_sent_once():
+async def test_max_attempts_bounds_what_a_dying_server_sees():
+    """
+    What is repeated at once is one of the attempts.
+    """
+    quick = RetrySettings(max_attempts=4, base_delay=0.001, max_delay=0.001)
+    async with Server(then=RESET) as server:
+        async with server.pool(retry=quick, deadline=10) as own:
+            with pytest.raises(ConnectionLostError):
+                await own.session(1).reporting.data_sources()
+
+        assert server.requests == ["GET"] * 4
+
+
+async def test_calls_into_a_server_that_resets_everything_cost_little_more():
+    """
+    Repeating each of them, even once, would double the load of a server that dies.
+    """
+    quick = RetrySettings(base_delay=0.001, max_delay=0.001)
+    async with Server(then=RESET) as server:
+        async with server.pool(
+            retry=quick,
+            pacing=PacingSettings(max_concurrency=200, rate=Limit(1_000_000, 1)),
+        ) as own:
+            call = own.session(1).reporting.data_sources
+            ended = await asyncio.gather(
+                *(call() for _ in range(200)), return_exceptions=True
+            )
+
+        assert all(isinstance(error, CallError) for error in ended)
+        assert 200 <= len(server.requests) <= 215
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_a_change_is_sent_once(method):
     """
     The connection was lost after it was sent: nobody knows whether it was done.
     """
@@ -117,9 +138,9 @@ async def test_a_post_that_changes_something_is_sent_once():
         clinic = own.session(1)
         await clinic.reporting.data_sources()
         with pytest.raises(ConnectionLostError):
-            await clinic.request("POST", "/HealthcareProvider/{id}/Note", json={})
+            await clinic.request(method, "/HealthcareProvider/{id}/Note", json={})
 
-        assert server.requests == ["GET", "POST"]
+        assert server.requests == ["GET", method]
 
 
 async def test_a_long_error_page_holds_no_connection():

@@ -131,9 +131,38 @@ def test_a_stale_connection_is_replaced_at_once_and_once():
     """
     own = plan()
 
+    assert own.delay(LOST, safe=True) > 0.0
     assert own.delay(STALE, safe=True) == 0.0
     assert own.delay(STALE, safe=True) > 0.0
-    assert own.budget.left == own.budget.capacity - own.budget.fault_cost
+
+
+def test_what_is_repeated_at_once_is_an_attempt_and_is_paid_for():
+    """
+    A server that resets every connection looks like one that closed idle ones.
+    """
+    own, broke = plan(max_attempts=3), plan()
+    broke.budget.left = broke.budget.fault_cost - 1
+    delays = [own.delay(STALE, safe=True) for _ in range(3)]
+
+    assert delays[0] == 0.0
+    assert delays[2] is None
+    assert own.budget.left == own.budget.capacity - 2 * own.budget.fault_cost
+    assert broke.delay(STALE, safe=True) is None
+
+
+def test_a_probe_is_none_of_the_attempts_but_of_one():
+    """
+    It finds out whether the API is there again, for the others too; but one attempt
+    means one.
+    """
+    probe = ConnectionLostError(request(), "lost")
+    probe.probing = True
+    own = plan(max_attempts=2)
+
+    assert [own.delay(probe, safe=True) for _ in range(9)] == [0.0] * 9
+    assert own.budget.left == own.budget.capacity
+    assert own.delay(STALE, safe=True) == 0.0
+    assert plan(max_attempts=1).delay(probe, safe=True) is None
 
 
 def test_one_attempt_means_one():

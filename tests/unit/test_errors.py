@@ -12,12 +12,12 @@ from healthyroster_async._core.errors import (
     CallError,
     ConnectionLostError,
     DeadlineExceededError,
-    QueueFullError,
-    ServiceUnavailableError,
     DecodingError,
     HealthyRosterError,
     MissingExtraError,
+    QueueFullError,
     ResponseError,
+    ServiceUnavailableError,
     TransportError,
     error_for,
 )
@@ -44,12 +44,14 @@ def make(kind):
                 body=b'{"patient": "Quillfeather", "problem": "Broken ankle"}',
             )
         )
-    if issubclass(kind, DecodingError):
-        return kind("GET /x/{id}", "no JSON")
-    if issubclass(kind, DeadlineExceededError | ServiceUnavailableError):
-        return kind("GET /x/{id}", 2.5)
-    if issubclass(kind, QueueFullError):
-        return kind("GET /x/{id}", 7)
+    for special, more in (
+        (DecodingError, "no JSON"),
+        (DeadlineExceededError, 2.5),
+        (ServiceUnavailableError, 2.5),
+        (QueueFullError, 7),
+    ):
+        if issubclass(kind, special):
+            return kind("GET /x/{id}", more)
     return kind("GET /x/{id}") if issubclass(kind, CallError) else kind("a sentence")
 
 

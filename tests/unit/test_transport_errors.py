@@ -20,7 +20,11 @@ from healthyroster_async import (
     ProtocolError,
     TransportError,
 )
-from healthyroster_async._transports.aiohttp import _TooLargeError, transport_error
+from healthyroster_async._transports.aiohttp import (
+    _sent_once,
+    _TooLargeError,
+    transport_error,
+)
 
 KEY = ConnectionKey("api.test", 443, True, True, None, None, None)
 INFO = aiohttp.RequestInfo(
@@ -98,13 +102,28 @@ def test_no_class_of_aiohttp_is_missing():
     assert set(MAPPED) - LATER <= set(CLASSES) <= set(MAPPED)
 
 
+async def as_it_is(error):
+    return error
+
+
+async def out_of_the_middleware(error):
+    async def send(_):
+        raise error
+
+    with pytest.raises(aiohttp.ClientError) as caught:
+        await _sent_once(None, send)
+    return caught.value
+
+
+@pytest.mark.parametrize("come", [as_it_is, out_of_the_middleware])
 @pytest.mark.parametrize("name", sorted(CLASSES))
 @pytest.mark.parametrize("answered", [False, True])
-def test_every_error_becomes_ours_without_what_it_knows(name, answered):
+async def test_every_error_becomes_ours_without_what_it_knows(name, answered, come):
     """
     The repr of some of aiohttp's errors has the secret, the str of others the query.
     """
-    ours = transport_error(make(CLASSES[name]), request(), answered=answered)
+    error = await come(make(CLASSES[name]))
+    ours = transport_error(error, request(), answered=answered)
 
     assert type(ours) is MAPPED[name]
     for private in (SECRET, "4711", "Quillfeather", "/run/x"):
