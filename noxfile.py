@@ -17,7 +17,9 @@ nox.options.error_on_external_run = True
 nox.options.reuse_venv = "yes"
 # Whoever has one Python can still pass the tests; what was left out is printed.
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "layers", "types", "tests", "coverage", "build"]
+nox.options.sessions = [
+    "lint", "layers", "types", "tests", "coverage", "build", "docs"
+]  # fmt: skip
 
 if shutil.which("pyenv"):
     # pyenv hides the Pythons that are not selected; select every one it has.
@@ -106,6 +108,14 @@ def build(session: nox.Session) -> None:
     session.install("--force-reinstall", str(wheel))
     session.chdir(session.create_tmp())
     session.run("python", "-c", "import healthyroster_async as h; print(h.__version__)")
+
+
+@nox.session(python=NEWEST)
+def docs(session: nox.Session) -> None:
+    """Build the documentation; what is missing or leads nowhere is an error."""
+    session.install(*nox.project.dependency_groups(PROJECT, "docs"))
+    options = ("--fail-on-warning", "--keep-going", "--fresh-env", "--quiet")
+    session.run("sphinx-build", *options, "docs", "docs/_build")
 
 
 @nox.session(python=OLDEST)

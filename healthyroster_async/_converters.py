@@ -8,7 +8,6 @@ from typing import Any, TypeVar, get_args
 
 import attrs
 import cattrs
-import orjson
 
 from healthyroster_async import models
 from healthyroster_async._core.errors import DecodingError
@@ -46,8 +45,6 @@ _ALIASES: dict[type, dict[str, str]] = {
         "isrequired": "required",
     },
 }
-# The byte order mark, which some servers write (RFC 8259, section 8.1).
-_MARK = b"\xef\xbb\xbf"
 # A server has few shapes; this only bounds what a strange answer can make us keep.
 _SHAPES_KEPT = 256
 _AS_IT_IS: dict[Any, frozenset[type]] = {
@@ -173,23 +170,6 @@ converter.register_structure_hook_factory(
 )
 
 
-def decode(response: Response) -> Any:
-    """Parse an answer as JSON.
-
-    Raises:
-        DecodingError: It is no JSON; the text says what kind of answer came instead.
-    """
-    try:
-        return orjson.loads(response.body.removeprefix(_MARK))
-    except orjson.JSONDecodeError as error:
-        kind = response.headers.get("content-type", "no content type").partition(";")[0]
-        reason = (
-            f"the answer is no JSON: {len(response.body)} bytes of {kind}, "
-            f"wrong at byte {error.pos}"
-        )
-    raise DecodingError(response.request.label, reason)
-
-
 def decode_one(response: Response, model: type[_M]) -> _M:
     """Return the answer as one model.
 
@@ -197,7 +177,7 @@ def decode_one(response: Response, model: type[_M]) -> _M:
         DecodingError: It is no JSON object that fits, or one of which nothing is known,
             such as a failure with the status of a success.
     """
-    value = decode(response)
+    value = response.json()
     made = _structure(response, value, model)
     extra: Mapping[str, Any] = made.extra  # type: ignore[attr-defined] # each has it
     if len(extra) < len(value):
@@ -215,7 +195,7 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
         DecodingError: It is no JSON list of objects that fit.
     """
     structure = _list_hook(model)  # type: ignore[arg-type] # classes are hashable
-    items = _unwrap(response, decode(response))
+    items = _unwrap(response, response.json())
     try:
         made: list[_M] = structure(items, model)
     except (TypeError, ValueError) as error:

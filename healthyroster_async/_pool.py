@@ -129,7 +129,9 @@ class ConnectionPool:
             clinic = pool.session(42)
             sources = await clinic.reporting.data_sources()
 
-    A pool belongs to the event loop and the process it was started in.
+    Where there is no block to put ``async with`` around, as in a notebook, ``await
+    pool.start()`` and ``await pool.close()`` do the same. A pool belongs to the event
+    loop and the process it was started in.
 
     Attributes:
         contract: How the API looks.
@@ -189,6 +191,9 @@ class ConnectionPool:
         check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
         check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
         check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        if on_pacing is not None:
+            give = "a function of a PacingEvent"
+            check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         self._on_pacing = on_pacing
@@ -220,6 +225,14 @@ class ConnectionPool:
         the swagger document. If the document is named by a URL it is fetched, which
         blocks: in a running event loop call this in a thread.
 
+        The variables are ``HEALTHYROSTER_SWAGGER``, ``_ENVIRONMENT``, ``_PROFILE``,
+        ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and
+        for each environment ``HEALTHYROSTER_SANDBOX_APPLICATION_ID`` and so on,
+        ``_SANDBOX_APPLICATION_SECRET`` or ``_SANDBOX_APPLICATION_SECRET_FILE``, and
+        ``_SANDBOX_BASE_URL``. A profile is a table of
+        ``~/.config/healthyroster/profiles.toml``, with the same names in lower case and
+        without the prefix.
+
         Args:
             profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.
             swagger: Path or URL of the document; ``HEALTHYROSTER_SWAGGER`` by default.
@@ -236,7 +249,7 @@ class ConnectionPool:
         return cls(
             found.credentials,
             contract=found.contract,
-            environment=environment or found.environment,
+            environment=found.environment if environment is None else environment,
             timeouts=timeouts,
             retry=retry,
             pacing=pacing,

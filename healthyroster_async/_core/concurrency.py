@@ -69,9 +69,9 @@ class Concurrency:
             if self.crowding > _CROWDED and load > self.cap // 2:
                 self._lowered_at, self.crowding = now, (_CROWDED + _FREE) / 2
                 self.cap = max(min(_LEAST, self.most), int(min(load, self.cap) * 0.9))
-        if self.cap < self.most and load >= self.cap:
-            if load <= _LEAST or self.crowding < _FREE:
-                self._raise(now, took)
+        free = load <= _LEAST or self.crowding < _FREE
+        if free and self.cap < self.most and load >= self.cap:
+            self._raise(now, took)
 
     def _raise(self, now: float, took: float) -> None:
         bound = self._refused_above

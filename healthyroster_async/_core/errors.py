@@ -223,9 +223,26 @@ class ForbiddenError(ResponseError):
 class NotFoundError(ResponseError):
     """There is no such thing (404)."""
 
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.label}: the API knows no such thing (404); an id is wrong, or the "
+            "base URL of the environment"
+        )
+
 
 class InvalidRequestError(ResponseError):
-    """The API could not accept what was sent (400, 422)."""
+    """The API could not accept what was sent (400, 422).
+
+    What it says about that may name people, so it stands in ``response.body`` only.
+    """
+
+    @override
+    def __str__(self) -> str:
+        return (
+            f"{self.label}: the API did not accept what was sent "
+            f"({self.response.status}); error.response.body says why"
+        )
 
 
 class RateLimitedError(ResponseError):

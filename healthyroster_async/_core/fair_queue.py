@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
+from collections import Counter
 from collections.abc import Hashable
-from typing import TypeAlias
 
 from attrs import define, field
 
@@ -12,7 +13,9 @@ from healthyroster_async._core.settings import Priority
 
 # Interactive calls go first, but of each five grants one is left to bulk calls.
 _INTERACTIVE_SHARE = 4
-_PRUNE_AT = 1024
+# What nobody needs any more is swept out when it is the greater part, and more than
+# this.
+_SWEEP_AT = 256
 
 
 @define(eq=False)
@@ -24,135 +27,232 @@ class Ticket:
         priority: The lane it stands in.
         weight: Share of its flow, against those of the others.
         label: What it asks for.
-        tag: Its place in the order; a call that is turned away keeps it.
+        place: How many had gone before it when it went for the first time; a call that
+            is turned away goes again in this order, and before all who never went.
         queued: Whether it stands in the queue.
         granted: Whether it may go, and is not over.
+        number: How many had been let go by then, itself included.
         sent: When it was let go.
         epoch: How often the governor had reacted by then.
         load: Attempts under way by then, itself included.
         probe: Whether it went alone, to see whether the way is free.
+        before: The call of its flow that waits before it.
+        after: The call of its flow that waits after it.
     """
 
     flow: Hashable = None
     priority: Priority = Priority.BULK
     weight: float = 1.0
     label: Hashable = None
-    tag: float | None = field(default=None, init=False)
+    place: int | None = field(default=None, init=False)
     queued: bool = field(default=False, init=False)
     granted: bool = field(default=False, init=False)
+    number: int = field(default=0, init=False)
     sent: float = field(default=0.0, init=False)
     epoch: int = field(default=0, init=False)
     load: int = field(default=0, init=False)
     probe: bool = field(default=False, init=False)
-
-
-_Entry: TypeAlias = tuple[float, int, Ticket]
+    before: Ticket | None = field(default=None, init=False, repr=False)
+    after: Ticket | None = field(default=None, init=False, repr=False)
 
 
 @define(eq=False)
-class FairQueue:
+class _Flow:
+    """The waiting calls of one flow, each linked with the next.
+
+    ``tag`` is where the first begins; of flows with the same tag the one with the lower
+    ``number`` goes first.
+    """
+
+    tag: float
+    number: int = 0
+    count: int = 0
+    first: Ticket | None = None
+    last: Ticket | None = None
+
+    def append(self, ticket: Ticket) -> None:
+        ticket.before = self.last
+        if self.last is None:
+            self.first = ticket
+        else:
+            self.last.after = ticket
+        self.last = ticket
+        self.count += 1
+
+    def remove(self, ticket: Ticket) -> None:
+        before, after = ticket.before, ticket.after
+        if before is None:
+            self.first = after
+        else:
+            before.after = after
+        if after is None:
+            self.last = before
+        else:
+            after.before = before
+        ticket.before = ticket.after = None
+        self.count -= 1
+
+
+@define(eq=False)
+class _Lane:
     """Gives each flow its share, whatever its backlog; first in, first out inside one.
 
     Start-time fair queueing (Goyal, Vin and Cheng, 1996): the tag of a ticket is the
     later of the virtual time and the end of its flow's ticket before it; the least tag
-    goes first, and the virtual time is the tag that went last.
+    goes first, and the virtual time is the tag that went last. A ticket gets its tag
+    when it is the first of its flow, so that those that are cancelled cost nothing.
     """
 
-    _lanes: tuple[list[_Entry], list[_Entry]] = field(
-        init=False, factory=lambda: ([], [])
-    )
+    waiting: int = field(init=False, default=0)
+    _flows: dict[Hashable, _Flow] = field(init=False, factory=dict)
+    _heap: list[tuple[float, int, _Flow]] = field(init=False, factory=list)
     _ends: dict[Hashable, float] = field(init=False, factory=dict)
-    _backlog: dict[Hashable, int] = field(init=False, factory=dict)
+    _sweep_ends_at: int = field(init=False, default=_SWEEP_AT)
+    _again: list[tuple[int, int, Ticket]] = field(init=False, factory=list)
     _virtual: float = field(init=False, default=0.0)
     _count: int = field(init=False, default=0)
+
+    @property
+    def flows(self) -> Counter[Hashable]:
+        """How many wait, by flow."""
+        again = (ticket.flow for *_, ticket in self._again if ticket.queued)
+        backlog = {key: flow.count for key, flow in self._flows.items()}
+        return Counter(again) + Counter(backlog)
+
+    def push(self, ticket: Ticket) -> None:
+        ticket.queued = True
+        self.waiting += 1
+        if ticket.place is not None:
+            self._count += 1
+            heapq.heappush(self._again, (ticket.place, self._count, ticket))
+            return
+        flow = self._flows.get(ticket.flow)
+        if flow is None:
+            begin = max(self._virtual, self._ends.get(ticket.flow, 0.0))
+            flow = self._flows[ticket.flow] = _Flow(begin)
+            self._line_up(flow)
+        flow.append(ticket)
+
+    def pop(self) -> Ticket:
+        """Take out the first; there has to be one."""
+        self.waiting -= 1
+        while self._again:
+            *_, ticket = heapq.heappop(self._again)
+            if ticket.queued:
+                ticket.queued = False
+                return ticket
+        while True:
+            tag, _, flow = heapq.heappop(self._heap)
+            if flow.first is not None:
+                break
+        ticket = flow.first
+        flow.remove(ticket)
+        ticket.queued = False
+        self._virtual = tag
+        self._ends[ticket.flow] = flow.tag = tag + 1.0 / ticket.weight
+        if flow.count:
+            self._line_up(flow)
+        else:
+            del self._flows[ticket.flow]
+            self._sweep_ends()
+        return ticket
+
+    def drop(self, ticket: Ticket) -> None:
+        ticket.queued = False
+        self.waiting -= 1
+        if ticket.place is not None:
+            return  # it is passed over when its turn comes
+        flow = self._flows[ticket.flow]
+        flow.remove(ticket)
+        if not flow.count:
+            del self._flows[ticket.flow]
+            if len(self._heap) > _SWEEP_AT + 2 * len(self._flows):
+                self._heap = [entry for entry in self._heap if entry[2].count]
+                heapq.heapify(self._heap)
+
+    def ahead_of(self, ticket: Ticket) -> int:
+        """Return how many that wait now go before a ticket that came last."""
+        if ticket.place is not None:
+            return 0
+        flow = self._flows[ticket.flow]
+        before = flow.count - 1
+        tag = flow.tag + before / ticket.weight
+        for other in self._flows.values():
+            if other is not flow and other.tag <= tag and other.first is not None:
+                turns = (tag - other.tag) * other.first.weight
+                wins = other.number < flow.number
+                turns = math.floor(turns) + 1 if wins else math.ceil(turns)
+                before += min(turns, other.count)
+        return before + sum(other.queued for *_, other in self._again)
+
+    def _line_up(self, flow: _Flow) -> None:
+        self._count += 1
+        flow.number = self._count
+        heapq.heappush(self._heap, (flow.tag, flow.number, flow))
+
+    def _sweep_ends(self) -> None:
+        """Forget flows that have no claim from the past, and none to come."""
+        if len(self._ends) > self._sweep_ends_at:
+            now = self._virtual
+            self._ends = {flow: end for flow, end in self._ends.items() if end > now}
+            # Only when it has doubled, so that each call pays for a few at most.
+            self._sweep_ends_at = _SWEEP_AT + 2 * len(self._ends)
+
+
+@define(eq=False)
+class FairQueue:
+    """Two lanes: interactive calls go first, as long as bulk calls stay alive."""
+
+    _lanes: tuple[_Lane, _Lane] = field(init=False, factory=lambda: (_Lane(), _Lane()))
     _streak: int = field(init=False, default=0)
-    _waiting: list[int] = field(init=False, factory=lambda: [0, 0])
 
     def __bool__(self) -> bool:
-        return bool(self._waiting[0] or self._waiting[1])
+        interactive, bulk = self._lanes
+        return bool(interactive.waiting or bulk.waiting)
 
     def __len__(self) -> int:
-        return self._waiting[0] + self._waiting[1]
+        interactive, bulk = self._lanes
+        return interactive.waiting + bulk.waiting
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a person waits."""
+        return self._lanes[Priority.INTERACTIVE].waiting > 0
 
     @property
     def lanes(self) -> dict[Priority, int]:
         """How many wait, by lane."""
-        return {lane: self._waiting[lane] for lane in Priority}
+        return {priority: self._lanes[priority].waiting for priority in Priority}
 
     @property
     def flows(self) -> dict[Hashable, int]:
         """How many wait, by flow."""
-        return dict(self._backlog)
+        interactive, bulk = self._lanes
+        return dict(interactive.flows + bulk.flows)
 
     def push(self, ticket: Ticket) -> None:
-        """Put a ticket into the queue; one that was there before keeps its place."""
-        if ticket.tag is None:
-            begin = max(self._virtual, self._ends.get(ticket.flow, 0.0))
-            ticket.tag = begin
-            self._ends[ticket.flow] = begin + 1.0 / ticket.weight
-            if len(self._ends) > _PRUNE_AT + 2 * len(self):
-                self._prune()
-        self._count += 1
-        ticket.queued = True
-        entry = (ticket.tag, self._count, ticket)
-        heapq.heappush(self._lanes[ticket.priority], entry)
-        self._waiting[ticket.priority] += 1
-        self._backlog[ticket.flow] = self._backlog.get(ticket.flow, 0) + 1
+        """Put a ticket into the queue; one that went before keeps its place."""
+        self._lanes[ticket.priority].push(ticket)
 
     def pop(self) -> Ticket | None:
         """Take out the ticket whose turn it is."""
         interactive, bulk = self._lanes
-        if not self._waiting[Priority.INTERACTIVE] or (self._waiting[Priority.BULK] and self._streak >= _INTERACTIVE_SHARE):
-            lane = bulk
-        else:
-            lane = interactive
-        self._streak = 0 if lane is bulk else self._streak + 1
-        while lane:
-            tag, _, ticket = heapq.heappop(lane)
-            if ticket.queued:
-                self._virtual = max(self._virtual, tag)
-                self._leave(ticket)
-                return ticket
-        return None
+        crowded = self._streak >= _INTERACTIVE_SHARE and bulk.waiting
+        if interactive.waiting and not crowded:
+            self._streak += 1
+            return interactive.pop()
+        self._streak = 0
+        return bulk.pop() if bulk.waiting else None
 
     def drop(self, ticket: Ticket) -> None:
-        """Forget a ticket that nobody waits for; it is taken out when its turn comes.
-
-        Those that only take up room are swept out when they are the greater part.
-        """
+        """Forget a ticket that nobody waits for."""
         if ticket.queued:
-            self._leave(ticket)
-            lane = self._lanes[ticket.priority]
-            if len(lane) > 2 * self._waiting[ticket.priority] + _PRUNE_AT:
-                lane[:] = [entry for entry in lane if entry[2].queued]
-                heapq.heapify(lane)
+            self._lanes[ticket.priority].drop(ticket)
 
-    def ahead_of(self, flow: Hashable, priority: Priority) -> int:
-        """Return how many tickets go before a new one of *flow*, at the least."""
-        mine = self._backlog.get(flow, 0)
-        others = sum(min(mine, n) for f, n in self._backlog.items() if f != flow)
-        before = self._waiting[Priority.INTERACTIVE] if priority else 0
-        return max(mine + others, before)
-
-    def drain(self) -> list[Ticket]:
-        """Empty the queue and return who stood in it."""
-        left = [ticket for lane in self._lanes for *_, ticket in lane if ticket.queued]
-        for ticket in left:
-            self._leave(ticket)
-        for lane in self._lanes:
-            lane.clear()
-        return left
-
-    def _leave(self, ticket: Ticket) -> None:
-        ticket.queued = False
-        self._waiting[ticket.priority] -= 1
-        left = self._backlog[ticket.flow] - 1
-        if left:
-            self._backlog[ticket.flow] = left
-        else:
-            del self._backlog[ticket.flow]
-
-    def _prune(self) -> None:
-        """Forget flows that have no claim from the past."""
-        now = self._virtual
-        self._ends = {flow: end for flow, end in self._ends.items() if end > now}
+    def ahead_of(self, ticket: Ticket) -> int:
+        """Return how many that wait now go before a ticket that came last."""
+        interactive, _ = self._lanes
+        ahead = self._lanes[ticket.priority].ahead_of(ticket)
+        if ticket.priority is Priority.BULK:
+            ahead += min(interactive.waiting, _INTERACTIVE_SHARE * ahead)
+        return ahead

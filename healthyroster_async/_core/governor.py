@@ -16,11 +16,11 @@ from healthyroster_async._core.breaker import Breaker
 from healthyroster_async._core.concurrency import Concurrency
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 from healthyroster_async._core.learned import Learned
-from healthyroster_async._core.lease import Lease
 from healthyroster_async._core.learning import Learner
-from healthyroster_async._core.quotas import Quotas
+from healthyroster_async._core.lease import Lease
+from healthyroster_async._core.quotas import Heard, Quotas
 from healthyroster_async._core.ratelimits import SILENT, Announced
-from healthyroster_async._core.settings import PacingSettings, Priority
+from healthyroster_async._core.settings import Limit, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict
 
 __all__ = ["LONGEST_PAUSE_S", "Governor", "Ticket"]
@@ -31,8 +31,7 @@ LONGEST_PAUSE_S = 900.0
 # bursts.
 _CATCH_UP_S = 0.05
 _STARTING_BURST_S = 0.1
-_LONGEST_GUESS_S = 8.0
-_LEAST_RATE = 1e-3
+_LEAST_GUESS_S, _LONGEST_GUESS_S = 0.1, 8.0
 
 
 @define(eq=False)
@@ -74,8 +73,7 @@ class Governor:
     reactions: int = field(init=False, default=0)
     reaction: str = field(init=False, default="")
     _last: float = field(init=False, default=-math.inf)
-    _overspent: int = field(init=False, default=0)
-    _overspent_at: float = field(init=False, default=-math.inf)
+    _stated: Limit | None = field(init=False, default=None)
     _shut: bool = field(init=False, default=False)
     _probe: Ticket | None = field(init=False, default=None)
     _pause: float = field(init=False, default=0.0)
@@ -101,7 +99,8 @@ class Governor:
         Returns:
             Whether it goes now, counted as under way.
         """
-        if not self.queue and not self._shut and self._take(now):
+        urgent = ticket.priority is Priority.INTERACTIVE
+        if not self.queue and not self._shut and self._take(now, urgent=urgent):
             self._let_go(ticket, now)
             return True
         self.queue.push(ticket)
@@ -120,7 +119,7 @@ class Governor:
                 ticket.probe = True
                 self._let_go(ticket, now)
             return ticket
-        if not self._take(now):
+        if not self._take(now, urgent=self.queue.urgent):
             return None
         if self._starved:
             self._starved = False
@@ -140,27 +139,27 @@ class Governor:
             return None
         lease = self.lease
         if lease is None:
-            due = self._last + 1.0 / self.rate(now)
+            due = self._last + 1.0 / self.learner.rate
         else:
             due = lease.slot if lease.calls else now
         if self.quotas:
-            # What is new then is not said before.
-            due = min(due, self.quotas.reset_at(now))
+            opens = self.quotas.opens_at(now, self.sent, urgent=self.queue.urgent)
+            due = max(due, opens)
         return max(now, due)
 
-    def abandon(self, ticket: Ticket, now: float) -> None:
+    def abandon(self, ticket: Ticket, now: float) -> None:  # noqa: ARG002 - as all have it
         """Note that nobody waits for a ticket any more, or that it was never sent."""
         if ticket.queued:
             self.queue.drop(ticket)
         elif ticket.granted:
             ticket.granted = False
             self.in_flight -= 1
-            self.sent -= 1
-            if self.lease is not None:
+            if ticket.probe:
+                pass  # that took no token
+            elif self.lease is not None:
                 self.lease.calls += 1
             else:
-                self._last -= 1.0 / self.rate(now)
-            self.quotas.refund()
+                self._last -= 1.0 / self.learner.rate
             self._give_up_probe(ticket)
 
     def answered(
@@ -180,8 +179,16 @@ class Governor:
         """
         ticket.granted = False
         self.in_flight -= 1
-        if announced.quotas:
-            self.quotas.hear(announced.quotas, now, self.in_flight)
+        if announced.quotas or (self.quotas and verdict is Verdict.ACCEPTED):
+            heard = Heard(
+                number=ticket.number,
+                sent=ticket.sent,
+                now=now,
+                last=self.sent,
+                in_flight=self.in_flight,
+                ok=verdict is not Verdict.THROTTLED,
+            )
+            self.quotas.hear(announced.quotas, heard)
         if verdict is Verdict.ACCEPTED:
             self._accepted(ticket, now)
         elif verdict is Verdict.THROTTLED:
@@ -220,41 +227,45 @@ class Governor:
 
     def wait_at_least(self, ticket: Ticket, now: float) -> float:
         """Return the least number of seconds that a queued call has to wait."""
-        ahead = self.queue.ahead_of(ticket.flow, ticket.priority) - 1
-        return max(0.0, self.paused_until - now) + max(0, ahead) / self.rate(now)
+        wait = self.queue.ahead_of(ticket) / self.learner.rate
+        if self.learner.starting:
+            # The rate doubles each second, and the first step may come at once.
+            wait = max(0.0, math.log2(1.0 + wait * math.log(2.0)) - 0.2)
+        wait += max(0.0, self.paused_until - now)
+        if self.quotas:
+            urgent = ticket.priority is Priority.INTERACTIVE
+            opens = self.quotas.opens_at(now, self.sent, urgent=urgent)
+            wait = max(wait, opens - now)
+        return wait
 
     # -- going ---------------------------------------------------------------------
 
-    def _take(self, now: float) -> bool:
+    def _take(self, now: float, *, urgent: bool) -> bool:
         """Take a permit and a token, if both are there."""
         if self.in_flight >= self.concurrency.cap:
             return False
+        if self.quotas and self.quotas.opens_at(now, self.sent, urgent=urgent) > now:
+            return False
         if self.lease is not None:
-            if not self.lease.take(now):
-                self._starved = True
-                return False
-            return True
-        due = self._last + 1.0 / self.rate(now)
+            if self.lease.take(now):
+                return True
+            self._starved = True
+            return False
+        due = self._last + 1.0 / self.learner.rate
         if due > now:
             self._starved = True
             return False
         slack = _STARTING_BURST_S if self.learner.starting else _CATCH_UP_S
         self._last = max(due, now - slack)
-        if self.quotas:
-            self.quotas.spend()
         return True
-
-    def rate(self, now: float) -> float:
-        """Return the calls per second that go now."""
-        rate = self.learner.rate
-        if self.quotas:
-            rate = min(rate, max(self.quotas.rate(now), _LEAST_RATE))
-        return rate
 
     def _let_go(self, ticket: Ticket, now: float) -> None:
         self.in_flight += 1
+        if ticket.place is None:
+            ticket.place = self.sent
         self.sent += 1
         ticket.granted = True
+        ticket.number = self.sent
         ticket.sent = now
         ticket.epoch = self.epoch
         ticket.load = self.in_flight
@@ -269,10 +280,11 @@ class Governor:
     # -- answers -------------------------------------------------------------------
 
     def _accepted(self, ticket: Ticket, now: float) -> None:
-        if self.breaker.answered():
-            self._react("up")
+        up = self.breaker.answered()
         if ticket.probe:
             self._open(ticket, now)
+        if up:
+            self._react("up")
         sent = ticket.sent
         self.learner.accepted(sent, now)
         self.concurrency.accepted(ticket.label, ticket.load, now - sent, now)
@@ -289,20 +301,22 @@ class Governor:
 
     def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
         self.rejections += 1
-        if self.breaker.answered():
-            self._react("up")
+        up = self.breaker.answered()
         asked = announced.wait
+        is_announced = bool(self.quotas) and self.quotas.refused(now, self.sent)
+        if announced.rule is not None:
+            self._go_by(announced.rule, now)
         if ticket.probe:
             self.epoch += 1
             self.learner.still(ticket.sent)
-            self._pause = min(_LONGEST_GUESS_S, 2 * self._pause)
+            self._pause = min(_LONGEST_GUESS_S, max(_LEAST_GUESS_S, 2 * self._pause))
             self._close(now, asked, self._pause)
         elif ticket.epoch == self.epoch and not self._shut:
             self.epoch += 1
             self.cuts += 1
             if self.concurrency.refused(ticket.load, now):
                 self._pause = 0.0
-            elif self.quotas and not self._is_overspent(now):
+            elif is_announced:
                 self._pause = 0.1
             else:
                 self._pause = self.learner.event(ticket.sent, now)
@@ -310,24 +324,27 @@ class Governor:
                 self._close(now, asked, self._pause)
         elif asked is not None:
             self._close(now, asked, 0.0)
+        if up:
+            self._react("up")
 
-    def _is_overspent(self, now: float) -> bool:
-        """Note a rejection in spite of announced quotas; return whether they mislead."""
-        self.quotas.refused()
-        if now - self._overspent_at > 30.0:
-            self._overspent_at, self._overspent = now, 0
-        self._overspent += 1
-        return self._overspent > 3
+    def _go_by(self, rule: Limit, now: float) -> None:
+        """Go by a limit that a rejection states, if no quota is about it."""
+        if self.quotas.covers(rule):
+            return
+        stated = self._stated or self.settings.rate
+        if stated is None or rule.rate < stated.rate:
+            self._stated = rule
+            self.learner.go_by(rule, now)
 
     def _failed(self, ticket: Ticket, now: float) -> None:
-        if ticket.probe:
+        if not ticket.probe and ticket.epoch != self.epoch:
+            return
+        breaker = self.breaker
+        if breaker.failed(now) or ticket.probe:
             self.epoch += 1
-            self._close(now, None, self.breaker.wait() if self.breaker.is_open else 1.0)
-            self._react("down")
-        elif ticket.epoch == self.epoch and self.breaker.failed(now):
-            self.epoch += 1
-            self._close(now, None, self.breaker.wait())
-            self._react("down")
+            self._close(now, None, breaker.wait() if breaker.is_open else 1.0)
+            if breaker.is_open:
+                self._react("down")
 
     def _close(self, now: float, asked: float | None, guess: float) -> None:
         """Let nothing go for a while, and then one call to see whether it may."""

@@ -6,6 +6,7 @@ import math
 
 from attrs import define, field
 
+from healthyroster_async._core.following import Following
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Limit
 from healthyroster_async._core.windows import LONG_BLOCK_S, Windows
@@ -17,8 +18,9 @@ _MARGIN = 0.985
 _STEP_S = 0.05
 # ... if answers come faster than this, else the slower.
 _START_S = 0.1
-_RULE_SHARE = 0.98
 _ALONE = 1.1
+_NEARLY = 0.97
+_DOUBT = 40.0
 _FAST = 1e9
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
@@ -28,6 +30,17 @@ _LONGEST_HOLD_S = 1800.0
 _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
 _CAREFUL_S = 8.0
+_SECOND_S = 0.8
+# With so few calls a measure says little.
+_FEW, _ENOUGH = 5, 8
+# After a trial that failed there is none for so many events.
+_NO_TRIALS = 6
+# A measure counts if calls wanted to go for this share of the time.
+_BUSY = 0.6
+_UNMEASURED = 0.7
+# ... and does not push the rate below so many calls per second.
+_IDLE_RATE = 2.0
+_LEAST_RATE = 0.01
 
 
 @define(eq=False)
@@ -44,7 +57,6 @@ class Learner:
         rate: Calls per second to make now.
         ceiling: The limit as far as it is known, or ``None`` before the first event.
         agreed: How many events in a row said the same.
-        rule: The limit if it was recognised as so many calls per window.
         scale: How many times as many calls as we make all processes together make.
     """
 
@@ -52,10 +64,8 @@ class Learner:
     rate: float = START_RATE
     ceiling: float | None = None
     agreed: int = 0
-    rule: Limit | None = None
     scale: float = 1.0
     windows: Windows = field(init=False, factory=Windows)
-    _certain: bool = field(init=False, default=False)
     _starting: bool = field(init=False, default=True)
     _start_to: float = field(init=False, default=math.inf)
     _pace: float = field(init=False, default=1.0)
@@ -76,36 +86,30 @@ class Learner:
     _grown_at: float = field(init=False, default=-math.inf)
     _top: float = field(init=False, default=0.0)
     # Whether the rate now is a trial of the one that was turned away, a bit lower.
+    _busy: float = field(init=False, default=0.0)
     _trial: bool = field(init=False, default=False)
-    _high: float = field(init=False, default=math.inf)
     _no_trials: int = field(init=False, default=0)
-    # Readings of the windows: those still to be tested, what is gone back to.
-    _faster: list[Limit] = field(init=False, factory=list)
-    _slower: Limit | None = field(init=False, default=None)
+    _following: Following | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
-    _rule_share: float = field(init=False, default=_RULE_SHARE)
-    _rule_since: float = field(init=False, default=0.0)
-    _rule_event_at: float = field(init=False, default=-math.inf)
-    _rule_events: int = field(init=False, default=0)
-    _clean: int = field(init=False, default=0)
-    _retest_after: float = field(init=False, default=60.0)
-    _above: bool = field(init=False, default=False)
-    _above_since: float = field(init=False, default=0.0)
-    log: object = None
+
+    @property
+    def rule(self) -> Limit | None:
+        """The limit if it is known as so many calls per window."""
+        return None if self._following is None else self._following.rule
+
+    def __attrs_post_init__(self) -> None:
+        self.rate = min(self.most, self.rate)
 
     def go_by(self, limit: Limit, now: float) -> None:
         """Begin with a limit that is certain."""
         self._starting = False
-        self._certain = True
-        self._retest_after = math.inf
-        self._follow(limit, now)
+        self._follow(Following(limit, now, certain=True))
 
     def remember(self, learned: Learned, now: float) -> None:
         """Begin with what an earlier run found out."""
         self._starting = False
         if learned.limit is not None:
-            self._retest_after = _LONGEST_HOLD_S
-            self._follow(learned.limit, now)
+            self._follow(Following(learned.limit, now, retest_after=_LONGEST_HOLD_S))
         elif learned.rate is not None:
             self.ceiling = self._top = learned.rate
             self.agreed = _OLD + 2
@@ -125,11 +129,11 @@ class Learner:
             self._low,
             self._low_for,
             self._top,
-            min(self._high, _FAST),
             max(0, self._no_trials + 1),
             self._trial,
             max(0.0, min(self._hold_until, _FAST) + ahead),
             self._growth,
+            0.0,
         )
 
     def adopt(
@@ -144,11 +148,11 @@ class Learner:
         """Go on from where another process is."""
         if rule is not None:
             if rule != self.rule:
-                self._follow(rule, changed_at)
+                self._follow(Following(rule, changed_at, retest_after=_LONGEST_HOLD_S))
         elif state[0]:
-            self.rule = None
+            self._following = None
             starting, ceiling, agreed, self._plateau, self._low, *rest = state
-            self._low_for, self._top, self._high, no_trials, trial, hold, growth = rest
+            self._low_for, self._top, no_trials, trial, hold, growth, _ = rest
             self._starting, self._trial = starting > 1, bool(trial)
             self.ceiling, self.agreed = ceiling or None, int(agreed)
             self._no_trials = int(no_trials) - 1
@@ -167,9 +171,11 @@ class Learner:
     @property
     def learned(self) -> Learned | None:
         """What is worth remembering."""
-        if self.rule is not None and not self._certain:
-            return Learned(at=0.0, limit=self.rule)
-        if self.rule is None and self.ceiling is not None and self.agreed >= _SETTLED:
+        following = self._following
+        if following is not None:
+            told = following.certain
+            return None if told else Learned(at=0.0, limit=following.rule)
+        if self.ceiling is not None and self.agreed >= _SETTLED:
             return Learned(at=0.0, rate=self._plateau / _MARGIN)
         return None
 
@@ -178,9 +184,11 @@ class Learner:
         """Where the rate comes from, in words."""
         if self._starting:
             return "starting"
-        if self.rule is not None:
-            how = "configured" if self._certain else "learned"
-            return f"{how} {self.rule.calls:g} per {self.rule.seconds:g} s"
+        following = self._following
+        if following is not None:
+            how = "configured" if following.certain else "learned"
+            rule = following.rule
+            return f"{how} {rule.calls:g} per {rule.seconds:g} s"
         if self.ceiling is not None and self.agreed >= _SETTLED:
             return f"learned {self.ceiling:.3g} per s"
         return "estimating"
@@ -193,19 +201,17 @@ class Learner:
     def accepted(self, sent: float, now: float) -> None:
         """Note a call that was let in."""
         if self._starting:
-            self._pace += 0.1 * (min(1.0, _START_S / max(now - sent, 0.01)) - self._pace)
+            self._pace += 0.1 * (
+                min(1.0, _START_S / max(now - sent, 0.01)) - self._pace
+            )
         self.windows.accept(sent)
         if self._anchor is None:
             self._anchor = sent
         if sent >= self._anchor:
             self._accepted += 1
-        if self.rule is not None:
-            self._clean += 1
-            if self._clean > 5 * self.rule.calls:
-                self._clean, self._rule_events = 0, 0
-                self._rule_share = min(_RULE_SHARE, self._rule_share + 0.005)
-                if self.rate < self.rule.rate:
-                    self.rate = self._rule_rate(self.rule)
+        if self._following is not None:
+            self._following.accepted()
+            self.rate = min(self.most, self._following.rate)
 
     def grow(self, now: float) -> None:
         """Raise the rate; to be called only when it is what holds calls back."""
@@ -213,9 +219,15 @@ class Learner:
         if past < _STEP_S:
             return
         self._grown_at = now
+        self._busy += min(past, max(0.25, 2.0 / self.rate))
         past = min(past, 4 * _STEP_S)
-        if self.rule is not None:
-            self._test(self.rule, now, past)
+        following = self._following
+        if following is not None:
+            if following.grow(now, past):
+                self._follow(following)
+            else:
+                self._forget()
+                self._hold(self.rate, now)
         elif self._starting:
             # Not faster than answers come: all that is under way may be turned away.
             self.rate = min(self.most, self.rate * 2.0 ** (past * self._pace))
@@ -241,10 +253,16 @@ class Learner:
         began = sent if self._anchor is None else self._anchor
         span = max(1e-3, sent - began)
         count, self._accepted, self._anchor = self._accepted, 0, sent
-        if self.rule is not None:
-            wait = self._rule_event(self.rule, now)
+        following = self._following
+        if following is not None:
+            wait = following.event(now)
             if wait is not None:
+                self._follow(following)
                 return wait
+            self._denied = following.rule.rate
+            if following.certain:
+                self.most = min(self.most, following.rule.rate)
+            self._forget()
         if self._shared_count:
             # All that went since the last reaction, by whomever, up to this call.
             late = self.rate * (now - sent) + 2
@@ -252,7 +270,14 @@ class Learner:
             self._shared_count = 0
             if self._shared_anchor:
                 span = max(1e-3, sent - self._shared_anchor)
-        self._rate_event(count, span, now)
+        busy, self._busy = self._busy >= _BUSY * (span - self._paused), 0.0
+        if busy or following is not None:
+            self._rate_event(count, span, now)
+        else:
+            # So few calls measure nothing.
+            self._starting = self._trial = False
+            rate = max(_UNMEASURED * self.rate, min(self.rate, _IDLE_RATE))
+            self._hold(rate, now)
         return max(0.1, 1.5 / self.rate)
 
     def still(self, sent: float) -> None:
@@ -268,32 +293,45 @@ class Learner:
         self._paused = lasted
         mean = self.windows.mean(sent)
         found = self.windows.free(sent)
-        if self.log: print(f"{now:7.2f} free after {lasted:.2f} mean {mean:.1f} found {[(x.calls,x.seconds) for x in found]}")
-        known = self.rule
         if self.scale > _ALONE:
             found = []  # what we sent is but a part of what was counted
+        known = self._following
         if known is not None:
-            if self._certain or self._above or lasted < LONG_BLOCK_S:
+            self._denied = min(self._denied, known.denied)
+            if known.certain or known.above or lasted < LONG_BLOCK_S:
                 return
             # What was taken for the limit is none, and it cost a long block.
-            self._denied = min(self._denied, known.rate)
-        good = [
-            rule
-            for rule in found
-            if 0.97 * mean <= rule.rate < 0.999 * self._denied
-            and (rule.rate >= 0.97 * self._low or rule.seconds > 2 * max(1.0, self._low_for))
-        ]
+            self._denied = min(self._denied, known.rule.rate)
+        good = [rule for rule in found if self._is_likely(rule, mean)]
         if good:
-            self._faster = good[1:]
-            self._slower = None
-            self._retest_after = max(20.0, 5 * good[0].seconds)
-            self._follow(good[0], now)
+            # A block is what it costs to doubt a limit.
+            again = max(20.0, 5 * good[0].seconds, _DOUBT * lasted)
+            self._follow(Following(good[0], now, faster=good[1:], retest_after=again))
         elif known is None and lasted >= LONG_BLOCK_S and self.ceiling is None:
             # Nothing is known yet; and it may have been an outage.
             self._starting = True
             self._start_to = max(START_RATE, self._top / 3.0)
-            self.rate = START_RATE
+            self.rate = min(self.most, START_RATE)
             self._anchor, self._accepted = None, 0
+
+    def _follow(self, following: Following) -> None:
+        self._following = following
+        self.ceiling = following.rule.rate
+        self.rate = min(self.most, following.rate)
+
+    def _forget(self) -> None:
+        """Go by no limit any more, and find a rate again."""
+        self._following = None
+        self.agreed, self._low = 0, 0.0
+        self._hold_until = math.inf
+
+    def _is_likely(self, rule: Limit, mean: float) -> bool:
+        """Return whether a reading does not contradict what went well or wrong."""
+        if not _NEARLY * mean <= rule.rate < 0.999 * self._denied:
+            return False
+        # A rate that was held for a while says nothing of a much longer window.
+        held_for = max(1.0, self._low_for)
+        return rule.rate >= _NEARLY * self._low or rule.seconds > 2 * held_for
 
     # -- a rate --------------------------------------------------------------------
 
@@ -301,54 +339,59 @@ class Learner:
         top, held = self.rate, now < self._hold_until
         measured = count / span
         active = span - self._paused
+        trial, self._trial = self._trial, False
         if self._starting:
             self._starting = False
             self._top = top
             self._hold(min(0.75 * top, max(measured, 0.1 * top)), now)
             return
-        trial, self._trial = self._trial, False
-        if trial and (held or active < _SOON_S):
-            # It is a bucket: the rate at which it runs dry says nothing.
-            self._high = min(self._high, top)
-            self._no_trials = 6
         if held or active < _SOON_S:
+            if trial:
+                # It is a bucket: the rate at which it runs dry says nothing.
+                self._no_trials = _NO_TRIALS
             # It was never so high after all; or it was lowered.
-            lowered = count >= 5 and measured < 0.8 * self._low
+            lowered = count >= _FEW and measured < 0.8 * self._low
             self._low = 0.0 if lowered else min(self._low, 0.97 * top)
         if active < _SOON_S:
             rate = self._too_fast(count, measured, active, top)
+            known = self.ceiling is not None
             if rate < 0.8 * top:
                 self.agreed = 0
-                if self.ceiling is not None:
-                    # It was known and has been lowered: grow again with care.
-                    self._hold(rate, now, least=_CAREFUL_S)
-                    return
-        elif held:
-            rate = min(_MARGIN * measured, 0.99 * top)
-            self._compare(measured, top)
+                # One that was known and has been lowered grows again with care.
+                self._hold(rate, now, least=_CAREFUL_S if known else 1.0)
+                return
         else:
             self._compare(measured, top)
-            if span > 20 * self._paused and measured < 0.93 * self._low:
-                self._low = 0.0  # that was spent from a full bucket
-            rate = max(_MARGIN * measured, 1.005 * self._low)
-            self._no_trials -= 1
-            if self._no_trials < 0:
-                self._high = math.inf
-            high = min(top, self._high)
-            cheap = self._paused < _CHEAP_PAUSE_S
-            if self._no_trials < 0 and high > 1.02 * rate and (cheap or high < 1.15 * rate):
-                rate, self._trial = rate + 0.6 * (high - rate), True
-            rate = min(rate, _MARGIN * top)
+            if held:
+                rate = min(_MARGIN * measured, 0.99 * top)
+            else:
+                rate = self._outgrown(measured, span, top)
         self._hold(rate, now)
 
-    def _too_fast(self, count: int, measured: float, active: float, top: float) -> float:
+    def _outgrown(self, measured: float, span: float, top: float) -> float:
+        """Return the rate after one that was held was raised until it was too much."""
+        if span > 20 * self._paused and measured < 0.93 * self._low:
+            self._low = 0.0  # that was spent from a full bucket
+        rate = max(_MARGIN * measured, 1.005 * self._low)
+        self._no_trials -= 1
+        if self._no_trials < 0:
+            # A bucket gives what was measured; a window more, and only trying tells.
+            cheap = self._paused < _CHEAP_PAUSE_S
+            if top > 1.02 * rate and (cheap or top < 1.15 * rate):
+                rate, self._trial = rate + 0.6 * (top - rate), True
+        return min(rate, _MARGIN * top)
+
+    def _too_fast(
+        self, count: int, measured: float, active: float, top: float
+    ) -> float:
         """Return the rate after an event that came soon: the measure is coarse."""
         if self._paused > _CHEAP_PAUSE_S:
             # What was saved up in the pause may have been lost.
             rate = math.sqrt(max(measured, 0.1 * top) * top)
         else:
-            rate = 0.95 * measured if count >= 8 else 0.7 * top
-        if active >= 0.8:
+            rate = 0.95 * measured if count >= _ENOUGH else 0.7 * top
+        if active >= _SECOND_S:
+            # A window of a second bears that, a bucket shows itself next time.
             rate = max(rate, 0.97 * top)
         return min(max(rate, 0.3 * top, self._low), 0.95 * top)
 
@@ -360,8 +403,8 @@ class Learner:
         self.ceiling, self._top = measured, top
 
     def _hold(self, rate: float, now: float, least: float = 1.0) -> None:
-        if self.log: print(f"{now:7.2f} event: {self.rate:.1f} -> {rate:.1f} ceiling {self.ceiling} agreed {self.agreed} low {self._low:.1f} trial {self._trial}")
-        self.rate = self._plateau = min(self.most, rate)
+        self.rate = self._plateau = min(self.most, max(rate, _LEAST_RATE))
+        rate = self.rate
         self._grown_at = self._held_since = now
         cheap = self._paused < _CHEAP_PAUSE_S
         if self.agreed < _SETTLED:
@@ -372,88 +415,3 @@ class Learner:
             hold *= 2.0 ** min(10, max(0, self.agreed - _OLD))
             self._growth = 0.02 if cheap else 0.005
         self._hold_until = now + min(_LONGEST_HOLD_S, hold)
-
-    # -- a rule --------------------------------------------------------------------
-
-    def _follow(self, rule: Limit, now: float) -> None:
-        if self.log: print(f"{now:7.2f} follow {rule.calls} per {rule.seconds}")
-        self.rule = rule
-        self.ceiling = rule.rate
-        self._rule_since = now
-        self._rule_events = 0
-        self._clean = 0
-        self._rule_share = _RULE_SHARE
-        self.rate = self._rule_rate(rule)
-
-    def _rule_rate(self, rule: Limit) -> float:
-        return min(self.most, self._rule_share * rule.rate)
-
-    def _test(self, rule: Limit, now: float, past: float) -> None:
-        held = now - self._rule_since
-        if self._faster:
-            if held > 1.3 * rule.seconds:
-                self._slower = rule
-                self._follow(self._faster.pop(0), now)
-        elif self._slower is not None and held > 1.3 * rule.seconds:
-            self._slower = None  # the fastest of the readings stands
-        elif held > self._retest_after:
-            # Slowly above it: either it is confirmed, or it never was one.
-            if self.rate < 1.1 * rule.rate:
-                self.rate = min(self.most, self.rate * (1.0 + 0.03 * past))
-                self._above_since = now
-            elif now - self._above_since > 1.5 * rule.seconds:
-                self._forget(now)
-
-    def _rule_event(self, rule: Limit, now: float) -> float | None:
-        """React to an event under a rule; return the wait, or ``None`` if it is denied."""
-        before, self._rule_event_at = self._rule_event_at, now
-        self._above = above = self.rate > rule.rate
-        held = now - self._rule_since
-        self._clean = 0
-        self._rule_events += 1
-        if above:
-            # It was tried on purpose, and is known better than before.
-            self.rate = self._rule_rate(rule)
-            self._retest_after = min(_LONGEST_HOLD_S, 2 * self._retest_after)
-            self._rule_since, self._rule_events = now, 0
-            return max(0.1, 1.5 / self.rate)
-        if not self._certain or self._rule_events > 1:
-            # On the way calls crowd together: some more room for that.
-            self._rule_share = max(0.9, self._rule_share - 0.01)
-        self.rate = self._rule_rate(rule)
-        if self._certain:
-            if self._rule_events == 1:
-                return 0.0  # one by itself is noise
-            if self._rule_events <= 5:
-                return max(0.1, 1.5 / self.rate)
-            self._certain = False
-            self.most = rule.rate
-        elif self._slower is None and held < 1.1 * rule.seconds:
-            # The window may still be full of what was sent before it was known.
-            if self._rule_events < 7:
-                return min(rule.seconds / 4, 0.1 * 2.0**self._rule_events)
-        elif self._slower is None and self._rule_events < 3 and now - before > 2.0:
-            self._faster = []
-            return max(0.1, 1.5 / self.rate)
-        return self._deny(rule, now)
-
-    def _deny(self, rule: Limit, now: float) -> float | None:
-        if self.log: print(f"{now:7.2f} denied {rule.calls} per {rule.seconds}")
-        self._denied, self._faster = rule.rate, []
-        if self._slower is not None:
-            slower, self._slower = self._slower, None
-            # What is faster was tried and denied, so this one is confirmed.
-            self._retest_after = _LONGEST_HOLD_S
-            self._follow(slower, now)
-            return max(0.1, 1.5 / self.rate)
-        self.rule = None
-        self.agreed, self._low = 0, 0.0
-        self._hold_until = math.inf
-        return None
-
-    def _forget(self, now: float) -> None:
-        if self.log: print(f"{now:7.2f} forget")
-        self.rule = None
-        self.agreed, self._low = 0, 0.0
-        self._anchor, self._accepted = now, 0
-        self._hold(self.rate, now)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
+import orjson
 from attrs import field, frozen
 from typing_extensions import override
 
+from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.ratelimits import FIELDS
 from healthyroster_async._core.settings import Environment, Priority, Timeouts
 
+# The byte order mark, which some servers write (RFC 8259, section 8.1).
+_MARK = b"\xef\xbb\xbf"
 # Header fields of an answer that a pickled error may keep: none can hold health data.
 _HARMLESS = FIELDS | {"content-type", "date"}
 
@@ -133,6 +137,23 @@ class Response:
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     stream: BodyStream | None = field(default=None, repr=False)
+
+    def json(self) -> Any:
+        """Return the body, parsed as JSON.
+
+        Raises:
+            DecodingError: It is no JSON; the text says what kind of answer it is.
+        """
+        try:
+            return orjson.loads(self.body.removeprefix(_MARK))
+        except orjson.JSONDecodeError as error:
+            kind = self.headers.get("content-type", "no content type").partition(";")[0]
+            reason = (
+                f"the answer is no JSON: {len(self.body)} bytes of {kind}, "
+                f"wrong at byte {error.pos}"
+            )
+        # Raised out here: the other error holds the body.
+        raise DecodingError(self.request.label, reason)
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:

@@ -4,134 +4,375 @@ from __future__ import annotations
 
 import math
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from healthyroster_async._core.ratelimits import Quota
+from healthyroster_async._core.settings import Limit
+from healthyroster_async._core.windows import USUAL_WINDOWS_S
 
-# What of a quota is kept back, so that nothing is turned away if others spend of it.
-_RESERVE = 0.05
-# A quota nobody spoke of for so long is no longer gone by.
-_STALE_S = 120.0
-# Seconds in which a bucket's level is brought to where it should be.
-_SETTLING_S = 0.5
-_FOREVER = 1e9
+LONGEST_HOLD_S = 900.0
+"""Whatever is announced, a call goes after so many seconds, to see whether it is so."""
+# Share of a window that is not spent at once but evenly until it is new, and what it
+# is if a person clicks now and then in the midst of a pull.
+_SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
+# Share of a bucket that is left in it: that costs nothing, and hides what is inexact.
+_LEVEL = 0.2
+# A quota that does not say what is left is paced a little below its rate.
+_PACE = 0.98
+_BURST_S = 0.05
+# So many calls tell whether a quota refills while it is spent.
+_ENOUGH = 20
+# The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
+_ROUNDED_S = 2.0
+# A click is a sign of more to come for so many seconds.
+_CLICKS_S = 300.0
+# A shorter window is over before anybody can say when it is new.
+_WORTH_ASKING_S = 5.0
+_ASK_AGAIN_S = 1.0
+# A quota of which nobody speaks any more is no longer gone by.
+_STALE_S = 10.0
+_SILENT = 3
+# Who is accepted so often with nothing left goes by something else.
+_LIES = 3
+# A quota by which too many calls are turned away is not gone by: what the API accepts
+# is the better guide. Each answer earns something, each rejection costs 1.
+_CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
+_AT_ONCE_S = 0.2
+_CALM_S = 60.0
+_LEAST_JUMP = 8.0
+_MOST_ACCOUNTS = 8
 
 
-@define(eq=False)
+@frozen(kw_only=True, slots=False)
+class Heard:
+    """Which answer says something.
+
+    Attributes:
+        number: Number of the call that it answers.
+        sent: When that was let go.
+        now: When the answer came.
+        last: Number of the last call that was let go.
+        in_flight: Calls under way, this one no longer.
+        ok: Whether the call was let in: a rejection was not.
+    """
+
+    number: int
+    sent: float
+    now: float
+    last: int
+    in_flight: int
+    ok: bool
+
+
+@define(eq=False, kw_only=True)
 class _Account:
-    """One announced quota.
+    """One announced quota, as far as it is known.
 
-    A window is new at its reset; a bucket refills all the time, and its "reset" says
-    when it would be full: it moves on with what is spent.
+    Calls are numbered as they go. What remained when call 17 was counted tells what is
+    left: less the calls after 17, which had not been counted.
+
+    A long quota is taken for a window, which is new as a whole at its reset, until only
+    a part of it has come back by then: so do buckets and sliding windows. A short one
+    is taken for a bucket: what is announced in whole seconds tells nothing of a second.
+
+    Attributes:
+        limit: Calls in all, as announced or as seen.
+        window: Seconds, the same; 0 if unknown.
+        heard_at: When an answer spoke of it last.
+        silent: How many accepted calls in a row it did not speak of.
+        credit: Below 0, it is not gone by.
+        lies: How many calls were accepted although there was nothing left.
     """
 
     limit: float = 0.0
     window: float = 0.0
-    left: float = 0.0
-    reset_at: float = math.inf
     heard_at: float = -math.inf
-    votes: int = 0
-    factor: float = 1.0
+    silent: int = 0
+    lies: int = 0
+    credit: float = _CREDIT
+    # So many calls were left at that time, after that call.
+    _level: float = 0.0
+    _at: float = -math.inf
+    _number: int = 0
+    # The least that an answer told of this window.
+    _told: float = math.inf
+    # Calls that leave within these times share the window.
+    _began: float = -math.inf
+    _reset_at: float = -math.inf
+    # The first call that sees whether it is new.
+    _asking: int | None = None
+    _refused_at: float = -math.inf
+    _is_exact: bool = True
+    _spare: float = _SPARE
+    # Whether a part of it came back, and how many calls do per second.
+    _came_back: bool = False
+    # Whether a short one was new as a whole, a window after it had been so.
+    _is_renewed: bool = False
+    _renewed_at: float = -math.inf
+    _speed: float = 0.0
+    _steady: float = 0.0
+    # Accepted calls since a time and a level tell that.
+    _since: float = math.inf
+    _since_level: float = 0.0
+    _accepted: int = 0
+    _was_full: bool = False
 
-    def hear(self, quota: Quota, now: float, in_flight: int) -> None:
+    @property
+    def _refills(self) -> bool:
+        is_short = 0.0 < self.window < _WORTH_ASKING_S
+        return self._came_back or (is_short and not self._is_renewed)
+
+    @property
+    def misleads(self) -> bool:
+        """Whether calls are accepted although there is nothing left."""
+        return self.credit < 0.0 or (self.lies >= _LIES and not self._refills)
+
+    def hear(self, quota: Quota, answer: Heard) -> None:
+        """Note what an answer said."""
+        self.heard_at, self.silent = answer.now, 0
+        told, reset = quota.remaining, quota.reset
+        if told is None:
+            self._pace(quota, answer.now, answer.last)
+            return
+        if reset is None:
+            reset = quota.window or 0.0
+        self._accepted += answer.ok
+        self.credit = min(_CREDIT, self.credit + _EARNED)
+        self._measure(quota, told, reset)
+        if answer.sent < self._began:
+            return  # about a window that is over
+        is_new = self._note_reset(told, reset, answer)
+        if told >= 1.0:
+            self.lies = 0
+        elif answer.ok and not is_new and self._told < 1.0:
+            self.lies += 1
+        self._told = told if is_new else min(told, self._told)
+        level = (self._level_of_bucket if self._refills else self._level_of_window)(
+            told, answer, is_new=is_new
+        )
+        self._level, self._at, self._number = level, answer.now, answer.last
+        self._watch(told, answer, is_new=is_new)
+
+    def _level_of_window(self, told: float, answer: Heard, *, is_new: bool) -> float:
+        if not answer.in_flight:
+            return self._told  # all that went has been counted
+        left = told - (answer.last - answer.number)
+        # Calls overtake each other on the way: one answer of many may say too much.
+        return left if is_new else min(left, self._left(answer.now, answer.last))
+
+    def _level_of_bucket(self, told: float, answer: Heard, *, is_new: bool) -> float:
+        before = self._left(answer.now, answer.last)
+        left = told - (answer.last - answer.number)
+        left += self._speed * (answer.now - answer.sent)
+        if left - before > max(_LEAST_JUMP, 0.5 * self.limit):
+            past, self._renewed_at = answer.sent - self._renewed_at, answer.sent
+            self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
+        if not answer.ok:
+            return min(0.0, left)
+        return left if is_new else 0.5 * (before + left)
+
+    def _measure(self, quota: Quota, told: float, reset: float) -> None:
         if quota.limit is not None:
             self.limit = quota.limit
-        self.heard_at = now
-        left, reset = quota.remaining, quota.reset
+        elif told >= self.limit:
+            self.limit = told + 1.0
         if quota.window is not None:
             self.window = quota.window
-        elif reset is not None:
-            self.window = max(self.window, reset)
-        if left is None:
-            return
-        if reset is not None:
-            self._vote(left, reset, now)
-            self.reset_at = now + reset
-        # What is under way was not counted yet when this was said.
-        self.left = left - in_flight
+        elif reset > self.window:
+            # A reset was never farther off.
+            self.window = reset
+            for usual in USUAL_WINDOWS_S:
+                if _WORTH_ASKING_S <= usual <= reset <= usual + _ROUNDED_S:
+                    self.window = float(usual)
+        if self.window and self.limit / self.window != self._steady:
+            self._steady = self._speed = self.limit / self.window
 
-    def _vote(self, left: float, reset: float, now: float) -> None:
-        """Find out which kind it is, from how what is left and the reset belong together."""
-        if not self.limit or not self.window:
-            return
-        refilled = (self.limit - left) / self.limit * self.window
-        bucket = abs(refilled - reset) <= 1.0
-        same_end = self.reset_at < math.inf and abs(now + reset - self.reset_at) <= 1.0
-        if bucket and not same_end:
-            self.votes = min(8, self.votes + 1)
-        elif same_end and not bucket:
-            self.votes = max(-8, self.votes - 1)
+    def _note_reset(self, told: float, reset: float, answer: Heard) -> bool:
+        """Note when it is new; return whether it is new since the last answer."""
+        # By the time of the answer: late by a way through the network, never early.
+        end = answer.now + min(reset, LONGEST_HOLD_S)
+        expected = self._level - (answer.number - self._number)
+        went_up = told - expected > 0.25 * self.limit
+        went_on = end > self._reset_at + 0.5 * self.window
+        is_asked = self._asking is not None and answer.number >= self._asking
+        is_due = answer.sent >= self._reset_at or is_asked
+        if not is_due and not (went_up and went_on):
+            # Resets are rounded up, so the least of them is the best.
+            self._reset_at = min(self._reset_at, end)
+            return False
+        if not answer.ok:
+            self._reset_at = end  # it was not new yet
+            return False
+        if self._asking is not None and told < 0.75 * self.limit:
+            self._came_back = self.window > 0.0  # but not all of it
+            self._is_renewed = False
+        elif told >= self.limit - 1.0 and self._is_exact and self.window:
+            # It began with this call; dates and whole seconds may say a little more.
+            end = min(end, answer.now + self.window)
+        self._began, self._reset_at, self._asking = answer.sent, end, None
+        return True
 
-    def rate(self, now: float) -> float:
-        """Return calls per second."""
-        if self.limit and now >= self.reset_at:
-            # New, though nobody said so yet.
-            self.left = max(self.left, self.limit)
-            self.reset_at = now + (self.window or 1.0)
-        reserve = max(_RESERVE * self.limit, 1.0)
-        over = self.left - reserve
-        steady = self.limit / self.window if self.window else 0.0
-        if self.window and (self.votes > 0 or self.window <= 1.0):
-            return max(0.0, steady * self.factor + over / _SETTLING_S)
-        if over > 0:
-            return over / 0.05
-        return max(0.0, self.left) / max(self.reset_at - now, 0.05)
+    def _watch(self, told: float, answer: Heard, *, is_new: bool) -> None:
+        """Count what comes back while it is spent: more is left than would be."""
+        sent = answer.sent
+        past = sent - self._since
+        came_back = told - self._since_level + self._accepted
+        expected = self.limit / self.window * past if self.window else 0.0
+        if past < 0.0 or (is_new and not self._refills):
+            pass  # what came back may be all of a window
+        elif self._accepted < _ENOUGH or expected < _ENOUGH:
+            self._was_full |= told >= self.limit - 1.0
+            return
+        elif came_back < 0.3 * expected:
+            self._came_back = False
+        elif self._refills:
+            speed = self._speed + 0.3 * (came_back / past - self._speed)
+            if self._was_full:
+                # What does not fit into a full bucket is lost, so it may be faster.
+                may_grow = answer.now - self._refused_at > _CALM_S
+                speed = max(speed, (1.1 if may_grow else 1.0) * self._speed)
+            self._speed = max(0.2 * self._steady, speed)
+        self._since, self._since_level, self._accepted = sent, told, 0
+        self._was_full = told >= self.limit - 1.0
+
+    def _pace(self, quota: Quota, now: float, last: int) -> None:
+        if not quota.limit or not quota.window:
+            return
+        if self._speed:
+            self._level = self._left(now, last)
+        else:
+            self._came_back = True
+            self._steady = self._speed = _PACE * quota.limit / quota.window
+            self.limit = self._level = max(1.0, _BURST_S * self._speed)
+        self._at, self._number = now, last
+
+    def refused(self, now: float, last: int) -> bool:
+        """Note a rejection, and return whether this quota explains it."""
+        left = self._left(now, last)
+        if self.misleads or left >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
+            return False
+        if now - self._refused_at > _AT_ONCE_S:
+            self._refused_at = now
+            self.credit -= 1.0
+            if self.credit < 0.0:
+                self.credit = -_DISCREDIT
+        if self._refills:
+            self._speed = max(0.2 * self._steady, 0.95 * self._speed)
+        elif left >= 1.0:
+            self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
+        if self._asking is not None:
+            self._is_exact = False
+        self._level, self._at, self._number = min(left, 0.0), now, last
+        return True
+
+    def _left(self, now: float, last: int) -> float:
+        level = self._level
+        if self._refills:
+            level = min(max(level, self.limit), level + self._speed * (now - self._at))
+        return level - (last - self._number)
+
+    def opens_at(self, now: float, last: int, spare: float | None) -> float:
+        """Return when a call may go after call *last*.
+
+        Args:
+            now: The time.
+            last: The number of that call.
+            spare: Share of it to keep; ``None``: everything may be spent.
+        """
+        if self._refills:
+            return self._filled_at(now, last, 0.0 if spare is None else _LEVEL)
+        if now >= self._reset_at:
+            self._renew(now, last)
+        if self._asking == last + 1:
+            return now
+        left = self._left(now, last) - 0.5
+        if left < 0.0:
+            return self._reset_at
+        kept = 0.0 if spare is None else max(spare, self._spare) * self.limit
+        if left * self.window >= kept * min(self.window, self._reset_at - now):
+            return now
+        return self._reset_at - left * self.window / kept
+
+    def _filled_at(self, now: float, last: int, spare: float) -> float:
+        missing = min(self.limit, 1.0 + spare * self.limit) - self._left(now, last)
+        if missing <= 0.0:
+            return now
+        if now >= self._at + LONGEST_HOLD_S:
+            self._level, self._at, self._number = min(self.limit, 1.0), now, last
+            return now
+        return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
+
+    def _renew(self, now: float, last: int) -> None:
+        """Take it for new, though nobody said so yet."""
+        self._at, self._number = now, last
+        self._spare = max(_SPARE, 0.9 * self._spare)
+        # One call sees whether it is; if its answer says nothing, another one.
+        self._level, self._reset_at, self._asking = 1.0, now + _ASK_AGAIN_S, last + 1
 
 
 @define(eq=False)
 class Quotas:
-    """All quotas that an API announces; the tightest counts."""
+    """All quotas that an API announces; the tightest counts.
+
+    What is announced is spent, not spread: as fast as the calls may go anyway, down to
+    a small share that is given out evenly until the quota is new.
+    """
 
     _accounts: dict[tuple[float | None, float | None], _Account] = field(
         init=False, factory=dict
     )
-    _heard_at: float = field(init=False, default=-math.inf)
+    _clicked_at: float = field(init=False, default=-math.inf)
 
     def __bool__(self) -> bool:
         return bool(self._accounts)
 
-    def hear(self, quotas: tuple[Quota, ...], now: float, in_flight: int) -> None:
-        """Note what an answer said.
-
-        Args:
-            quotas: What it said.
-            now: The time.
-            in_flight: Calls that are under way now.
-        """
-        self._heard_at = now
+    def hear(self, quotas: tuple[Quota, ...], answer: Heard) -> None:
+        """Note what an answer said, if only by saying nothing."""
+        now = answer.now
+        for account in self._accounts.values():
+            account.silent += answer.ok
         for quota in quotas:
-            if quota.remaining is None:
+            says_left = quota.remaining is not None
+            if quota.window is None and (quota.reset is None or not says_left):
                 continue
             key = (quota.limit, quota.window)
-            account = self._accounts.get(key)
-            if account is None:
-                if len(self._accounts) > 8:
+            if key not in self._accounts:
+                if len(self._accounts) >= _MOST_ACCOUNTS:
                     self._accounts.clear()
-                account = self._accounts[key] = _Account()
-            account.hear(quota, now, in_flight)
+                self._accounts[key] = _Account()
+            self._accounts[key].hear(quota, answer)
+        gone = [
+            key
+            for key, account in self._accounts.items()
+            if account.silent >= _SILENT and now - account.heard_at > _STALE_S
+        ]
+        for key in gone:
+            del self._accounts[key]
 
-    def spend(self) -> None:
-        """Note a call that was let go."""
+    def covers(self, rule: Limit) -> bool:
+        """Return whether a stated rule is about one of them."""
+        return any(a.window == rule.seconds for a in self._accounts.values())
+
+    def refused(self, now: float, last: int) -> bool:
+        """Note a rejection, and return whether one of them explains it."""
+        explained = [a.refused(now, last) for a in self._accounts.values()]
+        return any(explained)
+
+    def opens_at(self, now: float, last: int, *, urgent: bool) -> float:
+        """Return when a call may go after call *last*; what is past means now.
+
+        Args:
+            now: The time.
+            last: Number of the last call that was let go.
+            urgent: Whether a person waits for it.
+        """
+        spare: float | None = 0.0
+        if urgent:
+            spare, self._clicked_at = None, now
+        elif now - self._clicked_at < _CLICKS_S:
+            spare = _FOR_INTERACTIVE
+        opens = now
         for account in self._accounts.values():
-            account.left -= 1.0
-
-    def refund(self) -> None:
-        """Note that a call was not sent after all."""
-        for account in self._accounts.values():
-            account.left += 1.0
-
-    def refused(self) -> None:
-        """Note that a call was turned away although there should have been room."""
-        for account in self._accounts.values():
-            account.factor = max(0.5, 0.97 * account.factor)
-            account.left = min(account.left, 0.0)
-
-    def rate(self, now: float) -> float:
-        """Return calls per second; infinite if nothing is announced of late."""
-        if now - self._heard_at > _STALE_S:
-            self._accounts.clear()
-        return min((a.rate(now) for a in self._accounts.values()), default=math.inf)
-
-    def reset_at(self, now: float) -> float:
-        """Return when the next of them is new."""
-        return min((a.reset_at for a in self._accounts.values()), default=math.inf)
+            if not account.misleads:
+                opens = max(opens, account.opens_at(now, last, spare))
+        return opens

@@ -102,13 +102,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     @override
     def redirect_request(
-        self, req: Any, fp: Any, *args: Any
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         with contextlib.ExitStack() as refused:
             refused.callback(fp.close)
-            _refuse_plain(args[-1])
+            _refuse_plain(newurl)
             refused.pop_all()
-        return super().redirect_request(req, fp, *args)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _refuse_plain(url: str) -> None:

@@ -21,6 +21,7 @@ _MANY = 20
 _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
 _SHORT_S = 2
+_SURE = 3
 
 
 @frozen
@@ -44,9 +45,7 @@ class Windows:
     """
 
     accepted: int = 0
-    _times: deque[float] = field(
-        init=False, factory=lambda: deque(maxlen=_REMEMBERED)
-    )
+    _times: deque[float] = field(init=False, factory=lambda: deque(maxlen=_REMEMBERED))
     _blocked_at: float = field(init=False, default=math.nan)
     _turned_away_at: float = field(init=False, default=math.nan)
     _free_since: float | None = field(init=False, default=None)
@@ -73,7 +72,9 @@ class Windows:
     def mean(self, now: float) -> float:
         """Return the calls per second that were accepted since the last block ended."""
         began = self._free_since
-        return self.accepted / (now - began) if began is not None and now > began else 0.0
+        return (
+            self.accepted / (now - began) if began is not None and now > began else 0.0
+        )
 
     def free(self, sent: float) -> list[Limit]:
         """Note that a block has ended, and return what the limit may be.
@@ -135,33 +136,40 @@ class Windows:
                 calls += 1
             if index < 0 and len(times) == _REMEMBERED:
                 break
-            before = self._before.get(window)
-            if before is not None and at - before.at < window:
-                continue  # the same calls again, in part
-            self._before[window] = _Count(at, calls)
-            most = self._most[window] = max(calls, self._most.get(window, 0))
-            if before is None or calls < _LEAST or abs(before.calls - calls) > 1:
-                self._same[window] = 1
-                continue
-            if most > calls + 1:
-                continue  # more went in as much time before
-            self._same[window] = same = self._same.get(window, 1) + 1
-            if same < 3 and window <= _SHORT_S:
-                continue
-            quota = round_between(before.calls, calls)
-            if quota is None and certain and calls >= _MANY:
-                quota = max(before.calls, calls)
+            quota = self._repeated(window, at, calls, certain=certain)
             if quota is not None:
                 found[window] = quota
         return found
+
+    def _repeated(
+        self, window: int, at: float, calls: int, *, certain: bool
+    ) -> int | None:
+        """Return the quota of a window if the count before it was the same."""
+        before = self._before.get(window)
+        if before is not None and at - before.at < window:
+            return None  # the same calls again, in part
+        self._before[window] = _Count(at, calls)
+        most = self._most[window] = max(calls, self._most.get(window, 0))
+        if before is None or calls < _LEAST or abs(before.calls - calls) > 1:
+            self._same[window] = 1
+            return None
+        same = self._same[window] = self._same.get(window, 1) + 1
+        # More went in as much time before; or one more block can be waited for.
+        if most > calls + 1 or (same < _SURE and window <= _SHORT_S):
+            return None
+        quota = round_between(before.calls, calls)
+        if quota is None and certain and calls >= _MANY:
+            quota = max(before.calls, calls)
+        return quota
 
 
 def round_between(one: int, other: int) -> int | None:
     """Return a round number between the two, as people choose limits, or ``None``."""
     low, high = min(one, other), max(one, other)
-    for step in (1000, 500, 100, 50, 25, 10, 5, 1):
-        if low >= 20 * step or step == 1:
-            number = -(-low // step) * step
-            if number <= high and (step > 1 or low < 20):
-                return number
+    if low < _MANY:
+        return low
+    for step in (1000, 500, 100, 50, 25, 10, 5):
+        number = -(-low // step) * step
+        if low >= 20 * step and number <= high:
+            return number
     return None

@@ -116,5 +116,3 @@ class Gate:
     def _tick(self) -> None:
         self._timer = None
         self.pump()
-
-

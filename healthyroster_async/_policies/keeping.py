@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
 
-from healthyroster_async._core.contract import is_loopback
+from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Budget, PacingSettings
 from healthyroster_async._core.shared import key_of

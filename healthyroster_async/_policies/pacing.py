@@ -67,13 +67,13 @@ class Pacer:
         governor: The rules.
         gate: Where calls wait.
         leasing: The budget that other processes use too, or ``None``.
-        refusal: The answer that asked for the pause that runs.
+        refusal: The last answer that asked for fewer calls, without its body.
     """
 
     governor: Governor
     gate: Gate
     leasing: Leasing | None = None
-    refusal: ResponseError | None = field(init=False, default=None)
+    refusal: Response | None = field(init=False, default=None)
 
 
 class Pacers:
@@ -264,7 +264,8 @@ class PacingPolicy:
             error.probing = waiter.probe
             if verdict is Verdict.THROTTLED and isinstance(error, ResponseError):
                 self.throttled += 1
-                pacer.refusal = error
+                # Not the error: its frames hold secrets and would live on.
+                pacer.refusal = evolve(error.response, body=b"")
                 # Whoever is turned away keeps his place.
                 vars(request)[_PLACE] = waiter
             raise
@@ -311,8 +312,7 @@ class PacingPolicy:
             and waiter.priority is Priority.INTERACTIVE
             and pacer.refusal is not None
         ):
-            answer = evolve(pacer.refusal.response, request=request, body=b"")
-            failure = RateLimitedError(answer)
+            failure = RateLimitedError(evolve(pacer.refusal, request=request))
             failure.retry_after = pause
         elif request.deadline is not None:
             wait = governor.wait_at_least(waiter, now)
@@ -348,7 +348,7 @@ class PacingPolicy:
         event = PacingEvent(
             kind=governor.reaction,
             environment=request.environment.value,
-            rate=governor.rate(now),
+            rate=governor.learner.rate,
             source=governor.source,
             pause_s=max(0.0, governor.paused_until - now),
         )

@@ -46,8 +46,8 @@ class TelemetryPolicy:
         label, status = signed.request.label, response.status
         self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
-            extra = {"label": label, "status": status}
-            _logger.debug("%s: answered %d", label, status, extra=extra)
+            fields = {"label": label, "status": status}
+            _logger.debug("%s: answered %d", label, status, extra=fields)
         failure = error_for(response)
         if failure is not None:
             raise failure
@@ -60,7 +60,7 @@ class TelemetryPolicy:
         kind = type(error).__name__
         self.failures[kind] += 1
         extra = {"label": error.label, "error": kind}
-        _logger.debug("%s: no answer (%s)", error.label, kind, extra=extra)
+        _logger.debug("%s: failed (%s)", error.label, kind, extra=extra)
 
 
 class _CountedStream:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import rich_click as click
 from attrs import frozen
 
-from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.errors import ConfigurationError, NotFoundError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._session import ProviderSession
@@ -62,7 +62,13 @@ class Access:
 
         async def main() -> T:
             async with pool:
-                return await call(session)
+                try:
+                    return await call(session)
+                except NotFoundError as error:
+                    raise click.ClickException(
+                        "the API knows no Healthcare Provider with the id "
+                        f"{self.provider!r} (404); if there is one, check the base URL"
+                    ) from error
 
         return _run.run(main)
 

@@ -98,7 +98,8 @@ _BOTH = "both"
     "denied",
     multiple=True,
     metavar="PROVIDER[:ENDPOINT]",
-    help="Grant to leave out; ENDPOINT is data_sources, data_source or rows. "
+    help="Grant to leave out, of all providers with *; ENDPOINT is data_sources, "
+    "data_source or rows, and all of them if it is left out. "
     "Repeatable.",
 )
 def command(environment: str, denied: Sequence[str], **settings: Any) -> None:
@@ -116,6 +117,12 @@ def command(environment: str, denied: Sequence[str], **settings: Any) -> None:
     emulator = Emulator(environments=environments, rate_limit=limit, **settings)
     for grant in denied:
         provider, _, endpoint = grant.partition(":")
+        if provider != "*" and emulator.provider(provider) is None:
+            raise click.BadParameter(
+                f"{grant!r} names no Healthcare Provider there is; give an id that the "
+                "emulator has, or *",
+                param_hint="--deny",
+            )
         emulator.deny(provider, endpoint or "*")
 
     async def serve() -> None:

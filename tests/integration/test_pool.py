@@ -153,7 +153,7 @@ def test_handles_are_compared_by_what_they_do():
 
     assert len(same) == 1
     assert len(others) == 5
-    assert session not in others
+    assert all(session != handle for handle in others)
     assert session != 1
 
 
@@ -352,6 +352,20 @@ async def test_an_own_client_session_is_used_and_left_open():
         async with emulator.pool(client_session=session) as own:
             assert len(await own.session(1).reporting.data_sources()) >= 9
         assert not session.closed
+
+
+async def test_a_client_session_that_is_closed_is_told():
+    """
+    An app that closes its own session first gets a sentence, not aiohttp's error.
+    """
+    async with aiohttp.ClientSession() as session:
+        late = await pool(client_session=session).start()
+        call = late.session(1).reporting.data_sources
+    with pytest.raises(UsageError, match="client_session of the pool is closed"):
+        await pool(client_session=session).start()
+    with pytest.raises(UsageError, match="client_session of the pool is closed"):
+        await call()
+    await late.close()
 
 
 async def test_nobody_there_is_a_connect_error_after_a_few_tries():

@@ -12,12 +12,12 @@ from healthyroster_async._core.errors import (
     CallError,
     ConnectionLostError,
     DeadlineExceededError,
-    QueueFullError,
-    ServiceUnavailableError,
     DecodingError,
     HealthyRosterError,
     MissingExtraError,
+    QueueFullError,
     ResponseError,
+    ServiceUnavailableError,
     TransportError,
     error_for,
 )
@@ -44,12 +44,14 @@ def make(kind):
                 body=b'{"patient": "Quillfeather", "problem": "Broken ankle"}',
             )
         )
-    if issubclass(kind, DecodingError):
-        return kind("GET /x/{id}", "no JSON")
-    if issubclass(kind, DeadlineExceededError | ServiceUnavailableError):
-        return kind("GET /x/{id}", 2.5)
-    if issubclass(kind, QueueFullError):
-        return kind("GET /x/{id}", 7)
+    for special, more in (
+        (DecodingError, "no JSON"),
+        (DeadlineExceededError, 2.5),
+        (ServiceUnavailableError, 2.5),
+        (QueueFullError, 7),
+    ):
+        if issubclass(kind, special):
+            return kind("GET /x/{id}", more)
     return kind("GET /x/{id}") if issubclass(kind, CallError) else kind("a sentence")
 
 
@@ -137,6 +139,24 @@ def test_a_status_has_its_error(status, name):
     assert type(error).__name__ == name
     assert str(status) in str(error) or "3" in str(status)
     assert "GET /HealthcareProvider/{id}/Datasources" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_what_was_not_accepted_is_explained_by_the_body(status):
+    """
+    The API says which parameter it was, with its value: for who asks, not for logs.
+    """
+    error = error_for(response(status, body=b'{"title": "Quillfeather is no date"}'))
+
+    assert "error.response.body says why" in str(error)
+    assert error.response.json() == {"title": "Quillfeather is no date"}
+
+
+def test_what_is_not_there_may_be_the_wrong_address():
+    """
+    A base URL without its last part answers 404 to everything.
+    """
+    assert "or the base URL of the environment" in str(error_for(response(404)))
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 206, 299])

@@ -343,7 +343,7 @@ async def test_a_pause_beyond_the_deadline_fails_at_once():
     with pytest.raises(RateLimitedError):
         await policy(request(), transport.send)
 
-    with pytest.raises(DeadlineExceededError, match="the wait of 6[0-9.]+ s"):
+    with pytest.raises(DeadlineExceededError, match=r"the wait of 6[0-9.]+ s"):
         await policy(request(deadline=5.0), transport.send)
     assert clock() == 0.0
 
@@ -423,7 +423,7 @@ async def test_every_attempt_is_counted_and_logged_by_its_template(caplog):
             "answered 200",
             "answered 403",
             "answered 503",
-            "no answer (ConnectError)",
+            "failed (ConnectError)",
         )
     ]
     assert [r.status for r in caplog.records[:3]] == [200, 403, 503]

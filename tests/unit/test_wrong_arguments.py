@@ -3,7 +3,6 @@
 import ssl
 from collections import OrderedDict
 
-import aiohttp
 import pytest
 from fakes import contract, credentials, pool
 
@@ -14,7 +13,6 @@ from healthyroster_async import (
     Environment,
     Priority,
     Timeouts,
-    UsageError,
 )
 
 SHOWN = "s3cr3t-given-in-the-wrong-place"
@@ -39,6 +37,7 @@ NO_CHECK.verify_mode = ssl.CERT_NONE
         ("environment", "sandbox", r"give Environment\.SANDBOX"),
         ("environment", "staging", r"Environment\.SANDBOX or Environment\.PRODUCTION"),
         ("deadline", "5", "a number"),
+        ("on_pacing", 5, "a function of a PacingEvent"),
         ("client_session", SHOWN, r"aiohttp\.ClientSession"),
         ("ssl_context", "ca.pem", "cafile="),
         ("ssl_context", 0, "cafile="),
@@ -180,17 +179,3 @@ async def test_a_pool_is_closed_in_a_number_of_seconds(bad):
     """
     with pytest.raises(ConfigurationError, match="timeout is"):
         await pool().close(timeout=bad)
-
-
-async def test_a_client_session_that_is_closed_is_told():
-    """
-    An app that closes its own session first gets a sentence, not aiohttp's error.
-    """
-    async with aiohttp.ClientSession() as session:
-        late = await pool(client_session=session).start()
-        call = late.session(1).reporting.data_sources
-    with pytest.raises(UsageError, match="client_session of the pool is closed"):
-        await pool(client_session=session).start()
-    with pytest.raises(UsageError, match="client_session of the pool is closed"):
-        await call()
-    await late.close()

@@ -1,0 +1,47 @@
+"""The code in the documentation runs, page by page, from its first line to its last."""
+
+import logging
+from pathlib import Path
+
+import code_of
+import pytest
+
+from healthyroster_async.emulator import Emulator
+
+PAGES = {page.stem: code_of.blocks(page) for page in sorted(Path("docs").glob("*.md"))}
+
+
+@pytest.fixture
+def emulator(tmp_path, monkeypatch):
+    """Make an emulator, and a folder and variables in which a page finds it."""
+    emulator = Emulator(providers=50, rows=100, denied=[(43, "*")])
+    (own,) = emulator.credentials.values()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HEALTHYROSTER_SWAGGER", "swagger.json")
+    prefix = "HEALTHYROSTER_SANDBOX_APPLICATION"
+    monkeypatch.setenv(f"{prefix}_ID", own.application_id)
+    monkeypatch.setenv(f"{prefix}_SECRET", own.application_secret.reveal())
+    yield emulator
+    logging.getLogger("healthyroster_async").setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_the_code_of_a_page_runs(page, emulator):
+    """
+    An example that does not work is worse than none.
+
+    A page finds a pool and a few names; its blocks share them, as cells of a notebook.
+    """
+    (own,) = emulator.credentials.values()
+    async with emulator, emulator.pool() as pool:
+        await code_of.write_document(emulator)
+        names = {
+            "pool": pool,
+            "clinic": pool.session(42),
+            "contract": emulator.contract(),
+            "credentials": emulator.credentials,
+        }
+        for block in PAGES[page]:
+            await code_of.run(block, names, own)
+
+        assert "closed" not in repr(pool)
