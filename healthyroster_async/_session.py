@@ -159,7 +159,10 @@ class ProviderSession:
             body=None if json is None else _json(endpoint, json),
             headers={} if json is None else {"Content-Type": "application/json"},
         )
-        return await self._caller.send_request(request)
+        sent = self._caller.send_request(request)
+        # Error reporters print local variables.
+        del self, values, given, query, json
+        return await sent
 
     async def fan_out(
         self,

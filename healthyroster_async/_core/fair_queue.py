@@ -40,7 +40,7 @@ class Ticket:
         after: The call of its flow that waits after it.
     """
 
-    flow: Hashable = None
+    flow: Hashable = field(default=None, repr=False)
     priority: Priority = Priority.BULK
     weight: float = 1.0
     label: Hashable = None
@@ -104,9 +104,9 @@ class _Lane:
     """
 
     waiting: int = field(init=False, default=0)
-    _flows: dict[Hashable, _Flow] = field(init=False, factory=dict)
+    _flows: dict[Hashable, _Flow] = field(init=False, factory=dict, repr=False)
     _heap: list[tuple[float, int, _Flow]] = field(init=False, factory=list)
-    _ends: dict[Hashable, float] = field(init=False, factory=dict)
+    _ends: dict[Hashable, float] = field(init=False, factory=dict, repr=False)
     _sweep_ends_at: int = field(init=False, default=_SWEEP_AT)
     _again: list[tuple[int, int, Ticket]] = field(init=False, factory=list)
     _virtual: float = field(init=False, default=0.0)

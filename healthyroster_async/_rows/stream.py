@@ -93,9 +93,15 @@ class RowStream:
             HealthyRosterError: As for a call; there is no list then, not a short one.
         """
         rows: list[dict[str, Any]] = []
-        async with self:
-            while (part := await self._next_rows()) is not None:
-                rows += part
+        part: list[dict[str, Any]] | None = None
+        try:
+            async with self:
+                while (part := await self._next_rows()) is not None:
+                    rows += part
+        except BaseException:
+            # Error reporters print local variables.
+            del rows, part
+            raise
         return rows
 
     async def __aenter__(self) -> Self:
@@ -194,16 +200,18 @@ class RowStream:
                 self.bytes_read += len(self._pending)
                 if not self._pending:
                     break
-            # A fast server fills a quarter of a MiB at once; its rows would be a MiB of
-            # objects, in each of many streams.
-            piece = self._pending[:_PIECE]
-            self._pending = self._pending[_PIECE:]
-            rows = self._splitter.feed(piece)
+            rows = self._splitter.feed(self._next_piece())
             if rows:
                 return rows
         rows = self._splitter.finish()
         self._disconnect()
         return rows
+
+    def _next_piece(self) -> bytes:
+        # A fast server fills a quarter of a MiB at once; its rows would be a MiB of
+        # objects, in each of many streams.
+        piece, self._pending = self._pending[:_PIECE], self._pending[_PIECE:]
+        return piece
 
     def _disconnect(self) -> None:
         self._pending = b""

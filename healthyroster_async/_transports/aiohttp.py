@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from attrs import field, frozen
 from typing_extensions import override
 from yarl import URL
 
@@ -139,8 +140,8 @@ class AiohttpTransport(Transport):
     async def send(self, signed: SignedRequest) -> Response:
         request = signed.request
         session = self._given
-        url, proxy = _target(request.url)
-        direct = proxy is None
+        target = _target(request.url)
+        direct = target.proxy is None
         # aiohttp shows a session's own header fields to the proxy, in plain text.
         bare = session is not None or not direct
         if session is None:
@@ -149,18 +150,19 @@ class AiohttpTransport(Transport):
             _check_open(session)
         answer: aiohttp.ClientResponse | None = None
         done = False
+        failure: BaseException
         try:
             with self._bounds.of(request.timeouts.attempt):
                 answer = await session.request(
                     request.method,
-                    url,
+                    target.url,
                     # No variable: a traceback may print those.
                     headers=self._signed(signed) if bare else request.headers,
                     data=request.body,
                     allow_redirects=False,
                     raise_for_status=False,
                     timeout=_client_timeout(request.timeouts.connect),
-                    proxy=proxy,
+                    proxy=target.proxy,
                 )
                 if request.stream and is_success(answer.status):
                     done = True
@@ -180,13 +182,16 @@ class AiohttpTransport(Transport):
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = transport_error(error, request, answered=answer is not None)
+            if self._closed:
+                failure = PoolClosedError(f"{request.label}: the pool was closed")
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failure = _without_frames(error)
         finally:
             if answer is not None and not done:
                 answer.close()
-        if self._closed:
-            raise PoolClosedError(f"{request.label}: the pool was closed")
-        # Raised out here: an aiohttp exception may show the secrets, so none hangs on
-        # ours as its context.
+        # Raised out here, so that no aiohttp exception hangs on it as its context: some
+        # show the secrets, and the frames of all do. An answer shows its URL.
+        del answer
         raise failure
 
     @override
@@ -256,11 +261,14 @@ class _AiohttpStream:
             raise ConnectionLostError(
                 self._request, "the stream was closed", answered=True
             )
+        failure: BaseException
         try:
             async with asyncio.timeout(self._silence):
                 return await self._answer.content.readany()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = transport_error(error, self._request, answered=True)
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failure = _without_frames(error)
         raise failure
 
     def on_close(self, callback: Callable[[], None]) -> None:
@@ -317,11 +325,36 @@ class _TooLargeError(ValueError):
     """An answer that is read whole has no end."""
 
 
+def _without_frames(error: BaseException) -> BaseException:
+    """Return an exception as if it were new: a cancellation, or a bug.
+
+    The local variables of aiohttp's frames, which error reporters print, are full of
+    secrets; and so are those of what it came after. When it is raised again, what the
+    caller handles becomes its context once more.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    error.__suppress_context__ = False  # setting a cause sets it
+    return error
+
+
+@frozen
+class _Target:
+    """Where a request goes. A local variable that is one tells nothing.
+
+    Attributes:
+        url: The URL, as aiohttp takes it.
+        proxy: The proxy on the way there, maybe with a password.
+    """
+
+    url: URL = field(repr=False)
+    proxy: str | None = field(repr=False)
+
+
 @lru_cache(maxsize=4096)
-def _target(url: str) -> tuple[URL, str | None]:
-    """Return a URL as aiohttp takes it, and the proxy on the way there."""
+def _target(url: str) -> _Target:
+    """Return where a request goes."""
     # The path is already escaped, and must stay as it is.
-    return URL(url, encoded=True), _proxy_of(url[: url.find("/", 8)])
+    return _Target(URL(url, encoded=True), _proxy_of(url[: url.find("/", 8)]))
 
 
 @lru_cache(maxsize=64)

@@ -127,8 +127,10 @@ def no_proxy(monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     transport._proxy_of.cache_clear()
+    transport._target.cache_clear()
     yield
     transport._proxy_of.cache_clear()
+    transport._target.cache_clear()
 
 
 @pytest.fixture

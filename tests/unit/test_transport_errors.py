@@ -1,5 +1,6 @@
 """Every aiohttp client error is mapped, and none shows what it knows."""
 
+import asyncio
 import errno
 import inspect
 import ssl
@@ -23,6 +24,7 @@ from healthyroster_async import (
 from healthyroster_async._transports.aiohttp import (
     _sent_once,
     _TooLargeError,
+    _without_frames,
     transport_error,
 )
 
@@ -190,9 +192,10 @@ def of_tls():
         (OSError(errno.ENETDOWN, SENTENCE), ": Network is down (OSError"),
         (aiohttp.ClientConnectorSSLError(KEY, of_tls()), ": WRONG_VERSION_NUMBER (C"),
         (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "x")), "api.test (C"),
+        (aiohttp.ClientProxyConnectionError(KEY, of_tls()), ": WRONG_VERSION_NUMBER ("),
         (aiohttp.ServerDisconnectedError(SENTENCE), "was lost (Server"),
     ],
-    ids=["refused", "body", "system", "tls", "tls unsaid", "unsaid"],
+    ids=["refused", "body", "system", "tls", "tls unsaid", "proxy", "unsaid"],
 )
 def test_the_system_says_why_in_its_own_words(error, words):
     """
@@ -201,3 +204,24 @@ def test_the_system_says_why_in_its_own_words(error, words):
     own = request(url="https://api.test/x")
 
     assert words in str(transport_error(error, own, answered=False))
+
+
+def test_what_is_passed_on_is_the_same_exception_as_if_it_were_new():
+    """
+    A cancellation that comes while aiohttp handles something else drags along frames
+    full of secrets; a new one in its place would break whoever waits for it.
+    """
+    theirs = asyncio.CancelledError("because")
+    try:
+        try:
+            int(SECRET)
+        except ValueError as error:
+            raise theirs from error
+    except asyncio.CancelledError as error:
+        ours = _without_frames(error)
+
+    assert ours is theirs
+    assert ours.args == ("because",)
+    hanging = ours.__traceback__, ours.__context__, ours.__cause__
+    assert hanging == (None, None, None)
+    assert not ours.__suppress_context__

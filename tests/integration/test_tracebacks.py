@@ -1,0 +1,206 @@
+"""What a crash report shows that prints local variables, however a call ends."""
+
+import asyncio
+import traceback
+from pathlib import Path
+
+import aiohttp
+import pytest
+from fakes import SECRET
+from scripted_server import HANG_UP, RESET, SILENCE, Server, answer
+
+import healthyroster_async
+from healthyroster_async import (
+    AttemptTimeoutError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    PacingSettings,
+    PoolClosedError,
+    RetrySettings,
+    Timeouts,
+)
+
+WHO, WHAT = "Quillfeather", "Featherquill"
+ONCE = RetrySettings(max_attempts=1)
+FOLDERS = tuple(str(Path(m.__file__).parent) for m in (healthyroster_async, aiohttp))
+ROW = b'{"patient": "%s"}' % WHAT.encode()
+HALF = answer(body=b"[%s%s" % ((ROW + b",") * 5000, b" " * 1000))[:-500]
+BEGUN = answer(body=b"[%s%s" % (ROW[:-1], b" " * 1000))[:-500]
+
+
+async def whole(own):
+    query = {"patient": WHAT}
+    await own.session(WHO).request("GET", "/HealthcareProvider/{id}/X", query=query)
+
+
+async def change(own):
+    body = {"patient": WHAT}
+    await own.session(WHO).request("PUT", "/HealthcareProvider/{id}/X", json=body)
+
+
+async def typed(own):
+    await own.session(WHO).reporting.data_source(7)
+
+
+async def rows(own):
+    await own.session(WHO).reporting.rows(7, patient=WHAT).to_list()
+
+
+async def row(own):
+    async with own.session(WHO).reporting.rows(7, patient=WHAT) as stream:
+        async for _ in stream:
+            pass
+
+
+async def as_it_comes(own, call):
+    await call(own)
+
+
+async def in_own_time(own, call):
+    async with asyncio.timeout(0.1):
+        await call(own)
+
+
+async def cancelled(own, call):
+    task = asyncio.ensure_future(call(own))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await task
+
+
+async def cut_off(own, call):
+    task = asyncio.ensure_future(call(own))
+    await asyncio.sleep(0.1)
+    await own.close(timeout=0)
+    await task
+
+
+def chain(error):
+    """Return an error and all that hangs on it."""
+    found = [error]
+    for one in found:
+        more = [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        found += [e for e in more if e is not None and e not in found]
+    return found
+
+
+def shown(error):
+    """Return the local variables in frames of this package and of aiohttp."""
+    return {
+        f"{'/'.join(Path(frame.filename).parts[-2:])} {frame.name} {name}": value
+        for one in chain(error)
+        for frame in traceback.TracebackException.from_exception(
+            one, capture_locals=True
+        ).stack
+        if frame.filename.startswith(FOLDERS)
+        for name, value in (frame.locals or {}).items()
+    }
+
+
+LATE = {"timeouts": Timeouts(attempt=0.1, read=0.1)}
+ENDS = {
+    "cancelled": (SILENCE, cancelled, {}, asyncio.CancelledError),
+    "cancelled-inside": ((HALF, SILENCE), cancelled, {}, asyncio.CancelledError),
+    "own-timeout": (SILENCE, in_own_time, {}, TimeoutError),
+    "own-timeout-inside": ((HALF, SILENCE), in_own_time, {}, TimeoutError),
+    "attempt-timeout": (SILENCE, as_it_comes, LATE, AttemptTimeoutError),
+    "stall": ((HALF, SILENCE), as_it_comes, LATE, AttemptTimeoutError),
+    "deadline": (SILENCE, as_it_comes, {"deadline": 0.1}, DeadlineExceededError),
+    "truncate": ((HALF, HANG_UP), as_it_comes, {}, ConnectionLostError),
+    "truncate-first-row": ((BEGUN, HANG_UP), as_it_comes, {}, ConnectionLostError),
+    "hang-up": (HANG_UP, as_it_comes, {}, ConnectionLostError),
+    "reset": (RESET, as_it_comes, {}, ConnectionLostError),
+    "reset-inside": ((HALF, RESET), as_it_comes, {}, ConnectionLostError),
+    "cut-off": (SILENCE, cut_off, {}, PoolClosedError),
+}
+
+
+@pytest.mark.parametrize("call", [whole, change, typed, rows, row])
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("given", [False, True])
+async def test_no_local_variable_tells_secret_or_person(end, call, given):
+    """
+    Error reporters print those of every frame, aiohttp's too, in the default settings.
+    """
+    step, way, options, kind = ENDS[end]
+    async with Server(then=step) as server, aiohttp.ClientSession() as session:
+        options = options | {"client_session": session if given else None}
+        async with server.pool(retry=ONCE, **options) as own:
+            with pytest.raises(kind) as caught:
+                await way(own, call)
+
+    assert type(caught.value) is kind
+    variables = shown(caught.value)
+    assert variables
+    assert not [name for name in variables if name.startswith("aiohttp/")]
+    for private in (SECRET, WHO, WHAT):
+        assert not [name for name, value in variables.items() if private in value]
+
+
+@pytest.mark.parametrize("call", [whole, typed, rows])
+async def test_a_call_that_waits_for_its_turn_tells_nobody_either(call):
+    """
+    The queue knows who waits, to be fair, and stands in many frames.
+    """
+    one = PacingSettings(max_concurrency=1)
+    async with Server(then=SILENCE) as server, server.pool(pacing=one) as own:
+        waiting = [asyncio.ensure_future(call(own)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(TimeoutError) as caught:
+            await in_own_time(own, call)
+        variables = shown(caught.value)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+
+    assert "_policies/pacing.py _wait waiter" in variables
+    for private in (SECRET, WHO, WHAT):
+        assert not [name for name, value in variables.items() if private in value]
+
+
+async def test_who_cancels_meets_the_same_exception_and_count():
+    """
+    Structured concurrency hangs on both: a swallowed or replaced one is a leak.
+    """
+    async with Server(then=SILENCE) as server, server.pool() as own:
+        for call in (whole, rows):
+            caught = []
+
+            async def outer(call=call, caught=caught):
+                try:
+                    int("what the caller handles")
+                except ValueError:
+                    try:
+                        await call(own)
+                    except asyncio.CancelledError as error:
+                        caught.append(error)
+                        raise
+
+            task = asyncio.ensure_future(outer())
+            await asyncio.sleep(0.1)
+            task.cancel("because")
+            with pytest.raises(asyncio.CancelledError) as seen:
+                await task
+
+            assert seen.value is caught[0]
+            assert seen.value.args == ("because",)
+            assert task.cancelled()
+            assert task.cancelling() == 1
+            assert type(seen.value.__context__) is ValueError
+            assert seen.value.__cause__ is None
+            assert not seen.value.__suppress_context__
+
+
+async def test_nested_timeouts_of_the_caller_keep_their_order():
+    """
+    The inner one is uncancelled by the scope that asked for it, and nobody else.
+    """
+    async with Server(then=SILENCE) as server, server.pool() as own:
+        task = asyncio.current_task()
+        async with asyncio.timeout(30) as outer:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1) as inner:
+                    await whole(own)
+            assert (inner.expired(), outer.expired()) == (True, False)
+
+        assert task.cancelling() == 0
