@@ -100,7 +100,7 @@ class Governor:
             Whether it goes now, counted as under way.
         """
         urgent = ticket.priority is Priority.INTERACTIVE
-        if not self.queue and not self._shut and self._take(now, urgent=urgent):
+        if not self.queue.waiting and not self._shut and self._take(now, urgent=urgent):
             self._let_go(ticket, now)
             return True
         self.queue.push(ticket)
@@ -108,7 +108,7 @@ class Governor:
 
     def next(self, now: float) -> Ticket | None:
         """Return the ticket that goes now, counted as under way, or ``None``."""
-        if not self.queue:
+        if not self.queue.waiting:
             return None
         if self._shut:
             if now < self.paused_until or self._probe is not None:
@@ -131,7 +131,7 @@ class Governor:
 
     def wake_at(self, now: float) -> float | None:
         """Return when to call ``next`` although nothing happens, or ``None``."""
-        if not self.queue:
+        if not self.queue.waiting:
             return None
         if self._shut:
             return self.paused_until if self._probe is None else None
@@ -216,7 +216,7 @@ class Governor:
 
     def is_held(self, now: float) -> bool:
         """Return whether nobody goes now, whatever the rate."""
-        if not self.queue or self.in_flight >= self.concurrency.cap:
+        if not self.queue.waiting or self.in_flight >= self.concurrency.cap:
             return True
         return self._shut and (now < self.paused_until or self._probe is not None)
 

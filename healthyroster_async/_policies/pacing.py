@@ -125,7 +125,7 @@ class Pacers:
         self._pacers = {
             key: pacer
             for key, pacer in self._pacers.items()
-            if pacer.governor.queue
+            if pacer.governor.queue.waiting
             or pacer.governor.in_flight
             or pacer.governor.paused_until > now
         }
@@ -249,7 +249,7 @@ class PacingPolicy:
         pacer = self._pacer or self.pacers.of(request.provider_id)
         loop, governor = self._loop, pacer.governor
         waiter = vars(request).pop(_PLACE, None) or Waiter(
-            request.provider_id, request.priority, 1.0, request.label
+            request.provider_id, request.priority, request.weight, request.label
         )
         if self._closed or not governor.ask(waiter, loop.time()):
             self._admit(waiter, pacer, request)
@@ -282,14 +282,14 @@ class PacingPolicy:
         said: Announced,
         request: Request,
     ) -> None:
-        governor = pacer.governor
+        governor, now = pacer.governor, self._loop.time()
         before, leasing = governor.reactions, pacer.leasing
         if leasing is not None:
-            leasing.before_answer(self._loop.time(), verdict)
-        governor.answered(waiter, self._loop.time(), verdict, said)
+            leasing.before_answer(now, verdict)
+        governor.answered(waiter, now, verdict, said)
         if leasing is not None:
-            leasing.after_answer(self._loop.time(), said.wait)
-        if governor.queue:
+            leasing.after_answer(now, said.wait)
+        if governor.queue.waiting:
             pacer.gate.pump()
         if governor.reactions != before:
             self._note(pacer, request)

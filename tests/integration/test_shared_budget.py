@@ -1,0 +1,128 @@
+"""Several processes on one credential, each with a pool of its own."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from healthyroster_async import Environment
+from healthyroster_async.emulator import Emulator
+from healthyroster_async.emulator.limits import RateLimit
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no shared budget")
+RATE = 50
+SECONDS = 8
+LOADING_S = 4.0
+
+PROCESS = """
+import asyncio, json, sys, time
+from healthyroster_async import (
+    ConnectionPool, Contract, Credentials, Environment, Limit, PacingSettings,
+    Priority,
+)
+
+async def main():
+    url, application, secret, rate, seconds, start = sys.argv[1:]
+    contract = Contract(
+        base_urls={Environment.SANDBOX: url},
+        application_id_header="X-Application-Id",
+        application_secret_header="X-Application-Secret",
+    )
+    told = Limit(float(rate)) if float(rate) else None
+    pool = ConnectionPool(
+        {Environment.SANDBOX: Credentials(application, secret)},
+        contract=contract,
+        pacing=PacingSettings(rate=told, share=True, remember=False),
+    )
+    done = 0
+    async with pool:
+        session = pool.session(1, priority=Priority.BULK)
+        await asyncio.sleep(max(0.0, float(start) - time.time()))
+        until = asyncio.get_running_loop().time() + float(seconds)
+
+        async def work():
+            nonlocal done
+            while asyncio.get_running_loop().time() < until:
+                await session.reporting.data_sources()
+                done += 1
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(8):
+                group.create_task(work())
+        stats = pool.stats()[Environment.SANDBOX]
+    print(json.dumps({"done": done, "throttled": stats.throttled}))
+
+asyncio.run(main())
+"""
+
+
+async def run(emulator, rate, folder, start, seconds=SECONDS):
+    credentials = emulator.credentials[Environment.SANDBOX]
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROCESS,
+        emulator.url,
+        credentials.application_id,
+        credentials.application_secret.reveal(),
+        str(rate),
+        str(seconds),
+        str(start),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
+    )
+
+
+async def results(processes):
+    found = []
+    for process in processes:
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        found.append(json.loads(out))
+    return found
+
+
+async def test_four_processes_share_one_limit_evenly(tmp_path):
+    """
+    A nightly job in four processes must not be four times too fast, nor starve one.
+    """
+    limit = RateLimit(rate=RATE, burst=20, headers="none")
+    async with Emulator(providers=1, rate_limit=limit) as emulator:
+        start = time.time() + LOADING_S
+        processes = [await run(emulator, RATE, tmp_path, start) for _ in range(4)]
+        found = await results(processes)
+        rejected = emulator.seen.rejected
+        busiest = emulator.seen.accepted_at.most_common(SECONDS - 2)
+
+    done = [one["done"] for one in found]
+    jain = sum(done) ** 2 / (len(done) * sum(n * n for n in done))
+    per_second = sum(count for _, count in busiest) / len(busiest)
+    assert rejected <= 2
+    assert jain >= 0.97
+    assert 0.93 * RATE <= per_second <= 1.02 * RATE
+
+
+async def test_a_process_that_is_killed_takes_nothing_along(tmp_path):
+    """
+    The others go on at once, with all of the budget.
+    """
+    async with Emulator(providers=1) as emulator:
+        start = time.time() + LOADING_S
+        victim, heir = [
+            await run(emulator, RATE, tmp_path, start, 4.0) for _ in range(2)
+        ]
+        await asyncio.sleep(LOADING_S + 1.0)
+        victim.kill()
+        await victim.wait()
+        (one,) = await results([heir])
+
+    assert one["done"] >= 2.0 * RATE
+    assert await asyncio.to_thread(files, tmp_path) == [".budget"]
+
+
+def files(folder):
+    return [path.suffix for path in Path(folder).rglob("*") if path.is_file()]
