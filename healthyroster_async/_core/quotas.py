@@ -294,7 +294,11 @@ class _Account:
         return self._reset_at - left * self.window / kept
 
     def _filled_at(self, now: float, last: int, spare: float) -> float:
-        missing = min(self.limit, 1.0 + spare * self.limit) - self._left(now, last)
+        left = self._left(now, last)
+        if last != self._number:
+            # Taken off when it goes: from a full one later it would never come back.
+            self._level, self._at, self._number = left, now, last
+        missing = min(self.limit, 1.0 + spare * self.limit) - left
         if missing <= 0.0:
             return now
         if now >= self._at + LONGEST_HOLD_S:

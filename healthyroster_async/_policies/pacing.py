@@ -253,7 +253,9 @@ class PacingPolicy:
         )
         if self._closed or not governor.ask(waiter, loop.time()):
             self._admit(waiter, pacer, request)
-            await self._wait(waiter, pacer.gate, request)
+            if not await self._wait(waiter, pacer.gate, request):
+                pause = max(0.0, governor.paused_until - loop.time())
+                raise ServiceUnavailableError(request.label, pause)
         self.in_flight += 1
         verdict, said = Verdict.NOTHING, SILENT
         try:
@@ -305,7 +307,7 @@ class PacingPolicy:
             return
         if governor.refuses(waiter.priority, now):
             failure = ServiceUnavailableError(request.label, max(0.0, pause))
-        elif len(governor.queue) > self._settings.max_queue:
+        elif len(governor.queue) > self._settings.max_queue and waiter.place is None:
             failure = QueueFullError(request.label, self._settings.max_queue)
         elif (
             pause > self._settings.max_pause
@@ -322,7 +324,8 @@ class PacingPolicy:
             pacer.gate.abandon(waiter)
             raise failure
 
-    async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> None:
+    async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> bool:
+        """Wait for a turn; return whether it came, and not that it never will."""
         if self._closed:
             raise PoolClosedError(f"{request.label}: the pool is closed")
         self._waiting[waiter] = gate
@@ -330,11 +333,9 @@ class PacingPolicy:
             granted = await gate.wait(waiter)
         finally:
             del self._waiting[waiter]
-        if granted:
-            return
-        if self._closed:
+        if self._closed and not granted:
             raise PoolClosedError(f"{request.label}: the pool was closed")
-        raise ServiceUnavailableError(request.label, 0.0)
+        return granted
 
     def _settle(self) -> None:
         if self._idle is not None and not (self.in_flight or self.streams.in_flight):

@@ -644,6 +644,19 @@ def test_a_quota_that_never_says_when_it_is_new_stops_nobody():
     assert asked(governor, now + 1.0).granted
 
 
+def test_a_quota_of_which_only_one_answer_spoke_fills_up_again():
+    """
+    A call was held for a quarter of an hour because the answers after it were silent.
+    """
+    governor = made()
+    now = announced(governor, Quota(limit=1.0, window=1.0))
+    for _ in range(5):
+        (ticket,), then = under_way(governor, 1, now)
+        assert then - now < 1.5
+        now = then
+        governor.answered(ticket, now, ACCEPTED)
+
+
 # -- how long --------------------------------------------------------------------------
 
 
