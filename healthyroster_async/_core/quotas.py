@@ -16,10 +16,12 @@ LONGEST_HOLD_S = 900.0
 # is if a person clicks now and then in the midst of a pull.
 _SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
 # Share of a bucket that is left in it: that costs nothing, and hides what is inexact.
-_LEVEL = 0.2
+_LEVEL, _LEAST_KEPT = 0.2, 0.02
 # A quota that does not say what is left is paced a little below its rate.
 _PACE = 0.98
 _BURST_S = 0.05
+# So few calls a second are gone before anybody knows: what is accepted tells more.
+_TINY = 10.0
 # So many calls tell whether a quota refills while it is spent.
 _ENOUGH = 20
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
@@ -104,6 +106,7 @@ class _Account:
     _refused_at: float = -math.inf
     _is_exact: bool = True
     _spare: float = _SPARE
+    _kept: float = _LEVEL
     # Whether a part of it came back, and how many calls do per second.
     _came_back: bool = False
     # Whether a short one was new as a whole, a window after it had been so.
@@ -118,14 +121,25 @@ class _Account:
     _was_full: bool = False
 
     @property
+    def _is_short(self) -> bool:
+        return 0.0 < self.window < _WORTH_ASKING_S
+
+    @property
     def _refills(self) -> bool:
-        is_short = 0.0 < self.window < _WORTH_ASKING_S
-        return self._came_back or (is_short and not self._is_renewed)
+        return self._came_back or (self._is_short and not self._is_renewed)
+
+    @property
+    def _burst(self) -> float:
+        """So many calls are saved up at most."""
+        if self._is_short and not self._came_back:
+            return self.limit
+        return max(1.0, _BURST_S * self._speed)
 
     @property
     def misleads(self) -> bool:
         """Whether calls are accepted although there is nothing left."""
-        return self.credit < 0.0 or (self.lies >= _LIES and not self._refills)
+        lies = self.lies >= _LIES and not self._refills
+        return lies or self.credit < 0.0 or (self._is_short and self.limit < _TINY)
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""
@@ -147,6 +161,10 @@ class _Account:
         elif answer.ok and not is_new and self._told < 1.0:
             self.lies += 1
         self._told = told if is_new else min(told, self._told)
+        if self._came_back and told >= self.limit - 1.0:
+            self._came_back = False  # all of it is there, and may be spent at once
+        if self._came_back:
+            self._speed = (1.01 if told > 0.5 * self.limit else _PACE) * self._steady
         level = (self._level_of_bucket if self._refills else self._level_of_window)(
             told, answer, is_new=is_new
         )
@@ -169,6 +187,8 @@ class _Account:
             self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
         if not answer.ok:
             return min(0.0, left)
+        if self._came_back:
+            return min(before, left)
         return left if is_new else 0.5 * (before + left)
 
     def _measure(self, quota: Quota, told: float, reset: float) -> None:
@@ -206,6 +226,7 @@ class _Account:
         if self._asking is not None and told < 0.75 * self.limit:
             self._came_back = self.window > 0.0  # but not all of it
             self._is_renewed = False
+            self._speed = _PACE * self._steady
         elif told >= self.limit - 1.0 and self._is_exact and self.window:
             # It began with this call; dates and whole seconds may say a little more.
             end = min(end, answer.now + self.window)
@@ -223,9 +244,9 @@ class _Account:
         elif self._accepted < _ENOUGH or expected < _ENOUGH:
             self._was_full |= told >= self.limit - 1.0
             return
-        elif came_back < 0.3 * expected:
-            self._came_back = False
-        elif self._refills:
+        elif self._refills and not self._came_back:
+            if not self._was_full and came_back < 0.9 * expected:
+                self._kept = max(_LEAST_KEPT, 0.5 * self._kept)
             speed = self._speed + 0.3 * (came_back / past - self._speed)
             if self._was_full:
                 # What does not fit into a full bucket is lost, so it may be faster.
@@ -258,6 +279,7 @@ class _Account:
                 self.credit = -_DISCREDIT
         if self._refills:
             self._speed = max(0.2 * self._steady, 0.95 * self._speed)
+            self._kept = min(_LEVEL, 2 * self._kept)
         elif left >= 1.0:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
         if self._asking is not None:
@@ -266,10 +288,10 @@ class _Account:
         return True
 
     def _left(self, now: float, last: int) -> float:
-        level = self._level
+        left = self._level - (last - self._number)
         if self._refills:
-            level = min(max(level, self.limit), level + self._speed * (now - self._at))
-        return level - (last - self._number)
+            left = min(self._burst, left + self._speed * (now - self._at))
+        return left
 
     def opens_at(self, now: float, last: int, spare: float | None) -> float:
         """Return when a call may go after call *last*.
@@ -280,7 +302,8 @@ class _Account:
             spare: Share of it to keep; ``None``: everything may be spent.
         """
         if self._refills:
-            return self._filled_at(now, last, 0.0 if spare is None else _LEVEL)
+            paced = spare is None or self._came_back
+            return self._filled_at(now, last, 0.0 if paced else self._kept)
         if now >= self._reset_at:
             self._renew(now, last)
         if self._asking == last + 1:
@@ -294,11 +317,14 @@ class _Account:
         return self._reset_at - left * self.window / kept
 
     def _filled_at(self, now: float, last: int, spare: float) -> float:
-        missing = min(self.limit, 1.0 + spare * self.limit) - self._left(now, last)
+        burst = self._burst
+        left = self._left(now, last)
+        missing = min(burst, 1.0 + spare * burst) - left
         if missing <= 0.0:
+            self._level, self._at, self._number = left, now, last
             return now
         if now >= self._at + LONGEST_HOLD_S:
-            self._level, self._at, self._number = min(self.limit, 1.0), now, last
+            self._level, self._at, self._number = min(burst, 1.0), now, last
             return now
         return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
 
