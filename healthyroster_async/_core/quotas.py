@@ -18,7 +18,7 @@ _SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
 # Share of a bucket that is left in it: that costs nothing, and hides what is inexact.
 _LEVEL, _LEAST_KEPT = 0.2, 0.02
 # A quota that does not say what is left is paced a little below its rate.
-_PACE = 0.98
+_PACE, _FASTER = 0.98, 1.03
 _BURST_S = 0.05
 # So few calls a second are gone before anybody knows: what is accepted tells more.
 _TINY = 10.0
@@ -107,6 +107,7 @@ class _Account:
     _is_exact: bool = True
     _spare: float = _SPARE
     _kept: float = _LEVEL
+    _share: float = _PACE
     # Whether a part of it came back, and how many calls do per second.
     _came_back: bool = False
     # Whether a short one was new as a whole, a window after it had been so.
@@ -143,6 +144,8 @@ class _Account:
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""
+        if answer.sent - self.heard_at > self.window:
+            self._came_back = False  # it was left alone, and may be spent at once
         self.heard_at, self.silent = answer.now, 0
         told, reset = quota.remaining, quota.reset
         if told is None:
@@ -161,15 +164,24 @@ class _Account:
         elif answer.ok and not is_new and self._told < 1.0:
             self.lies += 1
         self._told = told if is_new else min(told, self._told)
-        if self._came_back and told >= self.limit - 1.0:
-            self._came_back = False  # all of it is there, and may be spent at once
         if self._came_back:
-            self._speed = (1.01 if told > 0.5 * self.limit else _PACE) * self._steady
+            self._pace_by(told)
         level = (self._level_of_bucket if self._refills else self._level_of_window)(
             told, answer, is_new=is_new
         )
         self._level, self._at, self._number = level, answer.now, answer.last
         self._watch(told, answer, is_new=is_new)
+
+    def _pace_by(self, told: float) -> None:
+        """Keep a long one that refills: below its rate until half of it is left.
+
+        A sliding window then stays nearly spent, a bucket half full.
+        """
+        if told >= self.limit - 1.0:
+            self._share += 0.01  # what does not fit into it is lost
+        self._share = max(self._share, min(_PACE, 1.00005 * self._share))
+        faster = _FASTER if told > 0.5 * self.limit else 1.0
+        self._speed = faster * self._share * self._steady
 
     def _level_of_window(self, told: float, answer: Heard, *, is_new: bool) -> float:
         if not answer.in_flight:
@@ -226,7 +238,6 @@ class _Account:
         if self._asking is not None and told < 0.75 * self.limit:
             self._came_back = self.window > 0.0  # but not all of it
             self._is_renewed = False
-            self._speed = _PACE * self._steady
         elif told >= self.limit - 1.0 and self._is_exact and self.window:
             # It began with this call; dates and whole seconds may say a little more.
             end = min(end, answer.now + self.window)
@@ -279,6 +290,7 @@ class _Account:
                 self.credit = -_DISCREDIT
         if self._refills:
             self._speed = max(0.2 * self._steady, 0.95 * self._speed)
+            self._share = max(0.2, 0.95 * self._share)
             self._kept = min(_LEVEL, 2 * self._kept)
         elif left >= 1.0:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
