@@ -108,7 +108,9 @@ class _Account:
     _came_back: bool = False
     _speed: float = 0.0
     _share: float = _PACE
-    _was_full: bool = False
+    _before: float = math.inf
+    # Whether a short one was new as a whole: then nothing comes back in between.
+    _leaps: bool = False
 
     @property
     def _is_short(self) -> bool:
@@ -158,10 +160,10 @@ class _Account:
         self._level, self._at, self._number = level, answer.now, answer.last
 
     def _adapt(self, told: float) -> None:
-        is_full = told >= self.limit - 1.0
-        if is_full and self._was_full:
+        before, self._before = self._before, told
+        if min(told, before) >= self.limit - 1.0:
             self._share *= _GROWTH  # what does not fit into it is lost
-        self._was_full = is_full
+        self._leaps |= told - before > 0.5 * self.limit
         self._share = max(self._share, min(_PACE, _RECOVERY * self._share))
         faster = _FASTER if told > 0.5 * self.limit else 1.0
         self._speed = faster * self._share * self.limit / self.window
@@ -175,7 +177,8 @@ class _Account:
 
     def _level_of_bucket(self, told: float, answer: Heard) -> float:
         left = told - (answer.last - answer.number)
-        left += self._speed * (answer.now - answer.sent)
+        if not self._leaps:
+            left += self._speed * (answer.now - answer.sent)
         if not answer.ok:
             left = min(0.0, left)
         return min(left, self._left(answer.now, answer.last))
@@ -236,9 +239,9 @@ class _Account:
             self.credit -= 1.0
             if self.credit < 0.0:
                 self.credit = -_DISCREDIT
-        if self._refills:
-            self._share = max(_LEAST_SHARE, _SLOWER * self._share)
-        elif left >= 1.0:
+            if self._refills:
+                self._share = max(_LEAST_SHARE, _SLOWER * self._share)
+        if left >= 1.0 and not self._refills:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
         if self._asking is not None:
             self._is_exact = False
