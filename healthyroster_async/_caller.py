@@ -38,6 +38,7 @@ class Caller:
         timeouts: Bounds of an attempt.
         retry: Bounds of trying again.
         deadline: Seconds that a call may take in all, or ``None`` for no bound.
+        weight: Share of the calls that wait, against those of other providers.
     """
 
     pool: ConnectionPool
@@ -47,6 +48,7 @@ class Caller:
     timeouts: Timeouts
     retry: RetrySettings
     deadline: float | None
+    weight: float = 1.0
 
     @property
     def contract(self) -> Contract:
@@ -107,6 +109,7 @@ class Caller:
             safe=endpoint.safe,
             provider_id=self.provider_id,
             priority=self.priority,
+            weight=self.weight,
             timeouts=self.timeouts,
             headers=headers,
             body=body,

@@ -23,6 +23,7 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
     check_deadline,
+    check_number,
     check_priority,
     check_type,
 )
@@ -79,6 +80,7 @@ class ProviderSession:
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
         priority: Priority | None = None,
+        weight: float | None = None,
         deadline: float | EllipsisType | None = ...,
     ) -> ProviderSession:
         """Return a copy that shares the pool; what is not given stays as it is.
@@ -87,6 +89,8 @@ class ProviderSession:
             timeouts: Bounds of an attempt.
             retry: Bounds of trying again.
             priority: The lane to wait in.
+            weight: Share of the calls that wait in its lane, against those of other
+                providers, which have 1.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound, also where the pool has one.
 
@@ -99,10 +103,13 @@ class ProviderSession:
             check_type("retry", retry, RetrySettings, "RetrySettings(...)")
         if priority is not None:
             check_priority(priority)
+        if weight is not None:
+            check_number("weight", weight, above=0)
         given: dict[str, Any] = {
             "timeouts": timeouts,
             "retry": retry,
             "priority": priority,
+            "weight": weight,
         }
         changed = {name: value for name, value in given.items() if value is not None}
         if deadline is not ...:

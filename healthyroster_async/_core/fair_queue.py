@@ -18,7 +18,6 @@ _INTERACTIVE_SHARE = 4
 _SWEEP_AT = 256
 
 
-@define(eq=False)
 class Ticket:
     """A call that waits for its turn or is under way.
 
@@ -40,20 +39,29 @@ class Ticket:
         after: The call of its flow that waits after it.
     """
 
-    flow: Hashable = field(default=None, repr=False)
-    priority: Priority = Priority.BULK
-    weight: float = 1.0
-    label: Hashable = None
-    place: int | None = field(default=None, init=False)
-    queued: bool = field(default=False, init=False)
-    granted: bool = field(default=False, init=False)
-    number: int = field(default=0, init=False)
-    sent: float = field(default=0.0, init=False)
-    epoch: int = field(default=0, init=False)
-    load: int = field(default=0, init=False)
-    probe: bool = field(default=False, init=False)
-    before: Ticket | None = field(default=None, init=False, repr=False)
-    after: Ticket | None = field(default=None, init=False, repr=False)
+    # One is made for each call: what is seldom set stands in the class.
+    place: int | None = None
+    queued: bool = False
+    granted: bool = False
+    number: int = 0
+    sent: float = 0.0
+    epoch: int = 0
+    load: int = 0
+    probe: bool = False
+    before: Ticket | None = None
+    after: Ticket | None = None
+
+    def __init__(
+        self,
+        flow: Hashable = None,
+        priority: Priority = Priority.BULK,
+        weight: float = 1.0,
+        label: Hashable = None,
+    ) -> None:
+        self.flow = flow
+        self.priority = priority
+        self.weight = weight
+        self.label = label
 
 
 @define(eq=False)
@@ -201,18 +209,18 @@ class _Lane:
 
 @define(eq=False)
 class FairQueue:
-    """Two lanes: interactive calls go first, as long as bulk calls stay alive."""
+    """Two lanes: interactive calls go first, as long as bulk calls stay alive.
 
+    Attributes:
+        waiting: How many wait.
+    """
+
+    waiting: int = field(init=False, default=0)
     _lanes: tuple[_Lane, _Lane] = field(init=False, factory=lambda: (_Lane(), _Lane()))
     _streak: int = field(init=False, default=0)
 
-    def __bool__(self) -> bool:
-        interactive, bulk = self._lanes
-        return bool(interactive.waiting or bulk.waiting)
-
     def __len__(self) -> int:
-        interactive, bulk = self._lanes
-        return interactive.waiting + bulk.waiting
+        return self.waiting
 
     @property
     def urgent(self) -> bool:
@@ -232,21 +240,26 @@ class FairQueue:
 
     def push(self, ticket: Ticket) -> None:
         """Put a ticket into the queue; one that went before keeps its place."""
+        self.waiting += 1
         self._lanes[ticket.priority].push(ticket)
 
     def pop(self) -> Ticket | None:
         """Take out the ticket whose turn it is."""
+        if not self.waiting:
+            return None
+        self.waiting -= 1
         interactive, bulk = self._lanes
         crowded = self._streak >= _INTERACTIVE_SHARE and bulk.waiting
         if interactive.waiting and not crowded:
             self._streak += 1
             return interactive.pop()
         self._streak = 0
-        return bulk.pop() if bulk.waiting else None
+        return bulk.pop()
 
     def drop(self, ticket: Ticket) -> None:
         """Forget a ticket that nobody waits for."""
         if ticket.queued:
+            self.waiting -= 1
             self._lanes[ticket.priority].drop(ticket)
 
     def ahead_of(self, ticket: Ticket) -> int:

@@ -201,17 +201,19 @@ class Learner:
     def accepted(self, sent: float, now: float) -> None:
         """Note a call that was let in."""
         if self._starting:
-            self._pace += 0.1 * (
-                min(1.0, _START_S / max(now - sent, 0.01)) - self._pace
-            )
+            took = now - sent
+            pace = _START_S / took if took > _START_S else 1.0
+            self._pace += 0.1 * (pace - self._pace)
         self.windows.accept(sent)
-        if self._anchor is None:
-            self._anchor = sent
-        if sent >= self._anchor:
+        anchor = self._anchor
+        if anchor is None:
+            anchor = self._anchor = sent
+        if sent >= anchor:
             self._accepted += 1
-        if self._following is not None:
-            self._following.accepted()
-            self.rate = min(self.most, self._following.rate)
+        following = self._following
+        if following is not None:
+            following.accepted()
+            self.rate = min(self.most, following.rate)
 
     def grow(self, now: float) -> None:
         """Raise the rate; to be called only when it is what holds calls back."""

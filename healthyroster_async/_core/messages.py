@@ -36,6 +36,7 @@ class Request:
         safe: Whether it may be sent again although it may have been carried out.
         provider_id: The Healthcare Provider it is about, for the queue's fairness.
         priority: The lane it waits in.
+        weight: Share of its provider in that lane.
         timeouts: Bounds of one attempt.
         headers: Header fields beside the credentials.
         body: Raw body, or ``None`` for none.
@@ -51,6 +52,7 @@ class Request:
     safe: bool
     provider_id: int | str | None = field(default=None, repr=False)
     priority: Priority = Priority.INTERACTIVE
+    weight: float = field(default=1.0, repr=False)
     timeouts: Timeouts = field(factory=Timeouts, repr=False)
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)

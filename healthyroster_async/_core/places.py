@@ -24,7 +24,7 @@ class Places:
     def ask(self, ticket: Ticket, now: float) -> bool:
         """Give a place, or put the ticket into the queue; return whether it has one."""
         del now
-        if self.queue or self.in_flight >= self.most:
+        if self.queue.waiting or self.in_flight >= self.most:
             self.queue.push(ticket)
             return False
         self._give(ticket)
@@ -33,7 +33,7 @@ class Places:
     def next(self, now: float) -> Ticket | None:
         """Return the ticket that got the next place, or ``None``."""
         del now
-        if not self.queue or self.in_flight >= self.most:
+        if not self.queue.waiting or self.in_flight >= self.most:
             return None
         ticket = self.queue.pop()
         if ticket is not None:

@@ -170,6 +170,6 @@ def round_between(one: int, other: int) -> int | None:
         return low
     for step in (1000, 500, 100, 50, 25, 10, 5):
         number = -(-low // step) * step
-        if low >= 20 * step and number <= high:
+        if high >= 20 * step and number <= high:
             return number
     return None

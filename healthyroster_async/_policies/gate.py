@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from attrs import define, field
-
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 
 
@@ -33,7 +31,6 @@ class Rules(Protocol):
         ...
 
 
-@define(eq=False)
 class Waiter(Ticket):
     """A ticket whose call can be woken.
 
@@ -41,7 +38,7 @@ class Waiter(Ticket):
         turn: Done when it may go, or is turned away.
     """
 
-    turn: asyncio.Future[None] | None = field(init=False, default=None)
+    turn: asyncio.Future[None] | None = None
 
 
 class Gate:
@@ -87,7 +84,7 @@ class Gate:
     def pump(self) -> None:
         """Wake everybody who may go, and set the timer for the next one."""
         rules = self.rules
-        if not rules.queue:
+        if not rules.queue.waiting:
             return
         now = self._loop.time()
         prepare = self.prepare

@@ -125,7 +125,7 @@ class Pacers:
         self._pacers = {
             key: pacer
             for key, pacer in self._pacers.items()
-            if pacer.governor.queue
+            if pacer.governor.queue.waiting
             or pacer.governor.in_flight
             or pacer.governor.paused_until > now
         }
@@ -249,11 +249,13 @@ class PacingPolicy:
         pacer = self._pacer or self.pacers.of(request.provider_id)
         loop, governor = self._loop, pacer.governor
         waiter = vars(request).pop(_PLACE, None) or Waiter(
-            request.provider_id, request.priority, 1.0, request.label
+            request.provider_id, request.priority, request.weight, request.label
         )
         if self._closed or not governor.ask(waiter, loop.time()):
             self._admit(waiter, pacer, request)
-            await self._wait(waiter, pacer.gate, request)
+            if not await self._wait(waiter, pacer.gate, request):
+                pause = max(0.0, governor.paused_until - loop.time())
+                raise ServiceUnavailableError(request.label, pause)
         self.in_flight += 1
         verdict, said = Verdict.NOTHING, SILENT
         try:
@@ -282,14 +284,14 @@ class PacingPolicy:
         said: Announced,
         request: Request,
     ) -> None:
-        governor = pacer.governor
+        governor, now = pacer.governor, self._loop.time()
         before, leasing = governor.reactions, pacer.leasing
         if leasing is not None:
-            leasing.before_answer(self._loop.time(), verdict)
-        governor.answered(waiter, self._loop.time(), verdict, said)
+            leasing.before_answer(now, verdict)
+        governor.answered(waiter, now, verdict, said)
         if leasing is not None:
-            leasing.after_answer(self._loop.time(), said.wait)
-        if governor.queue:
+            leasing.after_answer(now, said.wait)
+        if governor.queue.waiting:
             pacer.gate.pump()
         if governor.reactions != before:
             self._note(pacer, request)
@@ -305,7 +307,7 @@ class PacingPolicy:
             return
         if governor.refuses(waiter.priority, now):
             failure = ServiceUnavailableError(request.label, max(0.0, pause))
-        elif len(governor.queue) > self._settings.max_queue:
+        elif len(governor.queue) > self._settings.max_queue and waiter.place is None:
             failure = QueueFullError(request.label, self._settings.max_queue)
         elif (
             pause > self._settings.max_pause
@@ -322,7 +324,8 @@ class PacingPolicy:
             pacer.gate.abandon(waiter)
             raise failure
 
-    async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> None:
+    async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> bool:
+        """Wait for a turn; return whether it came, and not that it never will."""
         if self._closed:
             raise PoolClosedError(f"{request.label}: the pool is closed")
         self._waiting[waiter] = gate
@@ -330,11 +333,9 @@ class PacingPolicy:
             granted = await gate.wait(waiter)
         finally:
             del self._waiting[waiter]
-        if granted:
-            return
-        if self._closed:
+        if self._closed and not granted:
             raise PoolClosedError(f"{request.label}: the pool was closed")
-        raise ServiceUnavailableError(request.label, 0.0)
+        return granted
 
     def _settle(self) -> None:
         if self._idle is not None and not (self.in_flight or self.streams.in_flight):

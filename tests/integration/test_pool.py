@@ -611,3 +611,37 @@ async def test_a_client_that_goes_away_leaves_the_emulator_quiet(caplog):
         await asyncio.sleep(0.1)
 
     assert not [r for r in caplog.records if r.name.startswith("aiohttp")]
+
+
+async def test_a_session_may_have_a_larger_share_of_the_calls_that_wait():
+    """
+    One large clinic among many small ones is not to finish hours after them.
+    """
+    order = []
+
+    async def call(session):
+        await session.reporting.data_sources()
+        order.append(session.provider_id)
+
+    settings = PacingSettings(max_concurrency=1)
+    async with (
+        Emulator(providers=2) as emulator,
+        emulator.pool(pacing=settings) as pool,
+        asyncio.TaskGroup() as group,
+    ):
+        small = pool.session(1)
+        large = pool.session(2).with_options(weight=3.0)
+        for session in [small, large] * 12:
+            group.create_task(call(session))
+
+    assert order[:16].count(2) in {11, 12}
+
+
+@pytest.mark.parametrize("weight", [0, -1, "2", float("nan"), True])
+async def test_a_weight_is_a_number_above_nothing(weight):
+    """
+    A share of nothing would wait for ever.
+    """
+    async with Emulator(providers=1) as emulator, emulator.pool() as pool:
+        with pytest.raises(ConfigurationError, match="weight"):
+            pool.session(1).with_options(weight=weight)

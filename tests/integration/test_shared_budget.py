@@ -62,7 +62,7 @@ asyncio.run(main())
 
 async def run(emulator, rate, folder, start, seconds=SECONDS):
     credentials = emulator.credentials[Environment.SANDBOX]
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         PROCESS,
@@ -75,7 +75,6 @@ async def run(emulator, rate, folder, start, seconds=SECONDS):
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
     )
-    return process
 
 
 async def results(processes):

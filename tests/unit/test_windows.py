@@ -1,0 +1,118 @@
+"""Recognising "so many calls per window" from when calls went in and were refused."""
+
+import pytest
+
+from healthyroster_async._core.settings import Limit
+from healthyroster_async._core.windows import Windows, round_between
+
+
+def cycle(windows, begin, calls, rate, free_at, *, probe_every=1.0):
+    """Make calls until they are turned away, probe, and return what was recognised."""
+    for n in range(calls):
+        windows.accept(begin + n / rate)
+    blocked = begin + calls / rate
+    windows.block(blocked)
+    probe = blocked + probe_every
+    while probe < free_at - 0.001:
+        windows.still(probe)
+        probe += probe_every
+    return windows.free(free_at)
+
+
+@pytest.mark.parametrize(("calls", "seconds"), [(100, 10), (600, 60), (40, 2)])
+def test_a_fixed_window_with_a_round_quota_shows_itself_in_its_first_block(
+    calls, seconds
+):
+    """
+    It begins with the first call and is new when the block ends.
+    """
+    found = cycle(Windows(), 5.0, calls, 1.7 * calls / seconds, 5.0 + seconds)
+
+    assert Limit(calls, seconds) in found
+
+
+def test_a_quota_that_is_not_round_needs_to_be_seen_twice():
+    """
+    Any count is somebody's quota; only one that repeats is the API's.
+    """
+    windows = Windows()
+    once = cycle(windows, 0.0, 97, 20.0, 10.0)
+    again = cycle(windows, 10.0, 97, 20.0, 20.0)
+
+    assert once == []
+    assert Limit(97, 10) in again
+
+
+def test_a_call_more_or_less_on_the_way_hides_nothing():
+    """
+    Calls overtake each other, so counts are exact to one only.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 101, 20.0, 10.0)
+    found = cycle(windows, 10.0, 100, 20.0, 20.0)
+
+    assert Limit(100, 10) in found
+
+
+def test_a_firewall_is_read_from_what_it_let_in_before_it_shut():
+    """
+    The block is no measure: it lasts as long as somebody chose it to.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 500, 80.0, 6.25 + 30.0, probe_every=5.0)
+    found = cycle(windows, 36.25, 500, 80.0, 36.25 + 6.25 + 30.0, probe_every=5.0)
+
+    assert Limit(500, 10) in found
+
+
+def test_the_slowest_reading_comes_first():
+    """
+    What is too slow costs a little, what is too fast another block.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 500, 80.0, 36.25, probe_every=5.0)
+    found = cycle(windows, 36.25, 500, 80.0, 72.5, probe_every=5.0)
+
+    assert len(found) > 1
+    assert [limit.rate for limit in found] == sorted(limit.rate for limit in found)
+
+
+def test_a_handful_of_calls_is_no_quota():
+    """
+    Any two counts of three are alike.
+    """
+    windows = Windows()
+
+    assert all(cycle(windows, 10.0 * n, 3, 1.0, 10.0 * n + 10) == [] for n in range(4))
+
+
+def test_what_was_accepted_on_the_mean_is_known():
+    """
+    A reading that is slower than what went in cannot be right.
+    """
+    windows = Windows()
+    for n in range(50):
+        windows.accept(n / 10)
+
+    assert Windows().mean(3.0) == 0.0
+    assert windows.mean(5.0) == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (100, 100, 100),
+        (99, 100, 100),
+        (600, 601, 600),
+        (597, 598, None),
+        (97, 97, None),
+        (12, 12, 12),
+        (500, 499, 500),
+        (24_999, 25_000, 25_000),
+    ],
+)
+def test_people_choose_round_numbers(one, other, expected):
+    """
+    Of two counts that may be off by one, the round one is the quota.
+    """
+    assert round_between(one, other) == expected
