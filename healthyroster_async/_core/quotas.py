@@ -278,9 +278,6 @@ class _Account:
 
     def _filled_at(self, now: float, last: int) -> float:
         left = self._left(now, last)
-        if last != self._number:
-            # Taken off when it goes: from a full one later it would never come back.
-            self._level, self._at, self._number = left, now, last
         missing = 1.0 - left
         if missing <= 0.0:
             self._level, self._at, self._number = left, now, last
