@@ -32,6 +32,8 @@ LONGEST_PAUSE_S = 900.0
 _CATCH_UP_S = 0.05
 _STARTING_BURST_S = 0.1
 _LEAST_GUESS_S, _LONGEST_GUESS_S = 0.1, 8.0
+# A probe may happen to be a report that takes a minute: then another one goes.
+_PROBE_PATIENCE_S = 5.0
 
 
 @define(eq=False)
@@ -111,7 +113,7 @@ class Governor:
         if not self.queue.waiting:
             return None
         if self._shut:
-            if now < self.paused_until or self._probe is not None:
+            if now < self._opens_at() or self.in_flight >= self.concurrency.cap:
                 return None
             ticket = self.queue.pop()
             if ticket is not None:
@@ -133,10 +135,10 @@ class Governor:
         """Return when to call ``next`` although nothing happens, or ``None``."""
         if not self.queue.waiting:
             return None
-        if self._shut:
-            return self.paused_until if self._probe is None else None
         if self.in_flight >= self.concurrency.cap:
             return None
+        if self._shut:
+            return self._opens_at()
         lease = self.lease
         if lease is None:
             due = self._last + 1.0 / self.learner.rate
@@ -210,7 +212,7 @@ class Governor:
         A person learns it at once, a pull when it has lasted.
         """
         breaker = self.breaker
-        if not breaker.is_open or (self._probe is None and now >= self.paused_until):
+        if not breaker.is_open or now >= self._opens_at():
             return False
         return priority is Priority.INTERACTIVE or self.gave_up(now)
 
@@ -218,7 +220,7 @@ class Governor:
         """Return whether nobody goes now, whatever the rate."""
         if not self.queue.waiting or self.in_flight >= self.concurrency.cap:
             return True
-        return self._shut and (now < self.paused_until or self._probe is not None)
+        return self._shut and now < self._opens_at()
 
     def gave_up(self, now: float) -> bool:
         """Return whether the API is down for so long that nobody waits any more."""
@@ -239,6 +241,13 @@ class Governor:
         return wait
 
     # -- going ---------------------------------------------------------------------
+
+    def _opens_at(self) -> float:
+        """Return when the next probe may go."""
+        probe = self._probe
+        if probe is None:
+            return self.paused_until
+        return max(self.paused_until, probe.sent + _PROBE_PATIENCE_S)
 
     def _take(self, now: float, *, urgent: bool) -> bool:
         """Take a permit and a token, if both are there."""

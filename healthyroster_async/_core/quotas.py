@@ -15,13 +15,13 @@ LONGEST_HOLD_S = 900.0
 # Share of a window that is not spent at once but evenly until it is new, and what it
 # is if a person clicks now and then in the midst of a pull.
 _SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
-# Share of a bucket that is left in it: that costs nothing, and hides what is inexact.
-_LEVEL = 0.2
-# A quota that does not say what is left is paced a little below its rate.
-_PACE = 0.98
+# What refills is paced a little below its rate, and a little above it while more than
+# half is left: a sliding window stays nearly spent, a bucket half full.
+_PACE, _FASTER = 0.98, 1.03
+_SLOWER, _GROWTH, _RECOVERY, _LEAST_SHARE = 0.95, 1.01, 1.00005, 0.2
 _BURST_S = 0.05
-# So many calls tell whether a quota refills while it is spent.
-_ENOUGH = 20
+# So few calls a second are gone before anybody knows: what is accepted tells more.
+_TINY = 10.0
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
 _ROUNDED_S = 2.0
 # A click is a sign of more to come for so many seconds.
@@ -39,7 +39,6 @@ _LIES = 3
 _CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
 _AT_ONCE_S = 0.2
 _CALM_S = 60.0
-_LEAST_JUMP = 8.0
 _MOST_ACCOUNTS = 8
 
 
@@ -104,39 +103,45 @@ class _Account:
     _refused_at: float = -math.inf
     _is_exact: bool = True
     _spare: float = _SPARE
-    # Whether a part of it came back, and how many calls do per second.
+    # Whether a part of it came back; calls per second, and the share of the announced
+    # rate that they are.
     _came_back: bool = False
-    # Whether a short one was new as a whole, a window after it had been so.
-    _is_renewed: bool = False
-    _renewed_at: float = -math.inf
     _speed: float = 0.0
-    _steady: float = 0.0
-    # Accepted calls since a time and a level tell that.
-    _since: float = math.inf
-    _since_level: float = 0.0
-    _accepted: int = 0
-    _was_full: bool = False
+    _share: float = _PACE
+    _before: float = math.inf
+    # Whether a short one was new as a whole: then nothing comes back in between.
+    _leaps: bool = False
+
+    @property
+    def _is_short(self) -> bool:
+        return 0.0 < self.window < _WORTH_ASKING_S
 
     @property
     def _refills(self) -> bool:
-        is_short = 0.0 < self.window < _WORTH_ASKING_S
-        return self._came_back or (is_short and not self._is_renewed)
+        return self._came_back or self._is_short
+
+    @property
+    def _burst(self) -> float:
+        """So many calls of one that refills may go at once."""
+        return max(1.0, _BURST_S * self._speed)
 
     @property
     def misleads(self) -> bool:
         """Whether calls are accepted although there is nothing left."""
-        return self.credit < 0.0 or (self.lies >= _LIES and not self._refills)
+        lies = self.lies >= _LIES and not self._refills
+        return lies or self.credit < 0.0 or (self._is_short and self.limit < _TINY)
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""
-        self.heard_at, self.silent = answer.now, 0
+        quiet, self.heard_at, self.silent = answer.sent - self.heard_at, answer.now, 0
         told, reset = quota.remaining, quota.reset
         if told is None:
             self._pace(quota, answer.now, answer.last)
             return
         if reset is None:
             reset = quota.window or 0.0
-        self._accepted += answer.ok
+        if quiet > self.window:
+            self._came_back = False  # all of it is there, and may be spent at once
         self.credit = min(_CREDIT, self.credit + _EARNED)
         self._measure(quota, told, reset)
         if answer.sent < self._began:
@@ -147,11 +152,21 @@ class _Account:
         elif answer.ok and not is_new and self._told < 1.0:
             self.lies += 1
         self._told = told if is_new else min(told, self._told)
-        level = (self._level_of_bucket if self._refills else self._level_of_window)(
-            told, answer, is_new=is_new
-        )
+        if self._refills:
+            self._adapt(told)
+            level = self._level_of_bucket(told, answer)
+        else:
+            level = self._level_of_window(told, answer, is_new=is_new)
         self._level, self._at, self._number = level, answer.now, answer.last
-        self._watch(told, answer, is_new=is_new)
+
+    def _adapt(self, told: float) -> None:
+        before, self._before = self._before, told
+        if min(told, before) >= self.limit - 1.0:
+            self._share *= _GROWTH  # what does not fit into it is lost
+        self._leaps |= told - before > 0.5 * self.limit
+        self._share = max(self._share, min(_PACE, _RECOVERY * self._share))
+        faster = _FASTER if told > 0.5 * self.limit else 1.0
+        self._speed = faster * self._share * self.limit / self.window
 
     def _level_of_window(self, told: float, answer: Heard, *, is_new: bool) -> float:
         if not answer.in_flight:
@@ -160,16 +175,13 @@ class _Account:
         # Calls overtake each other on the way: one answer of many may say too much.
         return left if is_new else min(left, self._left(answer.now, answer.last))
 
-    def _level_of_bucket(self, told: float, answer: Heard, *, is_new: bool) -> float:
-        before = self._left(answer.now, answer.last)
+    def _level_of_bucket(self, told: float, answer: Heard) -> float:
         left = told - (answer.last - answer.number)
-        left += self._speed * (answer.now - answer.sent)
-        if left - before > max(_LEAST_JUMP, 0.5 * self.limit):
-            past, self._renewed_at = answer.sent - self._renewed_at, answer.sent
-            self._is_renewed = 0.7 * self.window < past < 1.3 * self.window
+        if not self._leaps:
+            left += self._speed * (answer.now - answer.sent)
         if not answer.ok:
-            return min(0.0, left)
-        return left if is_new else 0.5 * (before + left)
+            left = min(0.0, left)
+        return min(left, self._left(answer.now, answer.last))
 
     def _measure(self, quota: Quota, told: float, reset: float) -> None:
         if quota.limit is not None:
@@ -184,8 +196,6 @@ class _Account:
             for usual in USUAL_WINDOWS_S:
                 if _WORTH_ASKING_S <= usual <= reset <= usual + _ROUNDED_S:
                     self.window = float(usual)
-        if self.window and self.limit / self.window != self._steady:
-            self._steady = self._speed = self.limit / self.window
 
     def _note_reset(self, told: float, reset: float, answer: Heard) -> bool:
         """Note when it is new; return whether it is new since the last answer."""
@@ -205,46 +215,19 @@ class _Account:
             return False
         if self._asking is not None and told < 0.75 * self.limit:
             self._came_back = self.window > 0.0  # but not all of it
-            self._is_renewed = False
         elif told >= self.limit - 1.0 and self._is_exact and self.window:
             # It began with this call; dates and whole seconds may say a little more.
             end = min(end, answer.now + self.window)
         self._began, self._reset_at, self._asking = answer.sent, end, None
         return True
 
-    def _watch(self, told: float, answer: Heard, *, is_new: bool) -> None:
-        """Count what comes back while it is spent: more is left than would be."""
-        sent = answer.sent
-        past = sent - self._since
-        came_back = told - self._since_level + self._accepted
-        expected = self.limit / self.window * past if self.window else 0.0
-        if past < 0.0 or (is_new and not self._refills):
-            pass  # what came back may be all of a window
-        elif self._accepted < _ENOUGH or expected < _ENOUGH:
-            self._was_full |= told >= self.limit - 1.0
-            return
-        elif came_back < 0.3 * expected:
-            self._came_back = False
-        elif self._refills:
-            speed = self._speed + 0.3 * (came_back / past - self._speed)
-            if self._was_full:
-                # What does not fit into a full bucket is lost, so it may be faster.
-                may_grow = answer.now - self._refused_at > _CALM_S
-                speed = max(speed, (1.1 if may_grow else 1.0) * self._speed)
-            self._speed = max(0.2 * self._steady, speed)
-        self._since, self._since_level, self._accepted = sent, told, 0
-        self._was_full = told >= self.limit - 1.0
-
     def _pace(self, quota: Quota, now: float, last: int) -> None:
+        """Go by one that does not say what is left."""
         if not quota.limit or not quota.window:
             return
-        if self._speed:
-            self._level = self._left(now, last)
-        else:
-            self._came_back = True
-            self._steady = self._speed = _PACE * quota.limit / quota.window
-            self.limit = self._level = max(1.0, _BURST_S * self._speed)
-        self._at, self._number = now, last
+        self.limit, self.window, self._came_back = quota.limit, quota.window, True
+        self._adapt(0.0)
+        self._level, self._at, self._number = self._left(now, last), now, last
 
     def refused(self, now: float, last: int) -> bool:
         """Note a rejection, and return whether this quota explains it."""
@@ -256,9 +239,9 @@ class _Account:
             self.credit -= 1.0
             if self.credit < 0.0:
                 self.credit = -_DISCREDIT
-        if self._refills:
-            self._speed = max(0.2 * self._steady, 0.95 * self._speed)
-        elif left >= 1.0:
+            if self._refills:
+                self._share = max(_LEAST_SHARE, _SLOWER * self._share)
+        if left >= 1.0 and not self._refills:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
         if self._asking is not None:
             self._is_exact = False
@@ -266,10 +249,10 @@ class _Account:
         return True
 
     def _left(self, now: float, last: int) -> float:
-        level = self._level
+        left = self._level - (last - self._number)
         if self._refills:
-            level = min(max(level, self.limit), level + self._speed * (now - self._at))
-        return level - (last - self._number)
+            left = min(self._burst, left + self._speed * (now - self._at))
+        return left
 
     def opens_at(self, now: float, last: int, spare: float | None) -> float:
         """Return when a call may go after call *last*.
@@ -280,7 +263,7 @@ class _Account:
             spare: Share of it to keep; ``None``: everything may be spent.
         """
         if self._refills:
-            return self._filled_at(now, last, 0.0 if spare is None else _LEVEL)
+            return self._filled_at(now, last)
         if now >= self._reset_at:
             self._renew(now, last)
         if self._asking == last + 1:
@@ -293,16 +276,14 @@ class _Account:
             return now
         return self._reset_at - left * self.window / kept
 
-    def _filled_at(self, now: float, last: int, spare: float) -> float:
+    def _filled_at(self, now: float, last: int) -> float:
         left = self._left(now, last)
-        if last != self._number:
-            # Taken off when it goes: from a full one later it would never come back.
-            self._level, self._at, self._number = left, now, last
-        missing = min(self.limit, 1.0 + spare * self.limit) - left
+        missing = 1.0 - left
         if missing <= 0.0:
+            self._level, self._at, self._number = left, now, last
             return now
         if now >= self._at + LONGEST_HOLD_S:
-            self._level, self._at, self._number = min(self.limit, 1.0), now, last
+            self._level, self._at, self._number = 1.0, now, last
             return now
         return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
 
