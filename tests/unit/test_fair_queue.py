@@ -262,6 +262,19 @@ def test_it_says_how_many_go_before_and_never_more():
     assert order.index(mine) == ahead
 
 
+def test_sessions_whose_turn_comes_later_are_not_counted():
+    """
+    Who used its share already goes after who comes now.
+    """
+    queue = FairQueue()
+    pushed(queue, *"aaaaa")
+    popped(queue, 3)
+    (mine, second) = pushed(queue, *"bb")
+
+    assert queue.ahead_of(second) == 2
+    assert [queue.pop(), queue.pop(), queue.pop()][::2] == [mine, second]
+
+
 def test_a_click_waits_for_clicks_only():
     """
     A click with a deadline of a second must not fail because 300 clinics are pulled.
