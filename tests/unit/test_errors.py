@@ -81,6 +81,7 @@ def test_every_error_survives_copy_and_pickle(kind):
         assert getattr(twin, "retry_after", None) == getattr(error, "retry_after", None)
         assert getattr(twin, "answered", None) == getattr(error, "answered", None)
         assert getattr(twin, "wait", None) == getattr(error, "wait", None)
+        assert getattr(twin, "waiting", None) == getattr(error, "waiting", None)
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -182,3 +183,15 @@ def test_the_body_is_there_for_who_asks():
 
     assert error.response.body == b'{"title": "no"}'
     assert error.request.label == error.label
+
+
+def test_a_wait_that_the_governor_knows_better_survives_too():
+    """
+    A call that is turned away inside a pause is told what is left of it.
+    """
+    error = make(errors.RateLimitedError)
+    error.retry_after = 599.5
+    twins = (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error)))
+
+    assert [twin.retry_after for twin in twins] == [599.5] * 3
+    assert all("wait 599.5 s" in str(twin) for twin in twins)

@@ -262,6 +262,19 @@ def test_it_says_how_many_go_before_and_never_more():
     assert order.index(mine) == ahead
 
 
+def test_sessions_whose_turn_comes_later_are_not_counted():
+    """
+    Nor taken off: who has just gone makes nobody's wait shorter than nothing.
+    """
+    queue = FairQueue()
+    pushed(queue, *"aaa")
+    (mine,) = pushed(queue, "b")
+    popped(queue, 1)
+
+    assert queue.ahead_of(mine) == 0
+    assert queue.pop() is mine
+
+
 def test_a_click_waits_for_clicks_only():
     """
     A click with a deadline of a second must not fail because 300 clinics are pulled.

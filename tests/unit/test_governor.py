@@ -444,6 +444,22 @@ def test_a_call_that_is_turned_away_goes_next():
     assert second.sent < now
 
 
+def test_a_probe_that_is_turned_away_stays_the_first():
+    """
+    Whoever waits longest must not be passed by those who were turned away with it.
+    """
+    governor = made()
+    (first, second), now = under_way(governor, 2)
+    for ticket in (first, second):
+        governor.answered(ticket, now, THROTTLED)
+        governor.ask(ticket, now)
+    for _ in range(3):
+        now = governor.paused_until
+        assert governor.next(now) is first
+        governor.answered(first, now, THROTTLED)
+        governor.ask(first, now)
+
+
 # -- faults ------------------------------------------------------------------------
 
 

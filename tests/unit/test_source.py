@@ -51,3 +51,75 @@ def test_what_is_looked_for_is_found():
     code = "async def f():\n async with TaskGroup():\n  for x in y:\n   yield x"
 
     assert list(wrong_yields(ast.parse(code))) == ["line 4"]
+
+
+# What may stand in a log line: nothing here ever holds an id, a path, a body or the
+# text of somebody else's error.
+LOGGED = {
+    "attempt", "delay", "environment", "extra", "fields", "kind", "label", "pause_s",
+    "rate", "source", "status", "what", "why",
+}  # fmt: skip
+_LEVELS = {"debug", "info", "warning", "error", "critical", "log", "exception"}
+
+
+def log_calls(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            logger = ast.unparse(node.func.value).rpartition(".")[2]
+            if node.func.attr in _LEVELS and logger in {"_logger", "logger", "logging"}:
+                yield node
+
+
+def told(node):
+    """Yield the names whose values a log call tells; of an error only its class."""
+    if ast.unparse(node).startswith("type(") and ast.unparse(node).endswith("__name__"):
+        return
+    if isinstance(node, ast.Attribute):
+        yield node.attr
+    elif isinstance(node, ast.Name):
+        yield node.id
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from told(child)
+
+
+def wrong_logs(tree):
+    for call in log_calls(tree):
+        sentence, *values = call.args
+        values += [keyword.value for keyword in call.keywords]
+        if not (isinstance(sentence, ast.Constant) and isinstance(sentence.value, str)):
+            yield f"line {call.lineno}: no constant sentence"
+        for value in values:
+            strange = set(told(value)) - LOGGED
+            if strange:
+                yield f"line {call.lineno}: {sorted(strange)}"
+        if {keyword.arg for keyword in call.keywords} - {"extra"}:
+            yield f"line {call.lineno}: a traceback shows values"
+
+
+def test_every_log_line_is_a_constant_sentence_and_tells_only_what_is_harmless():
+    """
+    Logs are read by people who must not see patients, and kept for years.
+    """
+    trees = {path.name: ast.parse(path.read_text("utf-8")) for path in SOURCES}
+    found = {name: list(wrong_logs(tree)) for name, tree in trees.items()}
+
+    assert sum(len(list(log_calls(tree))) for tree in trees.values()) >= 6
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
+def test_a_log_line_that_tells_too_much_is_found():
+    """
+    A search that finds nothing must be able to.
+    """
+    for code in (
+        "_logger.info('sent %s', request.url)",
+        "_logger.info(f'sent {label}')",
+        "_logger.info('sent', extra={'body': response.body})",
+        "_logger.info('failed (%s)', error)",
+        "_logger.warning('failed', exc_info=True)",
+        "self._logger.debug('of %s', provider_id)",
+    ):
+        assert list(wrong_logs(ast.parse(code))), code
+    harmless = "_logger.info('%s failed (%s)', label, type(error).__name__)"
+    assert not list(wrong_logs(ast.parse(harmless)))
