@@ -307,6 +307,20 @@ def test_calls_that_are_turned_away_slow_it_down():
     assert times[-1] - times[1] == pytest.approx(18 / (0.95 * 0.98 * 50), rel=0.01)
 
 
+def test_nothing_comes_back_before_a_short_window_is_new():
+    """
+    What a bucket would have gained while the answer came is turned away.
+    """
+    api = Api()
+    api.call(0.0, second(5))
+    api.call(1.0, second(49))
+    api.sent += 4
+
+    api.hear(2, 1.5, second(4), took=0.1, in_flight=4)
+
+    assert api.opens_at(1.6) >= 1.6 + 1 / 51
+
+
 def test_a_rejection_with_room_in_a_bucket_is_not_explained_by_it():
     """
     That it is gone by evenly does not say that it is spent.
