@@ -321,6 +321,19 @@ def test_nothing_comes_back_before_a_short_window_is_new():
     assert api.opens_at(1.6) >= 1.6 + 1 / 51
 
 
+def test_what_was_slowed_down_recovers():
+    """
+    Others who spent of the quota may be gone.
+    """
+    api = Api()
+    api.call(0.0, second(10))
+    api.call(0.0, second(0), ok=False)
+    api.quotas.refused(0.0, api.sent)
+    times = pull(api, 0.0, 1200, lambda: second(10))
+
+    assert times[-1] - times[-11] == pytest.approx(10 / (0.98 * 50), rel=0.01)
+
+
 def test_a_rejection_with_room_in_a_bucket_is_not_explained_by_it():
     """
     That it is gone by evenly does not say that it is spent.
