@@ -18,8 +18,10 @@ _SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
 # What refills is paced a little below its rate, and a little above it while more than
 # half is left: a sliding window stays nearly spent, a bucket half full.
 _PACE, _FASTER = 0.98, 1.03
-_SLOWER, _GROWTH, _RECOVERY, _LEAST_SHARE = 0.95, 1.01, 1.00005, 0.2
 _BURST_S = 0.05
+# It is cut for a rejection, and recovers; more than is announced goes while all of it
+# is left though calls wait: windows are rounded up, too.
+_CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.95, 1.00005, 1.01, 0.2
 # So few calls a second are gone before anybody knows: what is accepted tells more.
 _TINY = 10.0
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
@@ -38,7 +40,6 @@ _LIES = 3
 # is the better guide. Each answer earns something, each rejection costs 1.
 _CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
 _AT_ONCE_S = 0.2
-_CALM_S = 60.0
 _MOST_ACCOUNTS = 8
 
 
@@ -72,7 +73,7 @@ class _Account:
 
     A long quota is taken for a window, which is new as a whole at its reset, until only
     a part of it has come back by then: so do buckets and sliding windows. A short one
-    is taken for a bucket: what is announced in whole seconds tells nothing of a second.
+    is taken for those: what is announced in whole seconds tells nothing of a second.
 
     Attributes:
         limit: Calls in all, as announced or as seen.
@@ -104,12 +105,14 @@ class _Account:
     _is_exact: bool = True
     _spare: float = _SPARE
     # Whether a part of it came back; calls per second, and the share of the announced
-    # rate that they are.
+    # rate that they are; whether a call had to wait for it.
     _came_back: bool = False
     _speed: float = 0.0
     _share: float = _PACE
-    _before: float = math.inf
-    # Whether a short one was new as a whole: then nothing comes back in between.
+    _held: bool = False
+    # What the last answer told; and whether it was new as a whole: then nothing comes
+    # back in between.
+    _heard: float = math.inf
     _leaps: bool = False
 
     @property
@@ -141,7 +144,9 @@ class _Account:
         if reset is None:
             reset = quota.window or 0.0
         if quiet > self.window:
-            self._came_back = False  # all of it is there, and may be spent at once
+            # All of it is there, and may be spent at once.
+            self._came_back = self._leaps = False
+            self._heard = math.inf
         self.credit = min(_CREDIT, self.credit + _EARNED)
         self._measure(quota, told, reset)
         if answer.sent < self._began:
@@ -160,9 +165,10 @@ class _Account:
         self._level, self._at, self._number = level, answer.now, answer.last
 
     def _adapt(self, told: float) -> None:
-        before, self._before = self._before, told
-        if min(told, before) >= self.limit - 1.0:
-            self._share *= _GROWTH  # what does not fit into it is lost
+        before, self._heard = self._heard, told
+        if self._held and min(told, before) >= self.limit - 1.0:
+            self._share *= _GROWTH
+            self._held = False
         self._leaps |= told - before > 0.5 * self.limit
         self._share = max(self._share, min(_PACE, _RECOVERY * self._share))
         faster = _FASTER if told > 0.5 * self.limit else 1.0
@@ -232,7 +238,8 @@ class _Account:
     def refused(self, now: float, last: int) -> bool:
         """Note a rejection, and return whether this quota explains it."""
         left = self._left(now, last)
-        if self.misleads or left >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
+        told = self._heard if self._refills else left
+        if self.misleads or told >= max(2.0, 2 * _FOR_INTERACTIVE * self.limit):
             return False
         if now - self._refused_at > _AT_ONCE_S:
             self._refused_at = now
@@ -240,7 +247,7 @@ class _Account:
             if self.credit < 0.0:
                 self.credit = -_DISCREDIT
             if self._refills:
-                self._share = max(_LEAST_SHARE, _SLOWER * self._share)
+                self._share = max(_LEAST_SHARE, _CUT * self._share)
         if left >= 1.0 and not self._refills:
             self._spare = min(_MOST_SPARE, 2 * self._spare)  # others spend of it
         if self._asking is not None:
@@ -278,14 +285,14 @@ class _Account:
 
     def _filled_at(self, now: float, last: int) -> float:
         left = self._left(now, last)
-        missing = 1.0 - left
-        if missing <= 0.0:
+        if left >= 1.0:
             self._level, self._at, self._number = left, now, last
             return now
         if now >= self._at + LONGEST_HOLD_S:
             self._level, self._at, self._number = 1.0, now, last
             return now
-        return min(now + missing / self._speed, self._at + LONGEST_HOLD_S)
+        self._held = True
+        return min(now + (1.0 - left) / self._speed, self._at + LONGEST_HOLD_S)
 
     def _renew(self, now: float, last: int) -> None:
         """Take it for new, though nobody said so yet."""
@@ -299,8 +306,8 @@ class _Account:
 class Quotas:
     """All quotas that an API announces; the tightest counts.
 
-    What is announced is spent, not spread: as fast as the calls may go anyway, down to
-    a small share that is given out evenly until the quota is new.
+    A window is spent, not spread: as fast as the calls may go anyway, down to a small
+    share that is given out evenly until it is new. What refills is gone by evenly.
     """
 
     _accounts: dict[tuple[float | None, float | None], _Account] = field(

@@ -49,6 +49,16 @@ class Api:
         return most
 
 
+def pull(api, now, calls, quota):
+    """Make calls as soon as they may go; return when they went."""
+    times = []
+    while len(times) < calls:
+        now = api.opens_at(now)
+        api.call(now, quota())
+        times.append(now)
+    return times
+
+
 def minute(remaining, reset, limit=600):
     return Quota(limit=limit, window=60.0, remaining=float(remaining), reset=reset)
 
@@ -203,15 +213,135 @@ def test_a_bucket_goes_on_at_its_rate():
     """
     api = Api()
     api.call(0.0, second(49))
-    burst, now = api.spend(0.0), 0.0
-    times = []
-    while len(times) < 20:
-        now = api.opens_at(now)
-        api.call(now, second(10))
-        times.append(now)
+    times = pull(api, 0.0, 20, lambda: second(10))
 
-    assert burst == 39
-    assert times[-1] - times[0] == pytest.approx(19 / 50, rel=0.1)
+    assert times[-1] - times[4] == pytest.approx(15 / (0.98 * 50), rel=0.01)
+
+
+def test_what_comes_back_bit_by_bit_is_gone_by_evenly():
+    """
+    Spent in bursts, a sliding window costs the time of the burst each time; with a
+    share kept back it is never used in full.
+    """
+    api = Api()
+    sliding = minute(12, 60)
+    api.call(0.0, minute(0, 10))
+    api.spend(10.0)
+    api.hear(api.sent, 10.0, sliding)
+
+    times = pull(api, 10.0, 100, lambda: sliding)
+
+    gaps = [later - sooner for sooner, later in pairwise(times)]
+    assert gaps == pytest.approx([1 / (0.98 * 10)] * 99)
+
+
+def test_a_bucket_hovers_half_full():
+    """
+    What lies in it above that is given out, a little at a time, and nothing is lost.
+    """
+    api = Api()
+    api.call(0.0, second(49))
+    times = pull(api, 0.0, 100, lambda: second(40))
+
+    assert 95 / (times[-1] - times[4]) == pytest.approx(0.98 * 1.03 * 50, rel=0.01)
+
+
+def test_a_bucket_that_stays_full_is_faster_than_it_says():
+    """
+    A window in whole seconds may be a tenth of one: 20 per second, and really 200.
+    """
+    api = Api()
+    api.call(0.0, second(19, limit=20))
+    times = pull(api, 0.0, 300, lambda: second(19, limit=20))
+
+    assert times[-1] - times[-2] < 1 / 200
+
+
+def test_calls_that_nothing_holds_tell_nothing_of_the_rate():
+    """
+    A bucket is full too when hardly anybody calls; the next pull is no stampede.
+    """
+    api = Api()
+    for now in range(300):
+        api.call(float(now), second(49))
+    times = pull(api, 300.0, 20, lambda: second(10))
+
+    assert times[-1] - times[0] == pytest.approx(19 / (0.98 * 50), rel=0.1)
+
+
+def test_after_a_quiet_time_all_of_it_may_be_spent_at_once():
+    """
+    What came back bit by bit in a pull is there as a whole for the next one.
+    """
+    api = Api()
+    api.call(0.0, minute(0, 10))
+    api.spend(10.0)
+    api.hear(api.sent, 10.0, minute(99, 50))
+    api.call(100.0, minute(599, 60))
+
+    assert api.spend(100.0) == 593
+
+
+def test_a_handful_of_calls_per_second_is_left_to_the_learner():
+    """
+    They are gone before an answer is back, so what remains is no news.
+    """
+    api = Api()
+    for now in range(3):
+        api.call(float(now), second(0, limit=2), ok=False)
+        assert not api.quotas.refused(float(now), api.sent)
+
+    assert api.opens_at(3.0) == 3.0
+
+
+def test_calls_that_are_turned_away_slow_it_down():
+    """
+    On the way calls crowd together, or others spend of the quota.
+    """
+    api = Api()
+    api.call(0.0, second(10))
+    api.call(0.0, second(0), ok=False)
+    api.quotas.refused(0.0, api.sent)
+    times = pull(api, 0.0, 20, lambda: second(10))
+
+    assert times[-1] - times[1] == pytest.approx(18 / (0.95 * 0.98 * 50), rel=0.01)
+
+
+def test_nothing_comes_back_before_a_short_window_is_new():
+    """
+    What a bucket would have gained while the answer came is turned away.
+    """
+    api = Api()
+    api.call(0.0, second(5))
+    api.call(1.0, second(49))
+    api.sent += 4
+
+    api.hear(2, 1.5, second(4), took=0.1, in_flight=4)
+
+    assert api.opens_at(1.6) >= 1.6 + 1 / 51
+
+
+def test_what_was_slowed_down_recovers():
+    """
+    Others who spent of the quota may be gone.
+    """
+    api = Api()
+    api.call(0.0, second(10))
+    api.call(0.0, second(0), ok=False)
+    api.quotas.refused(0.0, api.sent)
+    times = pull(api, 0.0, 1200, lambda: second(10))
+
+    assert times[-1] - times[-11] == pytest.approx(10 / (0.98 * 50), rel=0.01)
+
+
+def test_a_rejection_with_room_in_a_bucket_is_not_explained_by_it():
+    """
+    That it is gone by evenly does not say that it is spent.
+    """
+    api = Api()
+    api.call(0.0, second(40))
+
+    assert not api.quotas.refused(0.0, api.sent)
 
 
 def test_a_long_bucket_is_told_by_what_came_back():
