@@ -19,6 +19,7 @@ _ABOVE = 1.1
 # Events before a limit that is certain, was just read, or has long held, is given up.
 _CERTAIN, _YOUNG, _OLD = 5, 6, 2
 _SOON_S = 2.0
+_AT_ONCE_S = 1.0
 
 
 @define(eq=False)
@@ -52,6 +53,7 @@ class Following:
     _slower: Limit | None = field(init=False, default=None)
     _events: int = field(init=False, default=0)
     _event_at: float = field(init=False, default=-math.inf)
+    _full: bool = field(init=False, default=False)
     _clean: int = field(init=False, default=0)
     _above_since: float = field(init=False, default=0.0)
 
@@ -111,8 +113,10 @@ class Following:
             return wait if self._events <= _CERTAIN else None
         if self._slower is not None:
             return self._turn_back(now)
-        if now - self.since < 1.1 * self.rule.seconds:
-            # The window may still be full of what was sent before it was known.
+        if self._events == 1:
+            self._full = now - self.since < _AT_ONCE_S
+        if self._full and now - self.since < 1.1 * self.rule.seconds:
+            # The window is still full of what was sent before it was known.
             wait = min(self.rule.seconds / 4, 0.1 * 2.0**self._events)
             return wait if self._events <= _YOUNG else None
         self.faster = []

@@ -312,6 +312,8 @@ class Governor:
         self.rejections += 1
         up = self.breaker.answered()
         asked = announced.wait
+        if asked is not None and asked < _LEAST_GUESS_S:
+            asked = None  # rounded down to nothing: it does not say how long
         is_announced = bool(self.quotas) and self.quotas.refused(now, self.sent)
         if announced.rule is not None:
             self._go_by(announced.rule, now)

@@ -20,6 +20,7 @@ _STEP_S = 0.05
 _START_S = 0.1
 _ALONE = 1.1
 _NEARLY = 0.97
+_RAISED = 1.4
 _DOUBT = 40.0
 _FAST = 1e9
 # So many events that say the same: the limit is known, and is tried less often.
@@ -67,6 +68,7 @@ class Learner:
     scale: float = 1.0
     windows: Windows = field(init=False, factory=Windows)
     _starting: bool = field(init=False, default=True)
+    _restarted: bool = field(init=False, default=False)
     _start_to: float = field(init=False, default=math.inf)
     _pace: float = field(init=False, default=1.0)
     # What was accepted since the last event, and when that was.
@@ -121,7 +123,7 @@ class Learner:
         Args:
             ahead: Seconds by which the other clock is ahead.
         """
-        return (
+        state = (
             1.0 + self._starting,
             self.ceiling or 0.0,
             self.agreed,
@@ -135,6 +137,8 @@ class Learner:
             self._growth,
             0.0,
         )
+        # What no file can hold would make the others begin anew.
+        return tuple(min(_FAST, max(0.0, float(number))) for number in state)
 
     def adopt(
         self,
@@ -157,6 +161,7 @@ class Learner:
             self.ceiling, self.agreed = ceiling or None, int(agreed)
             self._no_trials = int(no_trials) - 1
             self._hold_until, self._growth = hold - ahead, growth
+            self._held_since = changed_at
         self.rate = min(self.most, rate)
         self._grown_at = max(self._grown_at, changed_at)
 
@@ -310,8 +315,12 @@ class Learner:
             again = max(20.0, 5 * good[0].seconds, _DOUBT * lasted)
             self._follow(Following(good[0], now, faster=good[1:], retest_after=again))
         elif known is None and lasted >= LONG_BLOCK_S and self.ceiling is None:
-            # Nothing is known yet; and it may have been an outage.
-            self._starting = True
+            # Nothing is known yet.
+            if self._restarted:
+                self._hold(mean, now)
+                return
+            # It may have been an outage.
+            self._starting = self._restarted = True
             self._start_to = max(START_RATE, self._top / 3.0)
             self.rate = min(self.most, START_RATE)
             self._anchor, self._accepted = None, 0
@@ -375,6 +384,10 @@ class Learner:
         if span > 20 * self._paused and measured < 0.93 * self._low:
             self._low = 0.0  # that was spent from a full bucket
         rate = max(_MARGIN * measured, 1.005 * self._low)
+        if top > _RAISED * rate:
+            # It was raised: what was measured is mostly from before.
+            self.agreed = 0
+            return 0.65 * top
         self._no_trials -= 1
         if self._no_trials < 0:
             # A bucket gives what was measured; a window more, and only trying tells.
@@ -391,7 +404,8 @@ class Learner:
             # What was saved up in the pause may have been lost.
             rate = math.sqrt(max(measured, 0.1 * top) * top)
         else:
-            rate = 0.95 * measured if count >= _ENOUGH else 0.7 * top
+            few = (count + 2) * measured / max(count, 1)
+            rate = 0.95 * measured if count >= _ENOUGH else min(0.7 * top, few)
         if active >= _SECOND_S:
             # A window of a second bears that, a bucket shows itself next time.
             rate = max(rate, 0.97 * top)

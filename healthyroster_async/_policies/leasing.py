@@ -52,8 +52,11 @@ class Leasing:
         if not calls:
             return
         found = self._store.reserve(calls)
-        if found is None:
+        if found is None or not found.budget.rate:
+            # Out of reach, or of a rate that nobody has told yet: by ourselves, then.
             governor.lease = None
+            if found is not None:
+                self._agree(found.budget, now)
             return
         governor.lease = lease
         self._looked = False

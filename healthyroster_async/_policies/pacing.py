@@ -369,7 +369,13 @@ class PacingPolicy:
             },
         )
         if self._tell is not None:
-            self._tell(event)
+            try:
+                self._tell(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
+                kind = type(error).__name__
+                _logger.warning(
+                    "on_pacing raised %s; the event is lost", kind, extra={"error": kind}
+                )
         if governor.gave_up(now):
             for waiter, gate in tuple(self._waiting.items()):
                 if gate is pacer.gate:
