@@ -177,15 +177,7 @@ def decode_one(response: Response, model: type[_M]) -> _M:
         DecodingError: It is no JSON object that fits, or one of which nothing is known,
             such as a failure with the status of a success.
     """
-    value = response.json()
-    made = _structure(response, value, model)
-    extra: Mapping[str, Any] = made.extra  # type: ignore[attr-defined] # each has it
-    if len(extra) < len(value):
-        return made
-    raise DecodingError(
-        response.request.label,
-        f"the answer is no {model.__name__}: it has none of its fields",
-    )
+    return _structure(response, response.json(), model)
 
 
 def decode_list(response: Response, model: type[_M]) -> list[_M]:
@@ -195,9 +187,8 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
         DecodingError: It is no JSON list of objects that fit.
     """
     structure = _list_hook(model)  # type: ignore[arg-type] # classes are hashable
-    items = _unwrap(response, response.json())
     try:
-        made: list[_M] = structure(items, model)
+        made: list[_M] = structure(_unwrap(response, response.json()), model)
     except (TypeError, ValueError) as error:
         reason = f"an item is no {model.__name__}: {error}"
     else:
@@ -212,9 +203,15 @@ def _list_hook(model: Hashable) -> Callable[[Any, object], list[Any]]:
 
 def _structure(response: Response, value: Any, model: type[_M]) -> _M:
     try:
-        return converter.structure(value, model)
+        made = converter.structure(value, model)
+        extra: Mapping[str, Any] = made.extra  # type: ignore[attr-defined] # all have it
+        if len(extra) < len(value):
+            return made
+        reason = f"the answer is no {model.__name__}: it has none of its fields"
+        del extra
     except (TypeError, ValueError) as error:
         reason = f"the answer is no {model.__name__}: {error}"
+    del value  # a traceback may print it
     raise DecodingError(response.request.label, reason)
 
 
@@ -227,9 +224,9 @@ def _unwrap(response: Response, value: Any) -> list[Any]:
     except NoRowsError:
         place = None
     if place is None:
-        raise DecodingError(
-            response.request.label, f"a list was expected, not {type(value).__name__}"
-        )
+        kind = type(value).__name__
+        del value  # a traceback may print it
+        raise DecodingError(response.request.label, f"a list was expected, not {kind}")
     for key in place.path:
         value = value[key]
     return list(value)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import traceback
 
 import orjson
 import pytest
@@ -227,3 +228,32 @@ def test_a_list_may_change_its_shape_at_any_item():
     assert [(m.id, m.name) for m in made] == [(1, "a"), (2, "b"), (3, None)]
     with pytest.raises(DecodingError, match="'id' is missing"):
         decode_list(answer(items), DataSource)
+
+
+@pytest.mark.parametrize(
+    ("decode", "body"),
+    [
+        (decode_one, {"note": "Broken ankle"}),
+        (decode_one, ["Broken ankle"]),
+        (decode_one, {"id": 7, "fields": [{"name": "x"}, "Broken ankle"]}),
+        (decode_list, {"note": "Broken ankle"}),
+        (decode_list, [{"name": "Broken ankle"}]),
+        (decode_list, ["Broken ankle"]),
+    ],
+)
+def test_a_traceback_with_locals_shows_nothing_of_an_answer_that_does_not_fit(
+    decode, body
+):
+    """
+    Error reporters print the locals of each frame, and send them elsewhere.
+    """
+    model = models.DataSourceDetail if decode is decode_one else models.DataSource
+    with pytest.raises(DecodingError) as caught:
+        decode(response(body=orjson.dumps(body)), model)
+    shown = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    )
+    ours = [frame for frame in shown.stack if "healthyroster_async" in frame.filename]
+
+    assert ours
+    assert "ankle" not in str([frame.locals for frame in ours])
