@@ -278,7 +278,7 @@ class Learner:
             if self._shared_anchor:
                 span = max(1e-3, sent - self._shared_anchor)
         busy, self._busy = self._busy >= _BUSY * (span - self._paused), 0.0
-        if busy or following is not None:
+        if busy:
             self._rate_event(count, span, now)
         else:
             # So few calls measure nothing.

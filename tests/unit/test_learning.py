@@ -133,6 +133,20 @@ def test_a_quiet_hour_is_no_limit(pause):
         assert learner.rate >= 2.0
 
 
+def test_a_quiet_night_does_not_turn_a_remembered_limit_into_none():
+    """
+    It was given up for what a call a minute had measured: one call in 100 seconds.
+    """
+    learner, now = Learner(), 0.0
+    learner.remember(Learned(at=0, limit=Limit(600, 60)), now)
+    for _ in range(12):
+        now = accepted(learner, now, 3600.0, 1 / 60, wanted=False)
+        learner.event(now, now)
+        learner.accepted(now + 0.2, now + 0.3)
+        learner.free(now + 0.2, now + 0.3)
+        assert learner.rate >= 2.0
+
+
 def test_the_wait_before_a_probe_is_short_and_never_nothing():
     """
     It has to be longer than a burst, and nobody wants to sleep for a guess.
