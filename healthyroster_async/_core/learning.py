@@ -20,7 +20,7 @@ _STEP_S = 0.05
 _START_S = 0.1
 _ALONE = 1.1
 _NEARLY = 0.97
-_RAISED = 1.4
+_RAISED, _MIXED = 1.4, 1.15
 _DOUBT = 40.0
 _FAST = 1e9
 # So many events that say the same: the limit is known, and is tried less often.
@@ -384,7 +384,7 @@ class Learner:
         if span > 20 * self._paused and measured < 0.93 * self._low:
             self._low = 0.0  # that was spent from a full bucket
         rate = max(_MARGIN * measured, 1.005 * self._low)
-        if top > _RAISED * rate:
+        if top > _RAISED * rate and measured > _MIXED * self._plateau:
             # It was raised: what was measured is mostly from before.
             self.agreed = 0
             return 0.65 * top
