@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import ssl as tls
 from collections.abc import (
@@ -194,6 +195,11 @@ class ConnectionPool:
         if on_pacing is not None:
             give = "a function of a PacingEvent"
             check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
+            if inspect.iscoroutinefunction(on_pacing):
+                raise ConfigurationError(
+                    "on_pacing is a coroutine function, and nobody awaits it; give a "
+                    "plain function, such as a queue's put_nowait"
+                )
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         self._on_pacing = on_pacing

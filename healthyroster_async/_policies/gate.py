@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from healthyroster_async._core.errors import CallError
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 
 
@@ -36,9 +37,11 @@ class Waiter(Ticket):
 
     Attributes:
         turn: Done when it may go, or is turned away.
+        failure: Why it is turned away.
     """
 
     turn: asyncio.Future[None] | None = None
+    failure: CallError | None = None
 
 
 class Gate:

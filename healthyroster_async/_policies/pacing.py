@@ -81,6 +81,10 @@ class Pacers:
 
     They are shared by every pool of the event loop that paces the same application id
     with the same settings.
+
+    Attributes:
+        settings: How to pace.
+        policies: The pools that are open.
     """
 
     def __init__(
@@ -94,6 +98,18 @@ class Pacers:
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._pacers: dict[Hashable, Pacer] = {}
+        self.policies: set[PacingPolicy] = set()
+
+    def leave(self, policy: PacingPolicy) -> None:
+        """Note that a pool is closed; with the last one these budgets end."""
+        self.policies.discard(policy)
+        if self.policies:
+            return
+        known = _shared[self._loop]
+        for key in [key for key, pacers in known.items() if pacers is self]:
+            del known[key]
+        if self._store is not None:
+            self._store.close()
 
     def __iter__(self) -> Iterator[Pacer]:
         return iter(self._pacers.values())
@@ -155,6 +171,8 @@ def pacers_of(
     pacers = known.get((name, settings))
     if pacers is None:
         pacers = known[name, settings] = Pacers(settings, learned, store)
+    elif store is not None:
+        store.close()  # the other pool has one
     return pacers
 
 
@@ -187,7 +205,8 @@ class PacingPolicy:
         self._by_provider = settings.budget is Budget.PROVIDER
         self._loop = asyncio.get_running_loop()
         self._stream_gate = Gate(self.streams, self._loop)
-        self._waiting: dict[Waiter, Gate] = {}
+        self._waiting: dict[Waiter, tuple[Gate, Request]] = {}
+        pacers.policies.add(self)
         self._idle: asyncio.Future[None] | None = None
         self._closed = False
         self._tell = tell
@@ -216,8 +235,9 @@ class PacingPolicy:
     def close(self) -> None:
         """Let nothing start any more; who waits gets ``PoolClosedError``."""
         self._closed = True
-        for waiter, gate in tuple(self._waiting.items()):
+        for waiter, (gate, _) in tuple(self._waiting.items()):
             gate.turn_away(waiter)
+        self.pacers.leave(self)
         for pacer in self.pacers:
             pacer.gate.pump()
 
@@ -300,39 +320,63 @@ class PacingPolicy:
 
     def _admit(self, waiter: Waiter, pacer: Pacer, request: Request) -> None:
         """Turn away at once what would wait in vain."""
-        governor, now = pacer.governor, self._loop.time()
-        failure: CallError | PoolClosedError | None = None
-        pause = governor.paused_until - now
         if self._closed:
             return
-        if governor.refuses(waiter.priority, now):
-            failure = ServiceUnavailableError(request.label, max(0.0, pause))
-        elif len(governor.queue) > self._settings.max_queue and waiter.place is None:
-            failure = QueueFullError(request.label, self._settings.max_queue)
-        elif (
-            pause > self._settings.max_pause
-            and waiter.priority is Priority.INTERACTIVE
-            and pacer.refusal is not None
-        ):
-            failure = RateLimitedError(evolve(pacer.refusal, request=request))
-            failure.retry_after = pause
-        elif request.deadline is not None:
-            wait = governor.wait_at_least(waiter, now)
-            if now + wait >= request.deadline:
-                failure = DeadlineExceededError(request.label, wait)
+        governor, now = pacer.governor, self._loop.time()
+        failure = self._in_vain(waiter, pacer, request)
+        if failure is None:
+            if len(governor.queue) > self._settings.max_queue and waiter.place is None:
+                failure = QueueFullError(request.label, self._settings.max_queue)
+            elif request.deadline is not None:
+                wait = governor.wait_at_least(waiter, now)
+                if now + wait >= request.deadline:
+                    failure = DeadlineExceededError(request.label, wait)
         if failure is not None:
             pacer.gate.abandon(waiter)
             raise failure
+
+    def _in_vain(
+        self, waiter: Waiter, pacer: Pacer, request: Request
+    ) -> CallError | None:
+        """Return why a call is not to wait for the end of a pause or an outage."""
+        governor, now = pacer.governor, self._loop.time()
+        pause = max(0.0, governor.paused_until - now)
+        if governor.refuses(waiter.priority, now):
+            return ServiceUnavailableError(request.label, pause)
+        refusal = pacer.refusal
+        if (
+            pause > self._settings.max_pause
+            and waiter.priority is Priority.INTERACTIVE
+            and refusal is not None
+        ):
+            failure = RateLimitedError(evolve(refusal, request=request))
+            failure.retry_after = pause
+            return failure
+        if request.deadline is not None and now + pause >= request.deadline:
+            return DeadlineExceededError(request.label, pause)
+        return None
+
+    def release(self, pacer: Pacer) -> None:
+        """Wake whoever waits in vain since a pause or an outage began."""
+        for waiter, (gate, request) in tuple(self._waiting.items()):
+            if gate is pacer.gate and waiter.queued:
+                failure = self._in_vain(waiter, pacer, request)
+                if failure is not None:
+                    waiter.failure = failure
+                    gate.turn_away(waiter)
 
     async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> bool:
         """Wait for a turn; return whether it came, and not that it never will."""
         if self._closed:
             raise PoolClosedError(f"{request.label}: the pool is closed")
-        self._waiting[waiter] = gate
+        self._waiting[waiter] = gate, request
         try:
             granted = await gate.wait(waiter)
         finally:
             del self._waiting[waiter]
+        failure, waiter.failure = waiter.failure, None
+        if failure is not None:
+            raise failure
         if self._closed and not granted:
             raise PoolClosedError(f"{request.label}: the pool was closed")
         return granted
@@ -374,9 +418,10 @@ class PacingPolicy:
             except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
                 kind = type(error).__name__
                 _logger.warning(
-                    "on_pacing raised %s; the event is lost", kind, extra={"error": kind}
+                    "on_pacing raised %s; the event is lost",
+                    kind,
+                    extra={"error": kind},
                 )
-        if governor.gave_up(now):
-            for waiter, gate in tuple(self._waiting.items()):
-                if gate is pacer.gate:
-                    gate.turn_away(waiter)
+        if event.kind in {"paused", "down"}:
+            for policy in tuple(self.pacers.policies):
+                policy.release(pacer)

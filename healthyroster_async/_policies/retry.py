@@ -10,10 +10,18 @@ from typing import Any, Protocol, TypeVar
 
 import backoff
 
-from healthyroster_async._core.delays import RetryBudget, RetryPlan, is_retryable
+from healthyroster_async._core.delays import (
+    Fault,
+    RetryBudget,
+    RetryPlan,
+    fault_of,
+    is_retryable,
+)
 from healthyroster_async._core.errors import (
     DeadlineExceededError,
+    RateLimitedError,
     ResponseError,
+    ServerError,
     TransportError,
 )
 from healthyroster_async._core.messages import Request, Response
@@ -96,11 +104,19 @@ class RetryPolicy:
             return result
         if not is_retryable(first, safe=first.request.safe):
             raise first
-        result = await self._deadline.scoped(
-            first.request, self._retried, _First(first), call, *args
-        )
-        self.budget.earn()
-        return result
+        try:
+            result = await self._deadline.scoped(
+                first.request, self._retried, _First(first), call, *args
+            )
+        except ServerError as error:
+            if fault_of(error) is not Fault.THROTTLED:
+                raise
+            # Whatever its status, it asked for fewer calls.
+            limited = RateLimitedError(error.response)
+        else:
+            self.budget.earn()
+            return result
+        raise limited
 
     def _delays(self) -> Generator[float, Any, None]:
         # backoff primes the generator, then sends in each error it caught; a generator

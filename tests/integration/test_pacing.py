@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import gc
 import random
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from healthyroster_async import (
+    ConfigurationError,
     DeadlineExceededError,
     Environment,
     Limit,
@@ -288,3 +292,114 @@ async def test_whoever_is_cancelled_in_a_pause_nobody_else_sleeps_on(seed):
 
         assert not [task for task in kept if task.cancelled() or task.exception()]
         assert idle(pool)
+
+
+async def test_a_long_pause_releases_who_waits_already_and_may_not():
+    """
+    A person who clicked a moment before the pause must not wait for ten minutes.
+    """
+    limit = RateLimit(rate=5, per=600.0, kind="window", headers="retry-after")
+    async with Emulator(rate_limit=limit) as emulator, emulator.pool() as pool:
+        clicks = [
+            asyncio.create_task(pool.session(1).reporting.data_sources())
+            for _ in range(20)
+        ]
+        pull = asyncio.create_task(
+            pool.session(2, priority=Priority.BULK)
+            .with_options(deadline=30.0)
+            .reporting.data_sources()
+        )
+        done = await asyncio.wait_for(
+            asyncio.gather(*clicks, pull, return_exceptions=True), 5.0
+        )
+
+    kinds = [type(result).__name__ for result in done]
+    assert kinds[:20].count("list") in {4, 5}
+    assert kinds[:20].count("RateLimitedError") >= 15
+    assert all(e.retry_after > 500 for e in done if isinstance(e, RateLimitedError))
+    assert kinds[20] in {"list", "DeadlineExceededError"}
+
+
+async def test_a_listener_that_fails_costs_no_call(caplog):
+    """
+    A mistake in a dashboard must not lose the rows of a nightly pull.
+    """
+
+    def listen(event):
+        raise ZeroDivisionError("4711")
+
+    limit = RateLimit(rate=20, burst=5, headers="none")
+    async with (
+        Emulator(rate_limit=limit) as emulator,
+        emulator.pool(on_pacing=listen) as pool,
+    ):
+        outcomes = await pool.fan_out(
+            range(1, 21), lambda s: s.reporting.data_sources()
+        )
+
+    assert len(outcomes.succeeded) == 20
+    assert "on_pacing raised ZeroDivisionError" in caplog.text
+    assert "4711" not in caplog.text
+
+
+async def test_a_listener_that_would_have_to_be_awaited_is_refused():
+    """
+    It would never run, and nobody would know.
+    """
+
+    async def listen(event): ...
+
+    async with Emulator() as emulator:
+        with pytest.raises(ConfigurationError, match="on_pacing"):
+            emulator.pool(on_pacing=listen)
+
+
+async def test_a_limiter_that_answers_503_is_a_limiter():
+    """
+    Whoever catches RateLimitedError means it, whatever status the vendor chose.
+    """
+    limit = RateLimit(
+        rate=1, per=600.0, kind="window", headers="retry-after", status=503
+    )
+    async with Emulator(rate_limit=limit) as emulator, emulator.pool() as pool:
+        session = pool.session(1)
+        await session.reporting.data_sources()
+        with pytest.raises(RateLimitedError) as caught:
+            await session.reporting.data_sources()
+
+    assert caught.value.status == 503
+    assert caught.value.retry_after > 500
+
+
+async def test_many_short_pools_share_one_budget_and_leave_no_file_open():
+    """
+    A job that opens a pool for each task must not become faster with each of them.
+    """
+    limit = RateLimit(rate=40, burst=20, headers="none")
+    shared = PacingSettings(share=True, remember=False)
+    async with Emulator(providers=1, rate_limit=limit) as emulator:
+
+        async def job(calls):
+            async with (
+                emulator.pool(pacing=shared) as pool,
+                asyncio.TaskGroup() as group,
+            ):
+                for _ in range(calls):
+                    session = pool.session(1, priority=Priority.BULK)
+                    group.create_task(session.reporting.data_sources())
+
+        await job(60)
+        await job(60)
+        before = await asyncio.to_thread(open_files)
+        emulator.seen.clear()
+        for _ in range(15):
+            await job(10)
+        after = await asyncio.to_thread(open_files)
+
+    assert emulator.seen.rejected <= 15
+    assert after < before + 5  # and not one more for each of 15 pools
+
+
+def open_files():
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
