@@ -10,6 +10,8 @@ _LEAST = 4
 # An answer takes so many times as long as it can before that counts as a queue.
 _CROWDED = 2.5
 _FREE = 1.5
+# Less than this nobody notices, and a busy client of its own makes as much.
+_NOTICEABLE_S = 0.1
 _SMOOTHING = 0.05
 # What a lucky call bore is forgotten by and by.
 _FADING = 0.998
@@ -65,7 +67,8 @@ class Concurrency:
                 self._alone[label] = known + _SMOOTHING * (took - known)
         elif alone is not None and now - took >= self._lowered_at:
             # What was sent before the last step tells of the queue before it.
-            self.crowding += _SMOOTHING * (took / max(alone, 1e-4) - self.crowding)
+            slower = took / max(alone, 1e-4) if took > _NOTICEABLE_S else 1.0
+            self.crowding += _SMOOTHING * (slower - self.crowding)
             if self.crowding > _CROWDED and load > self.cap // 2:
                 self._lowered_at, self.crowding = now, (_CROWDED + _FREE) / 2
                 self.cap = max(min(_LEAST, self.most), int(min(load, self.cap) * 0.9))
