@@ -22,8 +22,6 @@ _BURST_S = 0.05
 # It is cut for a rejection, and recovers; more than is announced goes while all of it
 # is left though calls wait: windows are rounded up, too.
 _CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.95, 1.00005, 1.01, 0.2
-# So few calls a second are gone before anybody knows: what is accepted tells more.
-_TINY = 10.0
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
 _ROUNDED_S = 2.0
 # A click is a sign of more to come for so many seconds.
@@ -116,12 +114,8 @@ class _Account:
     _leaps: bool = False
 
     @property
-    def _is_short(self) -> bool:
-        return 0.0 < self.window < _WORTH_ASKING_S
-
-    @property
     def _refills(self) -> bool:
-        return self._came_back or self._is_short
+        return self._came_back or 0.0 < self.window < _WORTH_ASKING_S
 
     @property
     def _burst(self) -> float:
@@ -131,8 +125,7 @@ class _Account:
     @property
     def misleads(self) -> bool:
         """Whether calls are accepted although there is nothing left."""
-        lies = self.lies >= _LIES and not self._refills
-        return lies or self.credit < 0.0 or (self._is_short and self.limit < _TINY)
+        return self.credit < 0.0 or (self.lies >= _LIES and not self._refills)
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""

@@ -282,18 +282,6 @@ def test_after_a_quiet_time_all_of_it_may_be_spent_at_once():
     assert api.spend(100.0) == 593
 
 
-def test_a_handful_of_calls_per_second_is_left_to_the_learner():
-    """
-    They are gone before an answer is back, so what remains is no news.
-    """
-    api = Api()
-    for now in range(3):
-        api.call(float(now), second(0, limit=2), ok=False)
-        assert not api.quotas.refused(float(now), api.sent)
-
-    assert api.opens_at(3.0) == 3.0
-
-
 def test_calls_that_are_turned_away_slow_it_down():
     """
     On the way calls crowd together, or others spend of the quota.
