@@ -282,6 +282,34 @@ def test_after_a_quiet_time_all_of_it_may_be_spent_at_once():
     assert api.spend(100.0) == 593
 
 
+def test_a_pause_for_a_rejection_is_no_quiet_time():
+    """
+    It was gone by too fast; spending all of it at once would end the same way.
+    """
+    api = Api()
+    api.call(0.0, minute(0, 10))
+    api.spend(10.0)
+    api.hear(api.sent, 10.0, minute(99, 50))
+    api.call(20.0, minute(0, 60), ok=False)
+    api.quotas.refused(20.0, api.sent)
+    api.call(100.0, minute(599, 60))
+
+    assert api.spend(100.0) < 10
+
+
+def test_after_a_rejection_nothing_more_is_tried_for_a_while():
+    """
+    Else a small bucket is overspent again and again.
+    """
+    api = Api()
+    api.call(0.0, second(1, limit=2))
+    api.call(0.0, second(0, limit=2), ok=False)
+    api.quotas.refused(0.0, api.sent)
+    times = pull(api, 0.0, 15, lambda: second(1, limit=2))
+
+    assert times[-1] - times[-2] > 1 / 2
+
+
 def test_calls_that_are_turned_away_slow_it_down():
     """
     On the way calls crowd together, or others spend of the quota.
