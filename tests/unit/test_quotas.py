@@ -345,9 +345,23 @@ def test_what_was_slowed_down_recovers():
     api.call(0.0, second(10))
     api.call(0.0, second(0), ok=False)
     api.quotas.refused(0.0, api.sent)
-    times = pull(api, 0.0, 1200, lambda: second(10))
+    times = pull(api, 0.0, 3000, lambda: second(10))
 
     assert times[-1] - times[-11] == pytest.approx(10 / (0.98 * 50), rel=0.01)
+
+
+def test_a_bucket_that_was_left_alone_is_no_short_window():
+    """
+    It is full then, but what comes back comes back bit by bit as before.
+    """
+    api = Api()
+    api.call(0.0, second(5))
+    api.call(5.0, second(49))
+    api.sent += 4
+
+    api.hear(2, 5.5, second(4), took=0.1, in_flight=4)
+
+    assert api.opens_at(5.6) == 5.6
 
 
 def test_a_rejection_with_room_in_a_bucket_is_not_explained_by_it():
