@@ -19,11 +19,9 @@ _SPARE, _FOR_INTERACTIVE, _MOST_SPARE = 0.01, 0.05, 0.2
 # half is left: a sliding window stays nearly spent, a bucket half full.
 _PACE, _FASTER = 0.98, 1.03
 _BURST_S = 0.05
-# It is cut for a rejection, and recovers; more than is announced goes while all of it
-# is left though calls wait: windows are rounded up, too.
-_CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.95, 1.00005, 1.01, 0.2
-# So few calls a second are gone before anybody knows: what is accepted tells more.
-_TINY = 10.0
+# It is cut for a rejection, and recovers, per second; more than is announced goes
+# while all of it is left though calls wait: windows are rounded up, too.
+_CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.95, 0.001, 1.01, 0.2
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
 _ROUNDED_S = 2.0
 # A click is a sign of more to come for so many seconds.
@@ -40,6 +38,7 @@ _LIES = 3
 # is the better guide. Each answer earns something, each rejection costs 1.
 _CREDIT, _EARNED, _DISCREDIT = 3.0, 0.005, 10.0
 _AT_ONCE_S = 0.2
+_CALM_S = 10.0
 _MOST_ACCOUNTS = 8
 
 
@@ -116,12 +115,8 @@ class _Account:
     _leaps: bool = False
 
     @property
-    def _is_short(self) -> bool:
-        return 0.0 < self.window < _WORTH_ASKING_S
-
-    @property
     def _refills(self) -> bool:
-        return self._came_back or self._is_short
+        return self._came_back or 0.0 < self.window < _WORTH_ASKING_S
 
     @property
     def _burst(self) -> float:
@@ -131,22 +126,22 @@ class _Account:
     @property
     def misleads(self) -> bool:
         """Whether calls are accepted although there is nothing left."""
-        lies = self.lies >= _LIES and not self._refills
-        return lies or self.credit < 0.0 or (self._is_short and self.limit < _TINY)
+        return self.credit < 0.0 or (self.lies >= _LIES and not self._refills)
 
     def hear(self, quota: Quota, answer: Heard) -> None:
         """Note what an answer said."""
-        quiet, self.heard_at, self.silent = answer.sent - self.heard_at, answer.now, 0
+        before, self.heard_at, self.silent = self.heard_at, answer.now, 0
         told, reset = quota.remaining, quota.reset
         if told is None:
-            self._pace(quota, answer.now, answer.last)
+            self._pace(quota, answer)
             return
         if reset is None:
             reset = quota.window or 0.0
-        if quiet > self.window:
-            # All of it is there, and may be spent at once.
-            self._came_back = self._leaps = False
-            self._heard = math.inf
+        if answer.sent - before > self.window:
+            self._heard, self._leaps = math.inf, False
+            # Left alone, all of it is there and may be spent at once; but not after a
+            # pause, or it would end the same way.
+            self._came_back &= before - self._refused_at < self.window
         self.credit = min(_CREDIT, self.credit + _EARNED)
         self._measure(quota, told, reset)
         if answer.sent < self._began:
@@ -158,19 +153,21 @@ class _Account:
             self.lies += 1
         self._told = told if is_new else min(told, self._told)
         if self._refills:
-            self._adapt(told)
+            self._adapt(told, answer.now, answer.now - before)
             level = self._level_of_bucket(told, answer)
         else:
             level = self._level_of_window(told, answer, is_new=is_new)
         self._level, self._at, self._number = level, answer.now, answer.last
 
-    def _adapt(self, told: float) -> None:
+    def _adapt(self, told: float, now: float, past: float) -> None:
         before, self._heard = self._heard, told
-        if self._held and min(told, before) >= self.limit - 1.0:
+        is_full = min(told, before) >= self.limit - 1.0
+        if is_full and self._held and now - self._refused_at > _CALM_S:
             self._share *= _GROWTH
             self._held = False
         self._leaps |= told - before > 0.5 * self.limit
-        self._share = max(self._share, min(_PACE, _RECOVERY * self._share))
+        recovered = self._share + _RECOVERY * min(past, 1.0)
+        self._share = max(self._share, min(_PACE, recovered))
         faster = _FASTER if told > 0.5 * self.limit else 1.0
         self._speed = faster * self._share * self.limit / self.window
 
@@ -227,12 +224,13 @@ class _Account:
         self._began, self._reset_at, self._asking = answer.sent, end, None
         return True
 
-    def _pace(self, quota: Quota, now: float, last: int) -> None:
+    def _pace(self, quota: Quota, answer: Heard) -> None:
         """Go by one that does not say what is left."""
         if not quota.limit or not quota.window:
             return
         self.limit, self.window, self._came_back = quota.limit, quota.window, True
-        self._adapt(0.0)
+        now, last = answer.now, answer.last
+        self._adapt(0.0, now, 0.0)
         self._level, self._at, self._number = self._left(now, last), now, last
 
     def refused(self, now: float, last: int) -> bool:

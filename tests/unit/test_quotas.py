@@ -282,16 +282,32 @@ def test_after_a_quiet_time_all_of_it_may_be_spent_at_once():
     assert api.spend(100.0) == 593
 
 
-def test_a_handful_of_calls_per_second_is_left_to_the_learner():
+def test_a_pause_for_a_rejection_is_no_quiet_time():
     """
-    They are gone before an answer is back, so what remains is no news.
+    It was gone by too fast; spending all of it at once would end the same way.
     """
     api = Api()
-    for now in range(3):
-        api.call(float(now), second(0, limit=2), ok=False)
-        assert not api.quotas.refused(float(now), api.sent)
+    api.call(0.0, minute(0, 10))
+    api.spend(10.0)
+    api.hear(api.sent, 10.0, minute(99, 50))
+    api.call(20.0, minute(0, 60), ok=False)
+    api.quotas.refused(20.0, api.sent)
+    api.call(100.0, minute(599, 60))
 
-    assert api.opens_at(3.0) == 3.0
+    assert api.spend(100.0) < 10
+
+
+def test_after_a_rejection_nothing_more_is_tried_for_a_while():
+    """
+    Else a small bucket is overspent again and again.
+    """
+    api = Api()
+    api.call(0.0, second(1, limit=2))
+    api.call(0.0, second(0, limit=2), ok=False)
+    api.quotas.refused(0.0, api.sent)
+    times = pull(api, 0.0, 15, lambda: second(1, limit=2))
+
+    assert times[-1] - times[-2] > 1 / 2
 
 
 def test_calls_that_are_turned_away_slow_it_down():
@@ -329,9 +345,23 @@ def test_what_was_slowed_down_recovers():
     api.call(0.0, second(10))
     api.call(0.0, second(0), ok=False)
     api.quotas.refused(0.0, api.sent)
-    times = pull(api, 0.0, 1200, lambda: second(10))
+    times = pull(api, 0.0, 3000, lambda: second(10))
 
     assert times[-1] - times[-11] == pytest.approx(10 / (0.98 * 50), rel=0.01)
+
+
+def test_a_bucket_that_was_left_alone_is_no_short_window():
+    """
+    It is full then, but what comes back comes back bit by bit as before.
+    """
+    api = Api()
+    api.call(0.0, second(5))
+    api.call(5.0, second(49))
+    api.sent += 4
+
+    api.hear(2, 5.5, second(4), took=0.1, in_flight=4)
+
+    assert api.opens_at(5.6) == 5.6
 
 
 def test_a_rejection_with_room_in_a_bucket_is_not_explained_by_it():
