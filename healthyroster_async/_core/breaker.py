@@ -17,17 +17,18 @@ class Breaker:
         is_open: Whether only probes go.
         opened: How often it opened.
         since: When it opened last.
+        faults: How many there were in a row.
     """
 
     is_open: bool = field(init=False, default=False)
     opened: int = field(init=False, default=0)
     since: float = field(init=False, default=0.0)
-    _faults: int = field(init=False, default=0)
+    faults: int = field(init=False, default=0)
     _wait: float = field(init=False, default=_FIRST_S)
 
     def answered(self) -> bool:
         """Note that the API answered; return whether it had been down."""
-        self._faults = 0
+        self.faults = 0
         if not self.is_open:
             return False
         self.is_open = False
@@ -36,8 +37,8 @@ class Breaker:
 
     def failed(self, now: float) -> bool:
         """Note a fault of a call that tells something new; return whether it opens."""
-        self._faults += 1
-        if self._faults < _FAULTS or self.is_open:
+        self.faults += 1
+        if self.faults < _FAULTS or self.is_open:
             return False
         self.is_open, self.since = True, now
         self.opened += 1

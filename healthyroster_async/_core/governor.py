@@ -144,7 +144,7 @@ class Governor:
             due = self._last + 1.0 / self.learner.rate
         else:
             due = lease.slot if lease.calls else now
-        if self.quotas:
+        if self.quotas.accounts:
             opens = self.quotas.opens_at(now, self.sent, urgent=self.queue.urgent)
             due = max(due, opens)
         return max(now, due)
@@ -162,7 +162,8 @@ class Governor:
                 self.lease.calls += 1
             else:
                 self._last -= 1.0 / self.learner.rate
-            self._give_up_probe(ticket)
+            if ticket.probe:
+                self._give_up_probe(ticket)
 
     def answered(
         self,
@@ -181,7 +182,7 @@ class Governor:
         """
         ticket.granted = False
         self.in_flight -= 1
-        if announced.quotas or (self.quotas and verdict is Verdict.ACCEPTED):
+        if announced.quotas or (self.quotas.accounts and verdict is Verdict.ACCEPTED):
             heard = Heard(
                 number=ticket.number,
                 sent=ticket.sent,
@@ -197,12 +198,13 @@ class Governor:
             self._throttled(ticket, now, announced)
         elif verdict is Verdict.FAULT:
             self._failed(ticket, now)
-        self._give_up_probe(ticket)
+        if ticket.probe:
+            self._give_up_probe(ticket)
 
     @property
     def source(self) -> str:
         """Where the rate comes from, in words."""
-        if self.quotas:
+        if self.quotas.accounts:
             return "announced"
         return self.learner.source
 
@@ -234,7 +236,7 @@ class Governor:
             # The rate doubles each second, and the first step may come at once.
             wait = max(0.0, math.log2(1.0 + wait * math.log(2.0)) - 0.2)
         wait += max(0.0, self.paused_until - now)
-        if self.quotas:
+        if self.quotas.accounts:
             urgent = ticket.priority is Priority.INTERACTIVE
             opens = self.quotas.opens_at(now, self.sent, urgent=urgent)
             wait = max(wait, opens - now)
@@ -253,7 +255,8 @@ class Governor:
         """Take a permit and a token, if both are there."""
         if self.in_flight >= self.concurrency.cap:
             return False
-        if self.quotas and self.quotas.opens_at(now, self.sent, urgent=urgent) > now:
+        quotas = self.quotas
+        if quotas.accounts and quotas.opens_at(now, self.sent, urgent=urgent) > now:
             return False
         if self.lease is not None:
             if self.lease.take(now):
@@ -281,15 +284,15 @@ class Governor:
 
     def _give_up_probe(self, ticket: Ticket) -> None:
         """Hand the role of the probe on, if the ticket had it."""
-        if ticket.probe:
-            ticket.probe = False
-            if self._probe is ticket:
-                self._probe = None
+        ticket.probe = False
+        if self._probe is ticket:
+            self._probe = None
 
     # -- answers -------------------------------------------------------------------
 
     def _accepted(self, ticket: Ticket, now: float) -> None:
-        up = self.breaker.answered()
+        breaker = self.breaker
+        up = breaker.faults > 0 and breaker.answered()
         if ticket.probe:
             self._open(ticket, now)
         if up:
@@ -314,7 +317,7 @@ class Governor:
         asked = announced.wait
         if asked is not None and asked < _LEAST_GUESS_S:
             asked = None  # rounded down to nothing: it does not say how long
-        is_announced = bool(self.quotas) and self.quotas.refused(now, self.sent)
+        is_announced = self.quotas.refused(now, self.sent)
         if announced.rule is not None:
             self._go_by(announced.rule, now)
         if ticket.probe:

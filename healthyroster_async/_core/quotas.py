@@ -306,46 +306,49 @@ class Quotas:
 
     A window is spent, not spread: as fast as the calls may go anyway, down to a small
     share that is given out evenly until it is new. What refills is gone by evenly.
+
+    Attributes:
+        accounts: One for each quota of which the API spoke of late.
     """
 
-    _accounts: dict[tuple[float | None, float | None], _Account] = field(
+    accounts: dict[tuple[float | None, float | None], _Account] = field(
         init=False, factory=dict
     )
     _clicked_at: float = field(init=False, default=-math.inf)
 
     def __bool__(self) -> bool:
-        return bool(self._accounts)
+        return bool(self.accounts)
 
     def hear(self, quotas: tuple[Quota, ...], answer: Heard) -> None:
         """Note what an answer said, if only by saying nothing."""
         now = answer.now
-        for account in self._accounts.values():
+        for account in self.accounts.values():
             account.silent += answer.ok
         for quota in quotas:
             says_left = quota.remaining is not None
             if quota.window is None and (quota.reset is None or not says_left):
                 continue
             key = (quota.limit, quota.window)
-            if key not in self._accounts:
-                if len(self._accounts) >= _MOST_ACCOUNTS:
-                    self._accounts.clear()
-                self._accounts[key] = _Account()
-            self._accounts[key].hear(quota, answer)
+            if key not in self.accounts:
+                if len(self.accounts) >= _MOST_ACCOUNTS:
+                    self.accounts.clear()
+                self.accounts[key] = _Account()
+            self.accounts[key].hear(quota, answer)
         gone = [
             key
-            for key, account in self._accounts.items()
+            for key, account in self.accounts.items()
             if account.silent >= _SILENT and now - account.heard_at > _STALE_S
         ]
         for key in gone:
-            del self._accounts[key]
+            del self.accounts[key]
 
     def covers(self, rule: Limit) -> bool:
         """Return whether a stated rule is about one of them."""
-        return any(a.window == rule.seconds for a in self._accounts.values())
+        return any(a.window == rule.seconds for a in self.accounts.values())
 
     def refused(self, now: float, last: int) -> bool:
         """Note a rejection, and return whether one of them explains it."""
-        explained = [a.refused(now, last) for a in self._accounts.values()]
+        explained = [a.refused(now, last) for a in self.accounts.values()]
         return any(explained)
 
     def opens_at(self, now: float, last: int, *, urgent: bool) -> float:
@@ -362,7 +365,7 @@ class Quotas:
         elif now - self._clicked_at < _CLICKS_S:
             spare = _FOR_INTERACTIVE
         opens = now
-        for account in self._accounts.values():
+        for account in self.accounts.values():
             if not account.misleads:
                 opens = max(opens, account.opens_at(now, last, spare))
         return opens
