@@ -36,10 +36,12 @@ class Waiter(Ticket):
     """A ticket whose call can be woken.
 
     Attributes:
+        gate: Where it waits.
         turn: Done when it may go, or is turned away.
         failure: Why it is turned away.
     """
 
+    gate: Gate
     turn: asyncio.Future[None] | None = None
     failure: CallError | None = None
 
@@ -63,6 +65,7 @@ class Gate:
 
         ``False`` says that it was turned away.
         """
+        waiter.gate = self
         waiter.turn = self._loop.create_future()
         self.pump()
         try:

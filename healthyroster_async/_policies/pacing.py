@@ -205,7 +205,7 @@ class PacingPolicy:
         self._by_provider = settings.budget is Budget.PROVIDER
         self._loop = asyncio.get_running_loop()
         self._stream_gate = Gate(self.streams, self._loop)
-        self._waiting: dict[Waiter, tuple[Gate, Request]] = {}
+        self._waiting: dict[Waiter, Request] = {}
         pacers.policies.add(self)
         self._idle: asyncio.Future[None] | None = None
         self._closed = False
@@ -235,8 +235,8 @@ class PacingPolicy:
     def close(self) -> None:
         """Let nothing start any more; who waits gets ``PoolClosedError``."""
         self._closed = True
-        for waiter, (gate, _) in tuple(self._waiting.items()):
-            gate.turn_away(waiter)
+        for waiter in tuple(self._waiting):
+            waiter.gate.turn_away(waiter)
         self.pacers.leave(self)
         for pacer in self.pacers:
             pacer.gate.pump()
@@ -358,18 +358,18 @@ class PacingPolicy:
 
     def release(self, pacer: Pacer) -> None:
         """Wake whoever waits in vain since a pause or an outage began."""
-        for waiter, (gate, request) in tuple(self._waiting.items()):
-            if gate is pacer.gate and waiter.queued:
+        for waiter, request in tuple(self._waiting.items()):
+            if waiter.gate is pacer.gate and waiter.queued:
                 failure = self._in_vain(waiter, pacer, request)
                 if failure is not None:
                     waiter.failure = failure
-                    gate.turn_away(waiter)
+                    pacer.gate.turn_away(waiter)
 
     async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> bool:
         """Wait for a turn; return whether it came, and not that it never will."""
         if self._closed:
             raise PoolClosedError(f"{request.label}: the pool is closed")
-        self._waiting[waiter] = gate, request
+        self._waiting[waiter] = request
         try:
             granted = await gate.wait(waiter)
         finally:
