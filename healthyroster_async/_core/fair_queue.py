@@ -39,17 +39,11 @@ class Ticket:
         after: The call of its flow that waits after it.
     """
 
-    # One is made for each call: what is seldom set stands in the class.
-    place: int | None = None
-    queued: bool = False
-    granted: bool = False
-    number: int = 0
-    sent: float = 0.0
-    epoch: int = 0
-    load: int = 0
-    probe: bool = False
-    before: Ticket | None = None
-    after: Ticket | None = None
+    # One is made for each call, and a hundred thousand may wait.
+    __slots__ = (
+        "after", "before", "epoch", "flow", "granted", "label", "load", "number",
+        "place", "priority", "probe", "queued", "sent", "weight",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +56,12 @@ class Ticket:
         self.priority = priority
         self.weight = weight
         self.label = label
+        self.place: int | None = None
+        self.queued = self.granted = self.probe = False
+        self.number = self.epoch = self.load = 0
+        self.sent = 0.0
+        self.before: Ticket | None = None
+        self.after: Ticket | None = None
 
 
 @define(eq=False)

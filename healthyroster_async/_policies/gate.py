@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from healthyroster_async._core.errors import CallError
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
+from healthyroster_async._core.settings import Priority
 
 
 class Rules(Protocol):
@@ -41,9 +42,19 @@ class Waiter(Ticket):
         failure: Why it is turned away.
     """
 
+    __slots__ = ("failure", "gate", "turn")
     gate: Gate
-    turn: asyncio.Future[None] | None = None
-    failure: CallError | None = None
+
+    def __init__(
+        self,
+        flow: Hashable = None,
+        priority: Priority = Priority.BULK,
+        weight: float = 1.0,
+        label: Hashable = None,
+    ) -> None:
+        super().__init__(flow, priority, weight, label)
+        self.turn: asyncio.Future[None] | None = None
+        self.failure: CallError | None = None
 
 
 class Gate:

