@@ -44,6 +44,20 @@ class Ticket:
         "after", "before", "epoch", "flow", "granted", "label", "load", "number",
         "place", "priority", "probe", "queued", "sent", "weight",
     )  # fmt: skip
+    flow: Hashable
+    priority: Priority
+    weight: float
+    label: Hashable
+    place: int | None
+    queued: bool
+    granted: bool
+    number: int
+    sent: float
+    epoch: int
+    load: int
+    probe: bool
+    before: Ticket | None
+    after: Ticket | None
 
     def __init__(
         self,
@@ -56,12 +70,11 @@ class Ticket:
         self.priority = priority
         self.weight = weight
         self.label = label
-        self.place: int | None = None
+        self.place = None
         self.queued = self.granted = self.probe = False
         self.number = self.epoch = self.load = 0
         self.sent = 0.0
-        self.before: Ticket | None = None
-        self.after: Ticket | None = None
+        self.before = self.after = None
 
 
 @define(eq=False)

@@ -44,6 +44,8 @@ class Waiter(Ticket):
 
     __slots__ = ("failure", "gate", "turn")
     gate: Gate
+    turn: asyncio.Future[None] | None
+    failure: CallError | None
 
     def __init__(
         self,
@@ -53,8 +55,8 @@ class Waiter(Ticket):
         label: Hashable = None,
     ) -> None:
         super().__init__(flow, priority, weight, label)
-        self.turn: asyncio.Future[None] | None = None
-        self.failure: CallError | None = None
+        self.turn = None
+        self.failure = None
 
 
 class Gate:
@@ -64,7 +66,7 @@ class Gate:
     """
 
     def __init__(self, rules: Rules, loop: asyncio.AbstractEventLoop) -> None:
-        self.rules = rules
+        self.rules: Rules = rules
         # Called before anybody is let go, with the time.
         self.prepare: Callable[[float], None] | None = None
         self._loop = loop
