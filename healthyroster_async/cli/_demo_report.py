@@ -240,8 +240,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     yield "Retries", f"{stats.retries}"
     yield (
         "Throttled",
-        f"{stats.throttled} attempts (429 or 503); "
-        f"pauses of the whole pool: {stats.pauses}",
+        f"{stats.throttled} attempts (429, 503); pauses of the pool: {stats.pauses}",
     )
     made = ", ".join(
         f"{_FAULTS.get(kind, kind)} x{count}" for kind, count in report.faults.items()
