@@ -132,7 +132,6 @@ class Following:
         """Go back to the reading before: as a faster one is denied, it is confirmed."""
         slower, self._slower = self._slower, None
         self.denied, self.faster = self.rule.rate, []
-        self.retest_after = _LONGEST_S
         if slower is not None:
             self._turn_to(slower, now)
         return self._pause()

@@ -9,7 +9,7 @@ from attrs import define, field
 from healthyroster_async._core.following import Following
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Limit
-from healthyroster_async._core.windows import LONG_BLOCK_S, Windows
+from healthyroster_async._core.windows import LONG_BLOCK_S, USUAL_WINDOWS_S, Windows
 
 # From here the rate doubles every second for as long as nothing is turned away.
 START_RATE = 50.0
@@ -106,6 +106,11 @@ class Learner:
         """Begin with a limit that is certain."""
         self._starting = False
         self._follow(Following(limit, now, certain=True))
+
+    def start_at(self, rate: float) -> None:
+        """Begin no faster than another budget of the same API goes."""
+        if self._starting:
+            self.rate = min(self.rate, rate)
 
     def remember(self, learned: Learned, now: float) -> None:
         """Begin with what an earlier run found out."""
@@ -262,6 +267,12 @@ class Learner:
         count, self._accepted, self._anchor = self._accepted, 0, sent
         following = self._following
         if following is not None:
+            longer = self._longer(following)
+            if longer is not None:
+                self._denied = following.rule.rate
+                again = max(5 * longer.seconds, _DOUBT * self._paused)
+                self._follow(Following(longer, now, retest_after=again))
+                return max(0.1, 1.5 / self.rate)
             wait = following.event(now)
             if wait is not None:
                 self._follow(following)
@@ -295,8 +306,8 @@ class Learner:
         """Note that a probe was let in: the block is over."""
         if self._blocked_at is None:
             return
-        lasted = sent - self._blocked_at
-        self._blocked_at = None
+        blocked_at, self._blocked_at = self._blocked_at, None
+        lasted = sent - blocked_at
         self._paused = lasted
         mean = self.windows.mean(sent)
         found = self.windows.free(sent)
@@ -305,7 +316,8 @@ class Learner:
         known = self._following
         if known is not None:
             self._denied = min(self._denied, known.denied)
-            if known.certain or known.above or lasted < LONG_BLOCK_S:
+            is_new = known.since >= blocked_at
+            if known.certain or known.above or is_new or lasted < LONG_BLOCK_S:
                 return
             # What was taken for the limit is none, and it cost a long block.
             self._denied = min(self._denied, known.rule.rate)
@@ -335,6 +347,23 @@ class Learner:
         self._following = None
         self.agreed, self._low = 0, 0.0
         self._hold_until = math.inf
+
+    def _longer(self, following: Following) -> Limit | None:
+        """Return the same quota for a longer window, if that explains a rejection.
+
+        A firewall counts anew after a block, so the block does not tell its window.
+        """
+        rule = following.rule
+        if (
+            following.certain
+            or self._paused < LONG_BLOCK_S
+            or self.rate > rule.rate
+            or abs(self.windows.accepted - rule.calls) > 1
+        ):
+            return None
+        longer = (window for window in USUAL_WINDOWS_S if window > rule.seconds)
+        window = next(longer, None)
+        return None if window is None else Limit(rule.calls, window)
 
     def _is_likely(self, rule: Limit, mean: float) -> bool:
         """Return whether a reading does not contradict what went well or wrong."""
@@ -381,7 +410,7 @@ class Learner:
 
     def _outgrown(self, measured: float, span: float, top: float) -> float:
         """Return the rate after one that was held was raised until it was too much."""
-        if span > 20 * self._paused and measured < 0.93 * self._low:
+        if span > 4 * self._paused and measured < 0.93 * self._low:
             self._low = 0.0  # that was spent from a full bucket
         rate = max(_MARGIN * measured, 1.005 * self._low)
         if top > _RAISED * rate and measured > _MIXED * self._plateau:

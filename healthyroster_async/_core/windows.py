@@ -22,6 +22,7 @@ _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
 _SHORT_S = 2
 _SURE = 3
+_DOZEN = 12
 
 
 @frozen
@@ -91,8 +92,8 @@ class Windows:
         if began is not None and calls >= _LEAST:
             span = sent - began
             late = sent - self._turned_away_at
-            said = self._quota(calls)
             long = sent - self._blocked_at
+            said = self._quota(calls, certain=long >= LONG_BLOCK_S)
             for window in USUAL_WINDOWS_S:
                 # The block ended at some time after the last probe that failed.
                 if (
@@ -106,11 +107,12 @@ class Windows:
             key=lambda limit: limit.rate,
         )
 
-    def _quota(self, calls: int) -> int | None:
+    def _quota(self, calls: int, *, certain: bool) -> int | None:
         """Return the quota that was spent between two blocks, if it shows itself."""
         last, self._last = self._last, _Count(self._blocked_at, calls)
         if last is not None and abs(last.calls - calls) <= 1:
-            return round_between(last.calls, calls) or max(last.calls, calls)
+            quota = round_between(last.calls, calls)
+            return max(last.calls, calls) if quota is None and certain else quota
         if calls >= _MANY and calls % 10 == 0:
             return calls
         return None
@@ -164,12 +166,12 @@ class Windows:
 
 
 def round_between(one: int, other: int) -> int | None:
-    """Return a round number between the two, as people choose limits, or ``None``."""
+    """Return a number between the two that people choose as a limit, or ``None``."""
     low, high = min(one, other), max(one, other)
     if low < _MANY:
         return low
-    for step in (1000, 500, 100, 50, 25, 10, 5):
-        number = -(-low // step) * step
-        if high >= 20 * step and number <= high:
+    for number in range(low, high + 1):
+        head = number / 10 ** (len(str(number)) - 2)
+        if head % 5 == 0 or head == _DOZEN:
             return number
     return None

@@ -85,6 +85,7 @@ class Pacers:
     Attributes:
         settings: How to pace.
         policies: The pools that are open.
+        guide: The budget that reacted last: an API treats all its providers alike.
     """
 
     def __init__(
@@ -99,6 +100,12 @@ class Pacers:
         self._loop = asyncio.get_running_loop()
         self._pacers: dict[Hashable, Pacer] = {}
         self.policies: set[PacingPolicy] = set()
+        self.guide: Governor | None = None
+
+    @property
+    def learned(self) -> Learned | None:
+        """What is worth remembering, and where a budget that is new begins."""
+        return self.guide.learned if self.guide is not None else None
 
     def leave(self, policy: PacingPolicy) -> None:
         """Note that a pool is closed; with the last one these budgets end."""
@@ -124,8 +131,10 @@ class Pacers:
                 self.settings,
                 now=self._loop.time(),
                 rng=Random(),  # noqa: S311 - jitter
-                learned=self._learned,
+                learned=self.learned or self._learned,
             )
+            if self.guide is not None:
+                governor.learner.start_at(self.guide.learner.rate)
             gate = Gate(governor, self._loop)
             leasing = None
             if self._store is not None:
@@ -221,8 +230,10 @@ class PacingPolicy:
 
     @property
     def learned(self) -> Learned | None:
-        """What is worth remembering; with a budget for each provider there is none."""
-        return self._pacer.governor.learned if self._pacer is not None else None
+        """What is worth remembering."""
+        if self._pacer is not None:
+            return self._pacer.governor.learned
+        return self.pacers.learned
 
     async def drained(self) -> None:
         """Wait until nothing of this pool is under way."""
@@ -388,7 +399,7 @@ class PacingPolicy:
 
     def _note(self, pacer: Pacer, request: Request) -> None:
         """Say what the governor did."""
-        governor = pacer.governor
+        governor = self.pacers.guide = pacer.governor
         now = self._loop.time()
         event = PacingEvent(
             kind=governor.reaction,
