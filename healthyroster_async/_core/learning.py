@@ -413,6 +413,10 @@ class Learner:
         if span > 4 * self._paused and measured < 0.93 * self._low:
             self._low = 0.0  # that was spent from a full bucket
         rate = max(_MARGIN * measured, 1.005 * self._low)
+        if top > 1.15 * self._low:
+            # It was full for a while, and lost some: more than was measured may go.
+            lost = 1.0 if self._paused < _CHEAP_PAUSE_S else 1.01
+            rate = max(rate, min(lost * measured, 1.02 * self._low))
         if top > _RAISED * rate and measured > _MIXED * self._plateau:
             # It was raised: what was measured is mostly from before.
             self.agreed = 0
@@ -430,14 +434,17 @@ class Learner:
     ) -> float:
         """Return the rate after an event that came soon: the measure is coarse."""
         if self._paused > _CHEAP_PAUSE_S:
-            # What was saved up in the pause may have been lost.
-            rate = math.sqrt(max(measured, 0.1 * top) * top)
+            # What was saved up in the pause may have been lost. Who bore that for so
+            # long has a window that is no shorter, or a bucket that shows itself soon.
+            shortest = next(w for w in USUAL_WINDOWS_S if w >= active)
+            borne = count / shortest if active >= _SECOND_S else 0.0
+            rate = math.sqrt(max(measured, borne, 0.1 * top) * top)
         else:
             few = (count + 2) * measured / max(count, 1)
             rate = 0.95 * measured if count >= _ENOUGH else min(0.7 * top, few)
-        if active >= _SECOND_S:
-            # A window of a second bears that, a bucket shows itself next time.
-            rate = max(rate, 0.97 * top)
+            if active >= _SECOND_S:
+                # A window of a second bears that, a bucket shows itself next time.
+                rate = max(rate, 0.97 * top)
         return min(max(rate, 0.3 * top, self._low), 0.95 * top)
 
     def _compare(self, measured: float, top: float) -> None:

@@ -113,9 +113,7 @@ class Windows:
         if last is not None and abs(last.calls - calls) <= 1:
             quota = round_between(last.calls, calls)
             return max(last.calls, calls) if quota is None and certain else quota
-        if calls >= _MANY and calls % 10 == 0:
-            return calls
-        return None
+        return round_between(calls, calls) if calls >= _MANY else None
 
     def _alike_before(self, *, certain: bool) -> dict[int, int]:
         """Return usual windows before this block that hold as many calls as before.
