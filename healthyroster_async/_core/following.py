@@ -17,7 +17,7 @@ _LONGEST_S = 1800.0
 # A limit is above nine tenths of what is tried above it.
 _ABOVE = 1.1
 # Events before a limit that is certain, was just read, or has long held, is given up.
-_CERTAIN, _YOUNG, _OLD = 5, 6, 2
+_CERTAIN, _YOUNG, _OLD = 5, 8, 2
 _SOON_S = 2.0
 _AT_ONCE_S = 1.0
 
@@ -114,7 +114,8 @@ class Following:
         if self._slower is not None:
             return self._turn_back(now)
         if self._events == 1:
-            self._full = now - self.since < _AT_ONCE_S
+            soon = max(_AT_ONCE_S, 0.1 * self.rule.seconds)
+            self._full = now - self.since < soon
         if self._full and now - self.since < 1.1 * self.rule.seconds:
             # The window is still full of what was sent before it was known.
             wait = min(self.rule.seconds / 4, 0.1 * 2.0**self._events)

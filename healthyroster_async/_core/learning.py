@@ -252,7 +252,7 @@ class Learner:
             self.rate = min(self.most, self.rate * (1.0 + self._growth * past))
             # Faster and faster: a limit that was raised is found in seconds.
             doubling = 1.0 if self._paused < _CHEAP_PAUSE_S else 4.0
-            self._growth = min(0.5, self._growth * 2.0 ** (past / doubling))
+            self._growth = min(0.25, self._growth * 2.0 ** (past / doubling))
 
     def event(self, sent: float, now: float) -> float:
         """React to a rejection of a call that was sent after the last reaction.
@@ -417,12 +417,12 @@ class Learner:
             # It was full for a while, and lost some: more than was measured may go.
             lost = 1.0 if self._paused < _CHEAP_PAUSE_S else 1.01
             rate = max(rate, min(lost * measured, 1.02 * self._low))
-        if top > _RAISED * rate and measured > _MIXED * self._plateau:
-            # It was raised: what was measured is mostly from before.
-            self.agreed = 0
-            return 0.65 * top
         self._no_trials -= 1
         if self._no_trials < 0:
+            if top > _RAISED * rate and measured > _MIXED * self._plateau:
+                # It was raised: what was measured is mostly from before.
+                self.agreed, self._trial = 0, True
+                return 0.65 * top
             # A bucket gives what was measured; a window more, and only trying tells.
             cheap = self._paused < _CHEAP_PAUSE_S
             if top > 1.02 * rate and (cheap or top < 1.15 * rate):

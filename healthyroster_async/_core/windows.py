@@ -17,6 +17,8 @@ _REMEMBERED = 4096
 # A block that lasts so many seconds is that of a window, a firewall or an outage.
 LONG_BLOCK_S = 3.0
 _MANY = 20
+# One count of so many is hardly round by chance.
+_RARELY_ROUND = 100
 # With fewer calls any two counts are alike.
 _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
@@ -113,7 +115,9 @@ class Windows:
         if last is not None and abs(last.calls - calls) <= 1:
             quota = round_between(last.calls, calls)
             return max(last.calls, calls) if quota is None and certain else quota
-        return round_between(calls, calls) if calls >= _MANY else None
+        # To be wrong about a long block is dear.
+        least = _RARELY_ROUND if certain else _MANY
+        return round_between(calls, calls) if calls >= least else None
 
     def _alike_before(self, *, certain: bool) -> dict[int, int]:
         """Return usual windows before this block that hold as many calls as before.
