@@ -24,6 +24,7 @@ _BURST_S = 0.05
 _CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.95, 0.001, 1.01, 0.2
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
 _ROUNDED_S = 2.0
+_ABOUT_TWO_S, _ABOUT_HALF = (1.5, 2.5), (0.35, 0.75)
 # A click is a sign of more to come for so many seconds.
 _CLICKS_S = 300.0
 # A shorter window is over before anybody can say when it is new.
@@ -113,6 +114,10 @@ class _Account:
     # back in between.
     _heard: float = math.inf
     _leaps: bool = False
+    # Whether the window was told; the least that was left since a time.
+    _is_sure: bool = False
+    _least: float = math.inf
+    _watched_since: float = -math.inf
 
     @property
     def _refills(self) -> bool:
@@ -165,11 +170,28 @@ class _Account:
         if is_full and self._held and now - self._refused_at > _CALM_S:
             self._share *= _GROWTH
             self._held = False
+        self._doubt(told, now)
         self._leaps |= told - before > 0.5 * self.limit
         recovered = self._share + _RECOVERY * min(past, 1.0)
         self._share = max(self._share, min(_PACE, recovered))
         faster = _FASTER if told > 0.5 * self.limit else 1.0
         self._speed = faster * self._share * self.limit / self.window
+
+    def _doubt(self, told: float, now: float) -> None:
+        """Halve a window that was rounded up from a second to two.
+
+        Then about half of it is left all the time though calls wait. A bucket would be
+        full instead, and its share would have grown.
+        """
+        self._least = min(self._least, told)
+        if now - self._watched_since < 3 * self.window:
+            return
+        is_calm = now - self._refused_at > _CALM_S
+        is_half = _ABOUT_HALF[0] <= self._least / self.limit <= _ABOUT_HALF[1]
+        is_two = not self._is_sure and _ABOUT_TWO_S[0] <= self.window <= _ABOUT_TWO_S[1]
+        if is_two and is_half and is_calm and self._held and self._share <= _PACE:
+            self.window, self._is_sure = self.window / 2, True
+        self._least, self._watched_since, self._held = math.inf, now, False
 
     def _level_of_window(self, told: float, answer: Heard, *, is_new: bool) -> float:
         if not answer.in_flight:
@@ -192,8 +214,8 @@ class _Account:
         elif told >= self.limit:
             self.limit = told + 1.0
         if quota.window is not None:
-            self.window = quota.window
-        elif reset > self.window:
+            self.window, self._is_sure = quota.window, True
+        elif not self._is_sure and reset > self.window:
             # A reset was never farther off.
             self.window = reset
             for usual in USUAL_WINDOWS_S:
