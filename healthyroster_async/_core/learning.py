@@ -252,7 +252,7 @@ class Learner:
             self.rate = min(self.most, self.rate * (1.0 + self._growth * past))
             # Faster and faster: a limit that was raised is found in seconds.
             doubling = 1.0 if self._paused < _CHEAP_PAUSE_S else 4.0
-            self._growth = min(0.25, self._growth * 2.0 ** (past / doubling))
+            self._growth = min(0.35, self._growth * 2.0 ** (past / doubling))
 
     def event(self, sent: float, now: float) -> float:
         """React to a rejection of a call that was sent after the last reaction.

@@ -90,12 +90,18 @@ class Windows:
         """
         calls, began = self.accepted, self._free_since
         self.accepted, self._free_since = 0, sent
-        found = self._alike_before(certain=sent - self._blocked_at >= LONG_BLOCK_S)
+        long = sent - self._blocked_at
+        certain = long >= LONG_BLOCK_S
+        found = {
+            window: quota
+            for window, quota in self._alike_before(certain=certain).items()
+            # A window that slides lets the next call in after a share of its span.
+            if quota * long > 0.5 * window
+        }
         if began is not None and calls >= _LEAST:
             span = sent - began
             late = sent - self._turned_away_at
-            long = sent - self._blocked_at
-            said = self._quota(calls, certain=long >= LONG_BLOCK_S)
+            said = self._quota(calls, certain=certain)
             for window in USUAL_WINDOWS_S:
                 # The block ended at some time after the last probe that failed.
                 if (

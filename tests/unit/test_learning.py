@@ -296,4 +296,5 @@ def test_a_limit_that_fell_is_followed_and_one_that_rose_too():
     rose = met(bucket, 1, seconds=160.0, changes=((100.0, 20.0), (130.0, 50.0)))
 
     assert fell.learner.rate == pytest.approx(20.0, rel=0.1)
-    assert rose.learner.rate == pytest.approx(50.0, rel=0.1)
+    # The rate itself may be in the midst of a trial.
+    assert rose.learner.ceiling == pytest.approx(50.0, rel=0.05)
