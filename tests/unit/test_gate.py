@@ -22,6 +22,7 @@ from healthyroster_async import (
 )
 from healthyroster_async._core.errors import QueueFullError, ServiceUnavailableError
 from healthyroster_async._core.learned import Learned
+from healthyroster_async._core.learning import START_RATE
 from healthyroster_async._core.places import Places
 from healthyroster_async._core.settings import Budget
 from healthyroster_async._policies.gate import Gate, Waiter
@@ -363,6 +364,20 @@ async def test_each_provider_may_have_a_budget_of_its_own():
     await policy(request(), transport.send)
     assert 20.0 <= clock() <= 21.0
     assert policy.learned is None
+
+
+async def test_a_budget_that_is_new_begins_as_another_one_goes():
+    """
+    What one clinic's calls ran into need not be found out again by each of 300.
+    """
+    policy, transport = pacing(budget=Budget.PROVIDER), ScriptedTransport([])
+    await asked_to_wait(policy, 20)
+    await policy(request(provider_id=1), transport.send)
+    turned_away = governor(policy, request().provider_id).learner.rate
+
+    assert governor(policy, 1).learner.starting
+    assert governor(policy, 1).learner.rate == pytest.approx(turned_away)
+    assert turned_away < START_RATE
 
 
 async def test_budgets_of_idle_providers_are_forgotten():

@@ -6,8 +6,10 @@ import pytest
 from ours import run_ours
 from scenarios import Scenario
 from server import Site
+from servers import random_site
 from workload import heavy_and_light
 
+from healthyroster_async._core.following import Following
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import START_RATE, Learner
 from healthyroster_async._core.settings import Limit
@@ -298,3 +300,57 @@ def test_a_limit_that_fell_is_followed_and_one_that_rose_too():
     assert fell.learner.rate == pytest.approx(20.0, rel=0.1)
     # The rate itself may be in the midst of a trial.
     assert rose.learner.ceiling == pytest.approx(50.0, rel=0.05)
+
+
+def share_rejected(governor):
+    return governor.rejections / governor.sent
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_firewall_that_counts_anew_after_its_block_is_read_in_the_end(seed):
+    """
+    Its block is shorter than its window, so each reading is too short at first.
+    """
+    firewall = RateLimit(rate=340, per=60, kind="firewall", block=20, headers="none")
+    governor = met(firewall, seed, seconds=600.0)
+
+    assert governor.learner.rule == Limit(340, 60)
+    assert share_rejected(governor) < 0.02
+
+
+def test_a_window_that_is_full_of_what_went_before_is_not_given_up():
+    """
+    One that slides goes on turning calls away after it was recognised.
+    """
+    site, seed = random_site(248), 248
+    governor = met(
+        site.limit, seed, seconds=400.0, latency=site.latency, jitter=site.jitter
+    )
+
+    assert governor.learner.rule == Limit(5_795, 60)
+    assert share_rejected(governor) < 0.01
+
+
+def test_a_bucket_that_stays_shut_for_a_second_is_found_in_a_few_blocks():
+    """
+    Whoever asks for a second each time must not be asked ten times.
+    """
+    bucket = RateLimit(rate=50, headers="retry-after")
+    rates = [met(bucket, seed, seconds=30.0).learner.rate for seed in range(4)]
+
+    assert max(rates) < 65.0
+
+
+def test_a_reading_that_was_denied_is_doubted_again():
+    """
+    Else a limit that rises is found half an hour later.
+    """
+    following = Following(Limit(40, 2), 0.0, faster=[Limit(80, 2)], retest_after=40.0)
+    following.grow(3.0, 0.05)
+    following.event(4.0)
+    held = following.rate
+    for n in range(20 * 45):
+        following.grow(4.0 + n / 20, 0.05)
+
+    assert following.rule == Limit(40, 2)
+    assert following.rate > held

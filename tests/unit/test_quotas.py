@@ -655,3 +655,34 @@ def test_no_announcement_stops_the_governor_for_good(steps, waits):
             assert wake is not None
             # What was asked for is never undercut: there is up to a second on top.
             assert now <= wake <= now + LONGEST_PAUSE_S + 1.0
+
+
+def test_a_second_that_was_rounded_up_to_two_is_halved():
+    """
+    Dates in whole seconds say two for one, and half of the calls would be given away.
+    """
+    api, now, times = Api(), 0.0, []
+    for _ in range(400):
+        now = api.opens_at(now)
+        times.append(now)
+        spent = sum(1 for t in times[-20:] if t > now - 1.0)
+        api.call(now, Quota(limit=20, remaining=20 - spent, reset=2.0))
+
+    assert 0.95 <= times[-1] - times[-20] < 1.1
+    assert times[20] - times[1] > 1.7
+
+
+def test_a_bucket_of_two_seconds_is_not_halved():
+    """
+    What comes back bit by bit looks alike, but was full before.
+    """
+    api, now, times, level, before = Api(), 0.0, [], 40.0, 0.0
+    for _ in range(600):
+        now = api.opens_at(now)
+        level, before = min(40.0, level + 20.0 * (now - before)) - 1.0, now
+        assert level >= 0.0
+        times.append(now)
+        quota = Quota(limit=40, remaining=int(level), reset=(40.0 - level) / 20.0)
+        api.call(now, quota)
+
+    assert 0.9 <= times[-1] - times[-20] < 1.1

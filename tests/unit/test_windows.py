@@ -43,6 +43,44 @@ def test_a_quota_that_is_not_round_needs_to_be_seen_twice():
     assert Limit(97, 10) in again
 
 
+def test_a_short_block_makes_no_window_of_a_count_that_is_not_round():
+    """
+    A bucket that is held at one rate gives like counts, too.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 97, 55.0, 2.0)
+    found = cycle(windows, 2.0, 97, 55.0, 4.0)
+
+    assert found == []
+
+
+def test_a_small_count_before_a_long_block_needs_to_be_seen_twice():
+    """
+    One of five such counts is round, and to be wrong costs half an hour.
+    """
+    windows = Windows()
+    once = cycle(windows, 0.0, 40, 80.0, 30.4, probe_every=5.0)
+    again = cycle(windows, 30.4, 40, 80.0, 60.8, probe_every=5.0)
+
+    assert once == []
+    assert Limit(40, 30) in again
+
+
+def test_a_moment_s_block_shows_no_long_window():
+    """
+    Sixty calls an hour that nobody held back are no limit of sixty per hour.
+    """
+    windows, now = Windows(), 0.0
+    for _ in range(4):
+        for n in range(60):
+            windows.accept(now + 60.0 * n)
+        now += 3600.0
+        windows.block(now - 0.2)
+        found = windows.free(now)
+
+    assert found == []
+
+
 def test_a_call_more_or_less_on_the_way_hides_nothing():
     """
     Calls overtake each other, so counts are exact to one only.
@@ -109,6 +147,9 @@ def test_what_was_accepted_on_the_mean_is_known():
         (12, 12, 12),
         (500, 499, 500),
         (24_999, 25_000, 25_000),
+        (1200, 1200, 1200),
+        (245, 245, None),
+        (480, 480, None),
     ],
 )
 def test_people_choose_round_numbers(one, other, expected):
