@@ -12,13 +12,14 @@ from random import Random
 
 from attrs import define, field
 
+from healthyroster_async._core.account import Heard
 from healthyroster_async._core.breaker import Breaker
 from healthyroster_async._core.concurrency import Concurrency
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import Learner
 from healthyroster_async._core.lease import Lease
-from healthyroster_async._core.quotas import Heard, Quotas
+from healthyroster_async._core.quotas import Quotas
 from healthyroster_async._core.ratelimits import SILENT, Announced
 from healthyroster_async._core.settings import Limit, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict

@@ -258,6 +258,9 @@ class PacingPolicy:
         gate = self._stream_gate
         waiter = Waiter(request.provider_id, request.priority)
         if self._closed or not self.streams.ask(waiter, 0.0):
+            if len(self.streams.queue) > self._settings.max_queue:
+                gate.abandon(waiter)
+                raise QueueFullError(request.label, self._settings.max_queue)
             await self._wait(waiter, gate, request)
         handed_over = False
         try:

@@ -433,6 +433,24 @@ async def test_a_stream_holds_a_place_of_its_own_and_no_permit():
     assert policy.streams.in_flight == governor(policy).in_flight == 0
 
 
+async def test_a_full_queue_of_streams_turns_the_next_one_away():
+    """
+    A stream waits in a queue of its own, and that has the same bound.
+    """
+    policy, transport = pacing(max_streams=1, max_queue=1), ScriptedTransport([])
+    body = Body()
+    first = ScriptedTransport([response(stream=body)])
+    await policy(request(stream=True), first.send)
+    (second,) = started(policy, transport, request(stream=True))
+    await asyncio.sleep(0.1)
+
+    with pytest.raises(QueueFullError, match="1 calls wait"):
+        await policy(request(stream=True), transport.send)
+    body.closed()
+    assert (await second).status == 200
+    assert policy.streams.in_flight == len(policy.streams.queue) == 0
+
+
 @pytest.mark.parametrize("waits_for", ["a place", "a permit"])
 async def test_a_stream_that_is_cancelled_while_it_waits_holds_nothing(waits_for):
     """

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healthyroster_async._core.account import LONGEST_HOLD_S, Heard
 from healthyroster_async._core.governor import LONGEST_PAUSE_S, Governor, Ticket
-from healthyroster_async._core.quotas import LONGEST_HOLD_S, Heard, Quotas
+from healthyroster_async._core.quotas import Quotas
 from healthyroster_async._core.ratelimits import Announced, Quota
 from healthyroster_async._core.settings import Limit, PacingSettings
 from healthyroster_async._core.verdicts import Verdict
