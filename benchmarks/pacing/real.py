@@ -27,7 +27,7 @@ from workload import heavy_and_light
 
 from healthyroster_async import HealthyRosterError, PacingSettings, Priority
 from healthyroster_async._core.settings import Limit
-from healthyroster_async.emulator import Emulator, RateLimit
+from healthyroster_async.emulator import Emulator, Fault, RateLimit
 
 _LATENCY_S = 0.05
 _PEERS = ("backoff", "aiohttp_retry", "stamina", "limiter 2.0", "botocore")
@@ -42,10 +42,14 @@ class Case:
     Attributes:
         limit: The server's rule.
         told: Whether the client is told it.
+        events: What happens to the server, and after how many seconds.
+        longer: By how many seconds that makes the work longer at least.
     """
 
     limit: RateLimit
     told: bool = False
+    events: tuple[tuple[float, str, object], ...] = ()
+    longer: float = 0.0
 
 
 CASES = {
@@ -57,6 +61,21 @@ CASES = {
     "sliding 50/s, 503": Case(limit=window(50, 1, "sliding", status=503)),
     "window 500 per 10 s, X-RateLimit": Case(
         limit=window(500, 10, headers="x-ratelimit")
+    ),
+    # 8 s at 20 instead of 50 calls per second; a changed bucket is full.
+    "50, 20, 50/s, 429": Case(
+        limit=bucket(50),
+        events=((6.0, "rate_limit", bucket(20)), (14.0, "rate_limit", bucket(50))),
+        longer=8.0 * 30 / 50 - (20 + 50) / 50,
+    ),
+    # Meanwhile the bucket fills.
+    "outage of 10 s, 503 page": Case(
+        limit=bucket(50),
+        events=(
+            (6.0, "outage", Fault(kind="html", status=503)),
+            (16.0, "outage", None),
+        ),
+        longer=10.0 - 50 / 50,
     ),
 }
 
@@ -166,9 +185,12 @@ async def measure(case: Case, client: str) -> str:
         made = (
             _pool(emulator, case) if client == OURS else _peer(client, emulator, case)
         )
+        loop = asyncio.get_running_loop()
+        for after, setting, value in case.events:
+            loop.call_later(after, setattr, emulator, setting, value)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(300):
-                result = await _work(made, seconds_for(site, calls))
+                result = await _work(made, seconds_for(site, calls) + case.longer)
                 seen = emulator.seen
                 return (
                     f"{seen.requests:8} {100 * seen.rejected / seen.requests:8.2f}% "

@@ -383,7 +383,9 @@ class Learner:
         if self._starting:
             self._starting = False
             self._top = top
-            self._hold(min(0.75 * top, max(measured, 0.1 * top)), now)
+            # A rejection is answered sooner than what was accepted before it.
+            least = 0.1 if count >= _FEW else 0.5
+            self._hold(min(0.75 * top, max(measured, least * top)), now)
             return
         if held or active < _SOON_S:
             if trial:
