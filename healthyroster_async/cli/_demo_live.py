@@ -68,7 +68,7 @@ class _Picture:
             line = Text(
                 f"  {stats.attempts} calls   {stats.in_flight} under way   "
                 f"{stats.retries} retries   {stats.throttled} throttled   "
-                f"{stats.pauses} pauses"
+                f"{stats.pauses} pauses   {stats.rate:.3g} calls/s"
             )
             if stats.paused_for > 0:
                 line.append(f"   paused {stats.paused_for:.1f} s", "yellow")

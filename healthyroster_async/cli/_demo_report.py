@@ -165,6 +165,8 @@ class Report:
             "retries": stats.retries,
             "throttled": stats.throttled,
             "pauses": stats.pauses,
+            "rate": round(stats.rate, 3),
+            "rate_source": stats.rate_source,
             "denied": stats.denied,
             "faults": dict(self.faults),
             "missing_grants": [
@@ -242,6 +244,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         "Throttled",
         f"{stats.throttled} attempts (429, 503); pauses of the pool: {stats.pauses}",
     )
+    yield "Pace", f"{stats.rate:.3g} calls per s at the end: {stats.rate_source}"
     made = ", ".join(
         f"{_FAULTS.get(kind, kind)} x{count}" for kind, count in report.faults.items()
     )
