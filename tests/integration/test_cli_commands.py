@@ -148,7 +148,8 @@ def test_the_demo_tells_a_person_what_came_and_what_is_missing():
     assert "OK: 45 rows received, 45 expected, 45 sent by the server." in done.stdout
     assert "provider not granted" in done.stdout
     assert "endpoint not authorized" in done.stdout
-    assert re.search(r"^Pace +[\d.]+ calls per s at the end: \w", done.stdout, re.M)
+    pace = r"^Pace +[\d.]+ calls per s at the end: \w"
+    assert re.search(pace, done.stdout, re.MULTILINE)
 
 
 def test_colours_are_forced_and_forbidden_by_the_usual_variables():
