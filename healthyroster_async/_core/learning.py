@@ -27,6 +27,8 @@ _FAST = 1e9
 _SETTLED = 2
 _OLD = 12
 _LONGEST_HOLD_S = 1800.0
+# What an earlier run read is doubted in this one, or every night would be as slow.
+_REMEMBERED_S = 300.0
 # An event so soon after the way was free tells that the rate was far too high.
 _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
@@ -87,8 +89,9 @@ class Learner:
     _growth: float = field(init=False, default=0.0)
     _grown_at: float = field(init=False, default=-math.inf)
     _top: float = field(init=False, default=0.0)
-    # Whether the rate now is a trial of the one that was turned away, a bit lower.
+    # For how many seconds calls wanted to go since the last event.
     _busy: float = field(init=False, default=0.0)
+    # Whether the rate now is a trial of the one that was turned away, a bit lower.
     _trial: bool = field(init=False, default=False)
     _no_trials: int = field(init=False, default=0)
     _following: Following | None = field(init=False, default=None)
@@ -115,8 +118,10 @@ class Learner:
     def remember(self, learned: Learned, now: float) -> None:
         """Begin with what an earlier run found out."""
         self._starting = False
-        if learned.limit is not None:
-            self._follow(Following(learned.limit, now, retest_after=_LONGEST_HOLD_S))
+        limit = learned.limit
+        if limit is not None:
+            again = max(_REMEMBERED_S, 10 * limit.seconds)
+            self._follow(Following(limit, now, retest_after=again))
         elif learned.rate is not None:
             self.ceiling = self._top = learned.rate
             self.agreed = _OLD + 2

@@ -204,6 +204,17 @@ def test_clean_windows_give_back_what_rejections_took():
     assert learner.rate == pytest.approx(9.8)
 
 
+def test_a_remembered_limit_that_was_raised_is_found_in_the_same_night():
+    """
+    Else every night is as slow as the one in which it was read.
+    """
+    learner = Learner()
+    learner.remember(Learned(at=0.0, limit=Limit(100, 10)), 0.0)
+    accepted(learner, 0.0, 600.0, 12.0)
+
+    assert learner.rate > 1.1 * 10.0
+
+
 def test_a_remembered_limit_that_no_longer_holds_is_given_up():
     """
     The API may have changed since the last run.
