@@ -17,8 +17,10 @@ _REMEMBERED = 4096
 # A block that lasts so many seconds is that of a window, a firewall or an outage.
 LONG_BLOCK_S = 3.0
 _MANY = 20
-# One count of so many is hardly round by chance.
+# One count of so many is hardly round by chance; to be wrong about a block that lasted
+# so many seconds is dear.
 _RARELY_ROUND = 100
+_DEAR_S = 8.0
 # With fewer calls any two counts are alike.
 _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
@@ -101,7 +103,7 @@ class Windows:
         if began is not None and calls >= _LEAST:
             span = sent - began
             late = sent - self._turned_away_at
-            said = self._quota(calls, certain=certain)
+            said = self._quota(calls, long)
             for window in USUAL_WINDOWS_S:
                 # The block ended at some time after the last probe that failed.
                 if (
@@ -115,14 +117,14 @@ class Windows:
             key=lambda limit: limit.rate,
         )
 
-    def _quota(self, calls: int, *, certain: bool) -> int | None:
+    def _quota(self, calls: int, long: float) -> int | None:
         """Return the quota that was spent between two blocks, if it shows itself."""
         last, self._last = self._last, _Count(self._blocked_at, calls)
         if last is not None and abs(last.calls - calls) <= 1:
             quota = round_between(last.calls, calls)
-            return max(last.calls, calls) if quota is None and certain else quota
-        # To be wrong about a long block is dear.
-        least = _RARELY_ROUND if certain else _MANY
+            certain = quota is None and long >= LONG_BLOCK_S
+            return max(last.calls, calls) if certain else quota
+        least = _RARELY_ROUND if long >= _DEAR_S else _MANY
         return round_between(calls, calls) if calls >= least else None
 
     def _alike_before(self, *, certain: bool) -> dict[int, int]:
