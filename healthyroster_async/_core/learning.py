@@ -409,6 +409,9 @@ class Learner:
                 return
         else:
             self._compare(measured, top)
+            if self._paused >= LONG_BLOCK_S:
+                # A firewall's block is no part of its window.
+                measured = max(measured, _borne(count, active))
             if held:
                 rate = min(_MARGIN * measured, 0.99 * top)
             else:
@@ -443,8 +446,7 @@ class Learner:
         if self._paused > _CHEAP_PAUSE_S:
             # What was saved up in the pause may have been lost. Who bore that for so
             # long has a window that is no shorter, or a bucket that shows itself soon.
-            shortest = next(w for w in USUAL_WINDOWS_S if w >= active)
-            borne = count / shortest if active >= _SECOND_S else 0.0
+            borne = _borne(count, active) if active >= _SECOND_S else 0.0
             rate = math.sqrt(max(measured, borne, 0.1 * top) * top)
         else:
             few = (count + 2) * measured / max(count, 1)
@@ -474,3 +476,9 @@ class Learner:
             hold *= 2.0 ** min(10, max(0, self.agreed - _OLD))
             self._growth = 0.02 if cheap else 0.005
         self._hold_until = now + min(_LONGEST_HOLD_S, hold)
+
+
+def _borne(count: int, active: float) -> float:
+    """Return so many calls per second if they are the quota of a usual window."""
+    windows = (window for window in USUAL_WINDOWS_S if window >= _NEARLY * active)
+    return count / next(windows, math.inf)
