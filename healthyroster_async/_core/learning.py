@@ -34,6 +34,7 @@ _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
 _CAREFUL_S = 8.0
 _SECOND_S = 0.8
+_SLIDING_S = 1.0
 # With so few calls a measure says little.
 _FEW, _ENOUGH = 5, 8
 # After a trial that failed there is none for so many events.
@@ -93,6 +94,9 @@ class Learner:
     _busy: float = field(init=False, default=0.0)
     # Whether the rate now is a trial of the one that was turned away, a bit lower.
     _trial: bool = field(init=False, default=False)
+    # What was measured if the rate was far higher then; seconds to wait for that.
+    _overshot: float = field(init=False, default=0.0)
+    _wait: float = field(init=False, default=0.0)
     _no_trials: int = field(init=False, default=0)
     _following: Following | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
@@ -301,7 +305,8 @@ class Learner:
             self._starting = self._trial = False
             rate = max(_UNMEASURED * self.rate, min(self.rate, _IDLE_RATE))
             self._hold(rate, now)
-        return max(0.1, 1.5 / self.rate)
+        wait, self._wait = self._wait, 0.0
+        return max(0.1, 1.5 / self.rate, wait)
 
     def still(self, sent: float) -> None:
         """Note a probe that was turned away."""
@@ -399,7 +404,12 @@ class Learner:
             # It was never so high after all; or it was lowered.
             lowered = count >= _FEW and measured < 0.8 * self._low
             self._low = 0.0 if lowered else min(self._low, 0.97 * top)
-        if active < _SOON_S:
+        overshot, self._overshot = self._overshot, 0.0
+        if active < _SOON_S and top <= overshot:
+            # A window that slides is still full of what was too much.
+            self._wait = _SLIDING_S
+            rate = _NEARLY * top
+        elif active < _SOON_S:
             rate = self._too_fast(count, measured, active, top)
             known = self.ceiling is not None
             if rate < 0.8 * top:
@@ -423,6 +433,8 @@ class Learner:
         if span > 4 * self._paused and measured < 0.93 * self._low:
             self._low = 0.0  # that was spent from a full bucket
         rate = max(_MARGIN * measured, 1.005 * self._low)
+        if top > _RAISED * measured:
+            self._overshot = measured
         if top > 1.15 * self._low:
             # It was full for a while, and lost some: more than was measured may go.
             lost = 1.0 if self._paused < _CHEAP_PAUSE_S else 1.01
