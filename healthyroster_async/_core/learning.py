@@ -23,6 +23,8 @@ _NEARLY = 0.97
 _RAISED, _MIXED = 1.4, 1.15
 _DOUBT = 40.0
 _FAST = 1e9
+# A window lets in nearly all of its quota before it shuts for a moment.
+_FULL = 1.06
 # So many events that say the same: the limit is known, and is tried less often.
 _SETTLED = 2
 _OLD = 12
@@ -261,7 +263,7 @@ class Learner:
             self.rate = min(self.most, self.rate * (1.0 + self._growth * past))
             # Faster and faster: a limit that was raised is found in seconds.
             doubling = 1.0 if self._paused < _CHEAP_PAUSE_S else 4.0
-            self._growth = min(0.35, self._growth * 2.0 ** (past / doubling))
+            self._growth = min(0.5, self._growth * 2.0 ** (past / doubling))
 
     def event(self, sent: float, now: float) -> float:
         """React to a rejection of a call that was sent after the last reaction.
@@ -379,6 +381,9 @@ class Learner:
         """Return whether a reading does not contradict what went well or wrong."""
         if not _NEARLY * mean <= rule.rate < 0.999 * self._denied:
             return False
+        went_in = _FULL * mean * rule.seconds + 1.0
+        if self._paused < _CHEAP_PAUSE_S and rule.calls > went_in:
+            return False  # a window would have let more in; a bucket ran dry
         # A rate that was held for a while says nothing of a much longer window.
         held_for = max(1.0, self._low_for)
         return rule.rate >= _NEARLY * self._low or rule.seconds > 2 * held_for
@@ -437,8 +442,10 @@ class Learner:
             self._overshot = measured
         if top > 1.15 * self._low:
             # It was full for a while, and lost some: more than was measured may go.
-            lost = 1.0 if self._paused < _CHEAP_PAUSE_S else 1.01
-            rate = max(rate, min(lost * measured, 1.02 * self._low))
+            if self._paused < _CHEAP_PAUSE_S:
+                rate = max(rate, min(measured, 1.02 * self._low))
+            else:
+                rate = max(rate, self._low + 0.1 * (top - self._low))
         self._no_trials -= 1
         if self._no_trials < 0:
             if top > _RAISED * rate and measured > _MIXED * self._plateau:

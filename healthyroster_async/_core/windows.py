@@ -21,6 +21,8 @@ _MANY = 20
 # so many seconds is dear.
 _RARELY_ROUND = 100
 _DEAR_S = 8.0
+# ... and one that shuts for less of its span than this may be a bucket.
+_SHUT_FOR = 0.25
 # With fewer calls any two counts are alike.
 _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
@@ -103,13 +105,14 @@ class Windows:
         if began is not None and calls >= _LEAST:
             span = sent - began
             late = sent - self._turned_away_at
-            said = self._quota(calls, long)
+            said, once = self._quota(calls, long)
+            least = _SHUT_FOR if once else 0.1
             for window in USUAL_WINDOWS_S:
                 # The block ended at some time after the last probe that failed.
                 if (
                     said
                     and span - 1.1 * late <= window <= span + 0.1
-                    and long > 0.1 * window
+                    and long > least * window
                 ):
                     found[window] = said
         return sorted(
@@ -117,15 +120,19 @@ class Windows:
             key=lambda limit: limit.rate,
         )
 
-    def _quota(self, calls: int, long: float) -> int | None:
-        """Return the quota that was spent between two blocks, if it shows itself."""
+    def _quota(self, calls: int, long: float) -> tuple[int | None, bool]:
+        """Return the quota that was spent between two blocks, if it shows itself.
+
+        Returns:
+            The quota, and whether its count was seen only once.
+        """
         last, self._last = self._last, _Count(self._blocked_at, calls)
         if last is not None and abs(last.calls - calls) <= 1:
             quota = round_between(last.calls, calls)
             certain = quota is None and long >= LONG_BLOCK_S
-            return max(last.calls, calls) if certain else quota
+            return (max(last.calls, calls) if certain else quota), False
         least = _RARELY_ROUND if long >= _DEAR_S else _MANY
-        return round_between(calls, calls) if calls >= least else None
+        return (round_between(calls, calls) if calls >= least else None), True
 
     def _alike_before(self, *, certain: bool) -> dict[int, int]:
         """Return usual windows before this block that hold as many calls as before.
