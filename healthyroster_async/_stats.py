@@ -31,11 +31,13 @@ class EnvironmentStats:
         throttled: Answers that asked for fewer calls.
         rate: Calls per second that may go now.
         rate_source: Where the rate comes from: ``starting``, ``estimating``,
-            ``announced``, ``configured ...`` or ``learned 600 per 60 s``.
+            ``announced``, ``configured ...``, ``stated ...`` (by a rejection) or
+            ``learned 600 per 60 s``.
         concurrency: Attempts that may be under way at once now.
         down: Whether the API did not answer of late, and is only probed.
         pauses: Pauses of the whole environment.
-        paused_for: Seconds until calls start again; 0 if they do.
+        paused_for: Seconds until calls start again, after a pause or a used-up quota;
+            0 if they do.
         in_flight: Attempts under way.
         waiting: Calls that wait for their turn.
         waiting_by_priority: ... by lane.
@@ -99,7 +101,7 @@ class EnvironmentStats:
             concurrency=slowest.concurrency.cap,
             down=any(governor.breaker.is_open for governor in governors),
             pauses=sum(governor.pauses for governor in governors),
-            paused_for=max(0.0, *(g.paused_until - now for g in governors)),
+            paused_for=max(governor.held_for(now) for governor in governors),
             in_flight=pacing.in_flight,
             waiting=by_provider.total(),
             waiting_by_priority={

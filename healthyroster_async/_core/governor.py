@@ -32,6 +32,11 @@ LONGEST_PAUSE_S = 900.0
 # bursts.
 _CATCH_UP_S = 0.05
 _STARTING_BURST_S = 0.1
+# A rule that a rejection states is gone by if it is no slower than this, per second,
+# and not if so many times its calls went well.
+_LEAST_STATED, _CONTRADICTED = 0.1, 1.5
+# A quota that is used up for so long is a pause.
+_PAUSE_S = 1.0
 _LEAST_GUESS_S, _LONGEST_GUESS_S = 0.1, 8.0
 # A probe may happen to be a report that takes a minute: then another one goes.
 _PROBE_PATIENCE_S = 5.0
@@ -81,6 +86,7 @@ class Governor:
     _probe: Ticket | None = field(init=False, default=None)
     _pause: float = field(init=False, default=0.0)
     _starved: bool = field(init=False, default=False)
+    _used_up: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         settings = self.settings
@@ -201,6 +207,12 @@ class Governor:
             self._failed(ticket, now)
         if ticket.probe:
             self._give_up_probe(ticket)
+        if announced.quotas:
+            used_up = announced.used_up and self.held_for(now) > _PAUSE_S
+            if used_up != self._used_up:
+                self._used_up = used_up
+                if not self._shut:
+                    self._react("paused" if used_up else "resumed")
 
     @property
     def source(self) -> str:
@@ -230,9 +242,20 @@ class Governor:
         down = self.breaker.is_open
         return down and now - self.breaker.since > self.settings.max_pause
 
+    def held_for(self, now: float) -> float:
+        """Return for how many seconds nobody goes: a pause, or a used-up quota."""
+        wait = max(0.0, self.paused_until - now)
+        if self.quotas.accounts:
+            used_up = self.quotas.opens_at(now, self.sent, urgent=False) - now
+            if used_up > _PAUSE_S:
+                wait = max(wait, used_up)
+        return wait
+
     def wait_at_least(self, ticket: Ticket, now: float) -> float:
         """Return the least number of seconds that a queued call has to wait."""
         wait = self.queue.ahead_of(ticket) / self.learner.rate
+        if self.lease is None:
+            wait += max(0.0, self._last + 1.0 / self.learner.rate - now)
         if self.learner.starting:
             # The rate doubles each second, and the first step may come at once.
             wait = max(0.0, math.log2(1.0 + wait * math.log(2.0)) - 0.2)
@@ -346,10 +369,17 @@ class Governor:
         """Go by a limit that a rejection states, if no quota is about it."""
         if self.quotas.covers(rule):
             return
-        stated = self._stated or self.settings.rate
-        if stated is None or rule.rate < stated.rate:
+        known = self.learner.rule
+        bound = self._stated if known == self._stated else self.settings.rate
+        if bound is not None and rule.rate >= bound.rate:
+            return
+        # The rule of one endpoint, or of a day, is no pace for all.
+        if rule.rate < _LEAST_STATED or rule.seconds > LONGEST_PAUSE_S:
+            return
+        went_in = self.learner.windows.since(now - rule.seconds)
+        if rule.rate < self.learner.rate and went_in <= _CONTRADICTED * rule.calls:
             self._stated = rule
-            self.learner.go_by(rule, now)
+            self.learner.go_by(rule, now, doubt_after=max(300.0, 10 * rule.seconds))
 
     def _failed(self, ticket: Ticket, now: float) -> None:
         if not ticket.probe and ticket.epoch != self.epoch:

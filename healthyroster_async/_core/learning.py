@@ -111,10 +111,10 @@ class Learner:
     def __attrs_post_init__(self) -> None:
         self.rate = min(self.most, self.rate)
 
-    def go_by(self, limit: Limit, now: float) -> None:
-        """Begin with a limit that is certain."""
+    def go_by(self, limit: Limit, now: float, doubt_after: float = math.inf) -> None:
+        """Go by a limit that was told, by the user or by a rejection."""
         self._starting = False
-        self._follow(Following(limit, now, certain=True))
+        self._follow(Following(limit, now, certain=True, retest_after=doubt_after))
 
     def start_at(self, rate: float) -> None:
         """Begin no faster than another budget of the same API goes."""
@@ -207,7 +207,10 @@ class Learner:
             return "starting"
         following = self._following
         if following is not None:
-            how = "configured" if following.certain else "learned"
+            how = "learned"
+            if following.certain:
+                is_stated = following.retest_after < math.inf
+                how = "stated" if is_stated else "configured"
             rule = following.rule
             return f"{how} {rule.calls:g} per {rule.seconds:g} s"
         if self.ceiling is not None and self.agreed >= _SETTLED:

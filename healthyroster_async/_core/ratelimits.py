@@ -93,6 +93,12 @@ class Announced:
         ]
         return max(resets, default=None)
 
+    @property
+    def used_up(self) -> bool:
+        """Whether one of them says that no call is left."""
+        left = (quota.remaining for quota in self.quotas)
+        return any(calls is not None and calls < 1.0 for calls in left)
+
 
 SILENT = Announced()
 """What nearly every answer says: nothing."""

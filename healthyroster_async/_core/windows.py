@@ -83,6 +83,10 @@ class Windows:
             self.accepted / (now - began) if began is not None and now > began else 0.0
         )
 
+    def since(self, at: float) -> int:
+        """Return how many calls were accepted since a time, as far as remembered."""
+        return sum(1 for sent in self._times if sent >= at)
+
     def free(self, sent: float) -> list[Limit]:
         """Note that a block has ended, and return what the limit may be.
 

@@ -67,7 +67,8 @@ class Pacer:
         governor: The rules.
         gate: Where calls wait.
         leasing: The budget that other processes use too, or ``None``.
-        refusal: The last answer that asked for fewer calls, without its body.
+        refusal: The last answer that asked for fewer calls, or said that none is left,
+            without its body.
     """
 
     governor: Governor
@@ -288,13 +289,15 @@ class PacingPolicy:
         if self._closed or not governor.ask(waiter, loop.time()):
             self._admit(waiter, pacer, request)
             if not await self._wait(waiter, pacer.gate, request):
-                pause = max(0.0, governor.paused_until - loop.time())
+                pause = governor.held_for(loop.time())
                 raise ServiceUnavailableError(request.label, pause)
         self.in_flight += 1
         verdict, said = Verdict.NOTHING, SILENT
         try:
             response = await send(request)
             verdict, said = Verdict.ACCEPTED, announced(response.headers)
+            if said.used_up:
+                pacer.refusal = evolve(response, body=b"", stream=None)
         except CallError as error:
             verdict, said = told_by(error)
             error.probing = waiter.probe
@@ -354,7 +357,7 @@ class PacingPolicy:
     ) -> CallError | None:
         """Return why a call is not to wait for the end of a pause or an outage."""
         governor, now = pacer.governor, self._loop.time()
-        pause = max(0.0, governor.paused_until - now)
+        pause = governor.held_for(now)
         if governor.refuses(waiter.priority, now):
             return ServiceUnavailableError(request.label, pause)
         refusal = pacer.refusal
@@ -409,7 +412,7 @@ class PacingPolicy:
             environment=request.environment.value,
             rate=governor.learner.rate,
             source=governor.source,
-            pause_s=max(0.0, governor.paused_until - now),
+            pause_s=governor.held_for(now),
         )
         _logger.info(
             "pace of %s: %s, %.3g calls per s (%s), pause of %.3g s",

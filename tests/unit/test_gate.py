@@ -150,6 +150,46 @@ async def test_a_full_queue_turns_the_next_one_away():
     assert len(governor(policy).queue) == governor(policy).in_flight == 0
 
 
+SPENT = {
+    "x-ratelimit-limit": "30",
+    "x-ratelimit-remaining": "0",
+    "x-ratelimit-reset": "20",
+}
+
+
+async def test_nobody_who_waits_in_person_waits_longer_for_a_quota_than_for_a_pause():
+    """
+    An API that says how much is left instead of turning calls away says the same.
+    """
+    events = []
+    policy = pacing(tell=events.append, max_pause=2.0, max_concurrency=2)
+    transport = ScriptedTransport([response(headers=SPENT), response(headers=SPENT)])
+    transport.latency = 1.0
+    tasks = started(policy, transport, *(request() for _ in range(3)))
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(o).__name__ for o in outcomes][2] == "RateLimitedError"
+    assert outcomes[2].retry_after == pytest.approx(20.0, abs=1.5)
+    assert clock() == pytest.approx(1.0, abs=0.1)
+    assert [(e.kind, round(e.pause_s)) for e in events] == [("paused", 20)]
+    with pytest.raises(RateLimitedError):
+        await policy(request(), transport.send)
+    assert clock() == pytest.approx(1.0, abs=0.1)
+
+
+async def test_a_deadline_before_the_next_turn_is_told_at_once():
+    """
+    Also where nobody waits before it.
+    """
+    policy, transport = pacing(rate=Limit(1, 30)), ScriptedTransport([])
+    await policy(request(), transport.send)
+
+    with pytest.raises(DeadlineExceededError) as caught:
+        await policy(request(deadline=clock() + 3.0), transport.send)
+    assert caught.value.wait == pytest.approx(30.0, rel=0.1)
+    assert clock() < 0.1
+
+
 async def test_who_was_turned_away_by_the_api_has_a_place_in_a_full_queue():
     """
     It was let in once, and goes before all that came after it.

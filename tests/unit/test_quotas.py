@@ -633,6 +633,68 @@ def test_a_stated_rule_is_gone_by_like_one_that_was_set():
     own.answered(let_go(own, 0.0), 0.1, Verdict.THROTTLED, stated)
 
     assert own.learner.rule == Limit(30, 60)
+    assert own.source == "stated 30 per 60 s"
+
+
+@pytest.mark.parametrize(
+    "rule", [Limit(1, 86_400), Limit(10, 3_600), Limit(10, 900), Limit(1e8, 1)]
+)
+def test_no_stated_rule_stops_the_pool_or_opens_the_gate(rule):
+    """
+    It may be that of one endpoint, or of a day, or a joke.
+    """
+    own = governor()
+    before = own.learner.rate
+
+    own.answered(let_go(own, 0.0), 0.1, Verdict.THROTTLED, Announced(rule=rule))
+
+    assert own.learner.rule is None
+    assert 0.1 * before <= own.learner.rate <= before
+
+
+def test_a_stated_rule_that_what_went_well_contradicts_is_not_that_of_all():
+    """
+    AspNetCoreRateLimit counts each endpoint by itself.
+    """
+    own, now = governor(), 0.0
+    for n in range(100):
+        now = n / 10
+        own.answered(let_go(own, now), now, Verdict.ACCEPTED)
+
+    stated = Announced(rule=Limit(30, 60))
+    own.answered(let_go(own, now + 0.1), now + 0.2, Verdict.THROTTLED, stated)
+
+    assert own.learner.rule is None
+
+
+def test_a_stated_rule_is_doubted_in_the_end():
+    """
+    What was true of yesterday's plan is not what the API says of today's.
+    """
+    own, now = governor(), 1.0
+    stated = Announced(rule=Limit(30, 60))
+    own.answered(let_go(own, 0.0), 0.1, Verdict.THROTTLED, stated)
+    while now < 1_000.0:
+        own.learner.grow(now)
+        now += 0.2
+
+    assert own.learner.rate > 0.5
+
+
+def test_a_used_up_quota_is_a_pause_that_is_told():
+    """
+    Whoever looks at a pool that stands still must see for how long, and why.
+    """
+    own = governor()
+    used_up = Announced(quotas=(Quota(limit=30, window=20, remaining=0, reset=20),))
+    some_left = Announced(quotas=(Quota(limit=30, window=20, remaining=29, reset=20),))
+    own.answered(let_go(own, 0.0), 0.1, Verdict.ACCEPTED, used_up)
+
+    assert own.held_for(0.1) == pytest.approx(20.0, abs=0.1)
+    assert (own.reactions, own.reaction) == (1, "paused")
+    own.answered(let_go(own, 20.2), 20.3, Verdict.ACCEPTED, some_left)
+    assert own.held_for(20.3) == 0.0
+    assert (own.reactions, own.reaction) == (2, "resumed")
 
 
 @given(steps=_steps, waits=st.lists(st.none() | _spans, min_size=40, max_size=40))
