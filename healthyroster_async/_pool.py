@@ -99,11 +99,17 @@ class _Lane:
         self.max_pause = pacing.max_pause
         self.kept = kept
         pacers = pacers_of(kept.name, pacing, kept.learned, kept.store)
-        self.pacing = PacingPolicy(pacers, tell=tell)
+        self.pacing = PacingPolicy(pacers, tell=self._told)
+        self._tell = tell
         self.budget = RetryBudget()
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.telemetry = TelemetryPolicy()
         self.retries: dict[RetrySettings, RetryPolicy] = {}
+
+    def _told(self, event: PacingEvent) -> None:
+        self.kept.note(self.pacing.learned)
+        if self._tell is not None:
+            self._tell(event)
 
 
 @frozen(eq=False)

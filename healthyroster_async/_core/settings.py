@@ -237,10 +237,11 @@ class PacingSettings:
         max_streams: Most row streams open at once in one environment: report queries
             are the heaviest there are, and an open stream holds about half a MiB.
             A stream opened inside another one needs a permit of its own: see ``rows``.
-        max_pause: Most seconds that a call waits because the API asked for a pause, or
-            is down. A call that was asked for longer fails at once with
-            ``RateLimitedError``, and so do interactive calls that come in the meantime;
-            bulk calls wait until the pause is over.
+        max_pause: Longest pause, in seconds, that a call waits for: one that the API
+            asked for, the rest of a window whose quota is used up, or an outage. A call
+            that was asked for longer fails at once with ``RateLimitedError``, and so do
+            interactive calls that come in the meantime; bulk calls wait until it is
+            over. Several pauses may follow each other; a ``deadline`` bounds them all.
         max_queue: Most calls that wait for their turn; one more fails at once.
         share: Whether the processes of this host that use the same application id share
             one budget, through a small file; ``None``: unless the API is on this host.

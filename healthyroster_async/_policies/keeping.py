@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from urllib.parse import urlsplit
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field
 
 from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.learned import Learned
@@ -16,8 +17,11 @@ from healthyroster_async._core.shared import key_of
 from healthyroster_async._policies.memory import Memory, state_folder
 from healthyroster_async._policies.sharing import FileStore, share_file
 
+# Between two savings of a run that goes on; it may be killed at any time.
+_EVERY_S = 60.0
 
-@frozen
+
+@define(eq=False)
 class Kept:
     """The files of one environment and application id.
 
@@ -32,9 +36,22 @@ class Kept:
     memory: Memory | None = field(default=None, repr=False)
     learned: Learned | None = None
     store: FileStore | None = field(default=None, repr=False)
+    _again_at: float = field(init=False, default=-math.inf)
+    _saving: asyncio.Future[None] | None = field(init=False, default=None, repr=False)
+
+    def note(self, learned: Learned | None) -> None:
+        """Keep what this run found out so far, some time soon and off the loop."""
+        loop = asyncio.get_running_loop()
+        if learned is None or self.memory is None or loop.time() < self._again_at:
+            return
+        self._again_at = loop.time() + _EVERY_S
+        found = evolve(learned, at=time.time())
+        self._saving = loop.run_in_executor(None, self.memory.save, self.name, found)
 
     async def save(self, learned: Learned | None) -> None:
         """Keep what this run found out."""
+        if self._saving is not None:
+            await self._saving
         if learned is not None and self.memory is not None:
             found = evolve(learned, at=time.time())
             await asyncio.to_thread(self.memory.save, self.name, found)

@@ -42,6 +42,7 @@ async def test_the_second_run_starts_converged():
             await pull(pool, 4.0)
             learned = pool.stats()[Environment.SANDBOX]
             first = emulator.seen.rejected
+            so_far = await asyncio.to_thread(contents)
         emulator.rate_limit = limit  # a new day
         emulator.seen.clear()
         async with emulator.pool(pacing=KEPT) as pool:
@@ -51,6 +52,8 @@ async def test_the_second_run_starts_converged():
         found = await asyncio.to_thread(contents)
         secrets = emulator.credentials[Environment.SANDBOX]
 
+    # A job that is killed has learned, too.
+    assert b'"calls": 30' in so_far
     assert learned.rate_source == begins_with.rate_source == "learned 30 per 2 s"
     # On a busy machine calls crowd together; who knows nothing is turned away more.
     assert rejected <= 2 < first
