@@ -60,6 +60,11 @@ class Following:
     def __attrs_post_init__(self) -> None:
         self.rate = self._share * self.rule.rate
 
+    @property
+    def configured(self) -> bool:
+        """Whether the user told it: what a rejection states is doubted."""
+        return self.certain and math.isinf(self.retest_after)
+
     def accepted(self) -> None:
         """Note a call that was let in."""
         self._clean += 1

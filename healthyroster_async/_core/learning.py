@@ -207,10 +207,9 @@ class Learner:
             return "starting"
         following = self._following
         if following is not None:
-            how = "learned"
-            if following.certain:
-                is_stated = following.retest_after < math.inf
-                how = "stated" if is_stated else "configured"
+            how = "stated" if following.certain else "learned"
+            if following.configured:
+                how = "configured"
             rule = following.rule
             return f"{how} {rule.calls:g} per {rule.seconds:g} s"
         if self.ceiling is not None and self.agreed >= _SETTLED:
@@ -292,7 +291,7 @@ class Learner:
                 self._follow(following)
                 return wait
             self._denied = following.rule.rate
-            if following.certain:
+            if following.configured:
                 self.most = min(self.most, following.rule.rate)
             self._forget()
         if self._shared_count:

@@ -12,6 +12,8 @@ from healthyroster_async._core.settings import Limit
 
 # A click is a sign of more to come for so many seconds.
 _CLICKS_S = 300.0
+# A quota that does not say what is left is gone by evenly, if it is no longer.
+_PACED_S = 60.0
 # A quota of which nobody speaks any more is no longer gone by.
 _STALE_S = 10.0
 _SILENT = 3
@@ -46,6 +48,8 @@ class Quotas:
             says_left = quota.remaining is not None
             if quota.window is None and (quota.reset is None or not says_left):
                 continue
+            if not says_left and (quota.window or 0.0) > _PACED_S:
+                continue  # evenly from the first call on, it would never be spent
             key = (quota.limit, quota.window)
             if key not in self.accounts:
                 if len(self.accounts) >= _MOST_ACCOUNTS:

@@ -427,12 +427,23 @@ def test_no_reset_stops_the_pool_for_good(reset):
     assert api.spend(LONGEST_HOLD_S) == 1
 
 
-def test_no_rate_stops_the_pool_for_good():
+def test_a_long_quota_that_does_not_say_what_is_left_holds_nothing():
     """
-    One call a year is no rate that anybody means, but not the way to a stampede.
+    A thousand an hour, gone by evenly, would never be spent.
     """
     api = Api()
-    api.call(0.0, Quota(limit=1.0, window=31_536_000.0))
+    for n in range(50):
+        api.call(n / 10, Quota(limit=1000, window=3600), Quota(limit=1, window=1e7))
+
+    assert api.opens_at(5.0) == 5.0
+
+
+def test_no_rate_stops_the_pool_for_good():
+    """
+    A call in two hours is no rate that anybody means, but not the way to a stampede.
+    """
+    api = Api()
+    api.call(0.0, Quota(limit=0.01, window=60.0))
     api.spend(0.0)
 
     assert api.opens_at(1.0) == LONGEST_HOLD_S
