@@ -242,7 +242,8 @@ class PacingSettings:
             that was asked for longer fails at once with ``RateLimitedError``, and so do
             interactive calls that come in the meantime; bulk calls wait until it is
             over. Several pauses may follow each other; a ``deadline`` bounds them all.
-        max_queue: Most calls that wait for their turn; one more fails at once.
+        max_queue: Most calls that wait for their turn; one more fails at once, also one
+            of a fan-out that makes more at once than that.
         share: Whether the processes of this host that use the same application id share
             one budget, through a small file; ``None``: unless the API is on this host.
             Not where each provider has a budget of its own.
