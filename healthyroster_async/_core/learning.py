@@ -36,7 +36,8 @@ _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
 _CAREFUL_S = 8.0
 _SECOND_S = 0.8
-_SLIDING_S = 1.0
+# A window that slides and is too full is waited for so long first, and last.
+_SLIDING_S = 1.0, 4.0
 # With so few calls a measure says little.
 _FEW, _ENOUGH = 5, 8
 # After a trial that failed there is none for so many events.
@@ -96,9 +97,9 @@ class Learner:
     _busy: float = field(init=False, default=0.0)
     # Whether the rate now is a trial of the one that was turned away, a bit lower.
     _trial: bool = field(init=False, default=False)
-    # What was measured if the rate was far higher then; seconds to wait for that.
+    # What was measured if the rate was far higher then; seconds waited for that.
     _overshot: float = field(init=False, default=0.0)
-    _wait: float = field(init=False, default=0.0)
+    _waited: float = field(init=False, default=0.0)
     _no_trials: int = field(init=False, default=0)
     _following: Following | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
@@ -307,10 +308,10 @@ class Learner:
         else:
             # So few calls measure nothing.
             self._starting = self._trial = False
+            self._waited = 0.0
             rate = max(_UNMEASURED * self.rate, min(self.rate, _IDLE_RATE))
             self._hold(rate, now)
-        wait, self._wait = self._wait, 0.0
-        return max(0.1, 1.5 / self.rate, wait)
+        return max(0.1, 1.5 / self.rate, self._waited)
 
     def still(self, sent: float) -> None:
         """Note a probe that was turned away."""
@@ -411,10 +412,14 @@ class Learner:
             # It was never so high after all; or it was lowered.
             lowered = count >= _FEW and measured < 0.8 * self._low
             self._low = 0.0 if lowered else min(self._low, 0.97 * top)
-        overshot, self._overshot = self._overshot, 0.0
-        if active < _SOON_S and top <= overshot:
+        waited, self._waited = self._waited, 0.0
+        if (
+            active < max(_SOON_S, waited)
+            and top <= self._overshot
+            and waited < _SLIDING_S[1]
+        ):
             # A window that slides is still full of what was too much.
-            self._wait = _SLIDING_S
+            self._waited = max(_SLIDING_S[0], 2 * waited)
             rate = _NEARLY * top
         elif active < _SOON_S:
             rate = self._too_fast(count, measured, active, top)
@@ -440,8 +445,7 @@ class Learner:
         if span > 4 * self._paused and measured < 0.93 * self._low:
             self._low = 0.0  # that was spent from a full bucket
         rate = max(_MARGIN * measured, 1.005 * self._low)
-        if top > _RAISED * measured:
-            self._overshot = measured
+        self._overshot = measured if top > _RAISED * measured else 0.0
         if top > 1.15 * self._low:
             # It was full for a while, and lost some: more than was measured may go.
             if self._paused < _CHEAP_PAUSE_S:
