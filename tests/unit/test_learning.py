@@ -354,6 +354,19 @@ def test_a_bucket_that_runs_dry_alike_is_no_window(seed):
     assert learned.rate == pytest.approx(60.0, rel=0.05)
 
 
+def test_a_sliding_window_that_was_overshot_is_waited_for():
+    """
+    It turns calls away at half its rate then, and that is no reason to halve it.
+    """
+    site, seed = random_site(115), 115
+    governor = met(
+        site.limit, seed, seconds=400.0, latency=site.latency, jitter=site.jitter
+    )
+    went_in = governor.sent - governor.rejections
+
+    assert went_in > 0.92 * 400.0 * site.limit.rate / site.limit.per
+
+
 def test_a_bucket_that_stays_shut_for_a_second_is_found_in_a_few_blocks():
     """
     Whoever asks for a second each time must not be asked ten times.
