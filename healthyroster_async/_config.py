@@ -115,7 +115,11 @@ def _contract(
     rows_key = found.get("rows_key") or None
     if document is not None:
         return Contract.from_swagger(
-            document, base_urls=base_urls or None, rows_key=rows_key, **headers
+            document,
+            base_urls=base_urls or None,
+            application_id_header=headers["application_id_header"],
+            application_secret_header=headers["application_secret_header"],
+            rows_key=rows_key,
         )
     missing = [_PREFIX + name.upper() for name, value in headers.items() if not value]
     if not base_urls:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core import swagger
+from healthyroster_async._core.document import Document
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.hosts import is_loopback
+from healthyroster_async._core.loading import load
+from healthyroster_async._core.operations import Operations
 from healthyroster_async._core.settings import Environment, check_type
 
 # Help article "Leveraging the API for reporting integrations"; the spelling is theirs.
@@ -122,7 +125,8 @@ def _header_name(_: object, attribute: Any, value: Any) -> None:
 
 
 def _endpoint(_: object, attribute: Any, value: Any) -> None:
-    check_type(attribute.name, value, Endpoint, "an Endpoint(...)")
+    if value is not None:
+        check_type(attribute.name, value, Endpoint, "an Endpoint(...)")
 
 
 def _rows_key(_: object, __: object, value: Any) -> None:
@@ -143,20 +147,23 @@ class Contract:
         base_urls: Base URL of each environment.
         application_id_header: Name of the header field of the application id.
         application_secret_header: Name of the header field of the application secret.
-        data_sources: Lists the data sources of a provider.
+        data_sources: Lists the data sources of a provider; ``None`` if the swagger
+            document has no such endpoint, as for the two below.
         data_source: Describes one data source.
         rows: Gives the rows of a data source.
         rows_key: Where the rows stand in an answer that wraps them, such as ``data`` or
             ``result.rows``; ``None`` finds out from the answer.
+        operations: Every operation of the swagger document, by its name in Python.
     """
 
     base_urls: Mapping[Environment, str] = field(converter=_base_urls)
     application_id_header: str = field(validator=_header_name)
     application_secret_header: str = field(validator=_header_name)
-    data_sources: Endpoint = field(default=DATA_SOURCES, validator=_endpoint)
-    data_source: Endpoint = field(default=DATA_SOURCE, validator=_endpoint)
-    rows: Endpoint = field(default=ROWS, validator=_endpoint)
+    data_sources: Endpoint | None = field(default=DATA_SOURCES, validator=_endpoint)
+    data_source: Endpoint | None = field(default=DATA_SOURCE, validator=_endpoint)
+    rows: Endpoint | None = field(default=ROWS, validator=_endpoint)
     rows_key: str | None = field(default=None, validator=_rows_key)
+    operations: Operations = field(factory=Operations, repr=False)
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:
@@ -172,6 +179,15 @@ class Contract:
                 f"{names[0]!r}"
             )
 
+    def missing(self, endpoint: Endpoint) -> ConfigurationError:
+        """Return the error of a call of what the swagger document does not have."""
+        near = [o for o in self.operations if "datasource" in o.replace("_", "")]
+        hint = f"; it has {', '.join(near)}" if near else ""
+        return ConfigurationError(
+            f"the swagger document has no operation like {endpoint.label}, so there is "
+            f"no {endpoint.name} to call{hint}"
+        )
+
     @classmethod
     def from_swagger(
         cls,
@@ -181,6 +197,8 @@ class Contract:
         application_id_header: str | None = None,
         application_secret_header: str | None = None,
         rows_key: str | None = None,
+        safe_operations: Iterable[str] = (),
+        provider_parameter: str | None = None,
     ) -> Contract:
         """Read the vendor's swagger document; what is given here wins over it.
 
@@ -192,13 +210,20 @@ class Contract:
             application_id_header: Name of the header field of the application id.
             application_secret_header: Name of the header field of the secret.
             rows_key: Where the rows stand in an answer that wraps them.
+            safe_operations: Names or operationIds of what may be repeated although it
+                is a POST, PUT, PATCH or DELETE, because it changes nothing.
+            provider_parameter: Name of the parameter that is the id of the Healthcare
+                Provider; by default what follows ``/HealthcareProvider/`` in the path,
+                or is called ``healthcareProviderId``.
 
         Raises:
             ConfigurationError: The document cannot be read, or leaves open what it
                 should say; the text names the argument to give.
+            MissingExtraError: It is YAML, and the extra ``yaml`` is not installed.
             UsageError: It would have to be fetched while an event loop runs here.
         """
-        read = swagger.read(swagger.load(source))
+        document = Document.of(load(source))
+        read = swagger.read(document)
         urls = read.base_urls if base_urls is None else base_urls
         if base_urls is None and not urls:
             raise ConfigurationError(
@@ -207,29 +232,55 @@ class Contract:
             )
         id_header = application_id_header or read.application_id_header
         secret_header = application_secret_header or read.application_secret_header
-        for name, value in (
-            ("application_id_header", id_header),
-            ("application_secret_header", secret_header),
-        ):
-            if value is None:
-                raise ConfigurationError(
-                    f"the swagger document does not say {name}; give {name}= "
-                    f"(header fields it names: {', '.join(read.headers) or 'none'})"
-                )
-        found = {e.name: e for e in (DATA_SOURCES, DATA_SOURCE, ROWS)}
-        for default in tuple(found.values()):
-            template = read.spelling(default.method, default.template)
-            if template is not None:
-                found[default.name] = Endpoint(
-                    name=default.name,
-                    method=default.method,
-                    template=template,
-                    safe=default.safe,
-                )
+        _check_headers(id_header, secret_header, read.headers)
+        safe = _names(safe_operations)
+        operations = Operations(
+            document,
+            hidden=frozenset(
+                {(id_header or "").lower(), (secret_header or "").lower()}
+            ),
+            safe=frozenset(safe),
+            provider=provider_parameter,
+        )
+        for name in safe:
+            operations.find(name)
         return cls(
             base_urls=urls,
             application_id_header=id_header or "",
             application_secret_header=secret_header or "",
+            data_sources=_spelled(DATA_SOURCES, read),
+            data_source=_spelled(DATA_SOURCE, read),
+            rows=_spelled(ROWS, read),
             rows_key=rows_key,
-            **found,
+            operations=operations,
         )
+
+
+def _check_headers(
+    application_id: str | None, secret: str | None, candidates: tuple[str, ...]
+) -> None:
+    found = {
+        "application_id_header": application_id,
+        "application_secret_header": secret,
+    }
+    missing = [name for name, value in found.items() if value is None]
+    if missing:
+        give = " and ".join(f"{name}=" for name in missing)
+        raise ConfigurationError(
+            f"the swagger document does not say {' and '.join(missing)}; give {give} "
+            f"(header fields it names: {', '.join(candidates) or 'none'})"
+        )
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    give = 'a list of names such as ["SearchPatients"]'
+    if isinstance(given, str):
+        raise ConfigurationError(f"safe_operations is one text; give {give}")
+    check_type("safe_operations", given, Iterable, give)
+    return tuple(given)
+
+
+def _spelled(default: Endpoint, read: swagger.SwaggerReading) -> Endpoint | None:
+    """Return an endpoint as the document spells it, if the document has it."""
+    template = read.spelling(default.method, default.template)
+    return None if template is None else evolve(default, template=template)

@@ -1,27 +1,25 @@
-"""What a swagger document says: hosts, credential headers, paths."""
+"""What a swagger document says of its service: hosts, credential headers, paths."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import itertools
 import re
-import urllib.error
-import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import orjson
 from attrs import field, frozen
-from typing_extensions import override
 
-from healthyroster_async._core.errors import ConfigurationError, UsageError
-from healthyroster_async._core.hosts import is_loopback
-from healthyroster_async._core.settings import Environment, check_type
+from healthyroster_async._core.document import (
+    Document,
+    mapping,
+    pointer,
+    sequence,
+    text,
+)
+from healthyroster_async._core.operations import paths
+from healthyroster_async._core.settings import Environment
 
-_FETCH_TIMEOUT_S = 30.0
-_MAX_BYTES = 32 * 2**20
 _ENVIRONMENT_WORDS = {
     Environment.SANDBOX: re.compile(r"sandbox", re.IGNORECASE),
     Environment.PRODUCTION: re.compile(r"\bprod(uction)?\b", re.IGNORECASE),
@@ -31,6 +29,12 @@ _DENIAL = re.compile(
     r"\b(?:not|no|non|never|without|except|unlike|pre)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
+_SECRET = re.compile(r"secret", re.IGNORECASE)
+_ID = re.compile(r"(?<![A-Za-z])id\b|Id\b|ID\b|\b[Aa]pp(?:lication)?[-_ ]?id\b")
+# A header field that nearly every operation requires is no argument of one of them.
+_SHARE_OF_ALL = 0.9
+_NO_CREDENTIALS = frozenset({"accept", "authorization", "content-type"})
+_MOST_SERVERS = 16
 
 
 @frozen(kw_only=True)
@@ -66,107 +70,7 @@ def _shape(template: str) -> str:
     return re.sub(r"\{[^{}]*\}", "{}", template).lower().rstrip("/")
 
 
-def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fetch a document and parse it as JSON.
-
-    Raises:
-        ConfigurationError: It cannot be fetched, is no JSON or no swagger document.
-        UsageError: It would have to be fetched while an event loop runs here.
-    """
-    if isinstance(source, Mapping):
-        document: Any = source
-    else:
-        raw = source if isinstance(source, bytes) else _read(_place(source))
-        try:
-            document = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as error:
-            raise ConfigurationError(
-                f"the swagger document is no JSON: line {error.lineno}, "
-                f"column {error.colno}"
-            ) from None
-    if not isinstance(document, Mapping) or not {"swagger", "openapi"} & set(document):
-        raise ConfigurationError(
-            "this is no swagger document: it has neither 'swagger' nor 'openapi'"
-        )
-    return document
-
-
-def _place(source: Any) -> str | Path:
-    give = "a path, a URL, bytes or a dict"
-    check_type("the swagger document", source, (str, Path), give)
-    return source  # type: ignore[no-any-return] # it has just been checked
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not to where the document could be altered."""
-
-    @override
-    def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        with contextlib.ExitStack() as refused:
-            refused.callback(fp.close)
-            _refuse_plain(newurl)
-            refused.pop_all()
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _refuse_plain(url: str) -> None:
-    """Refuse plain http: whoever alters the document chooses who gets the secret."""
-    parts = urlsplit(url)
-    if parts.scheme.lower() != "https" and not is_loopback(parts):
-        raise ConfigurationError(
-            "the swagger document would come over plain http, and whoever alters it on "
-            "the way chooses the host that gets the secret: give an https URL or a file"
-        )
-
-
-def _refuse_to_block() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise UsageError(
-        "fetching the swagger document would block the running event loop: do it in a "
-        "thread, as in 'await asyncio.to_thread(Contract.from_swagger, url)'"
-    )
-
-
-def _read(source: str | Path) -> bytes:
-    text = str(source)
-    try:
-        if not re.match(r"https?://", text, re.IGNORECASE):
-            return Path(source).read_bytes()
-        _refuse_to_block()
-        _refuse_plain(text)
-        opener = urllib.request.build_opener(_Redirects)
-        with opener.open(text, timeout=_FETCH_TIMEOUT_S) as answer:
-            body: bytes = answer.read(_MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-        raise ConfigurationError(
-            f"the swagger document cannot be read from {_shown(text)}: "
-            f"{getattr(error, 'strerror', None) or error}"
-        ) from None
-    if len(body) > _MAX_BYTES:
-        raise ConfigurationError(
-            f"the swagger document at {_shown(text)} is larger than "
-            f"{_MAX_BYTES >> 20} MiB"
-        )
-    return body
-
-
-def _shown(place: str) -> str:
-    """Return a path or URL without what may be a password or a key."""
-    parts = urlsplit(place)
-    if not parts.netloc:
-        return place
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
-
-
-def read(document: Mapping[str, Any]) -> SwaggerReading:
+def read(document: Document) -> SwaggerReading:
     """Work out what a document says.
 
     Raises:
@@ -174,82 +78,141 @@ def read(document: Mapping[str, Any]) -> SwaggerReading:
     """
     servers = list(_servers(document))
     base_urls: dict[Environment, str] = {}
-    for url, text in servers:
-        named = [e for e, words in _ENVIRONMENT_WORDS.items() if words.search(text)]
-        if len(named) == 1 and not _DENIAL.search(text):
+    for url, words in servers:
+        named = [e for e, known in _ENVIRONMENT_WORDS.items() if known.search(words)]
+        if len(named) == 1 and not _DENIAL.search(words):
             base_urls.setdefault(named[0], url)
-    about = "names no server"
-    if servers:
-        urls = ", ".join(url for url, _ in servers)
-        about = f"does not say which environment its server is ({urls})"
-    headers = _credential_headers(document)
-    ids = [h for h, text in headers.items() if _is_id(text)]
-    secrets = [h for h, text in headers.items() if _is_secret(text)]
+    every = list(paths(document))
+    headers = _credential_headers(document, every)
+    application_id, secret = _roles(headers)
     return SwaggerReading(
         base_urls=base_urls,
-        about_servers=about,
-        application_id_header=ids[0] if len(ids) == 1 else None,
-        application_secret_header=secrets[0] if len(secrets) == 1 else None,
+        about_servers=_about(document, servers),
+        application_id_header=application_id,
+        application_secret_header=secret,
         headers=tuple(headers),
-        paths=tuple(_operations(document)),
+        paths=tuple((verb, template) for verb, template, _, _ in every),
     )
 
 
-def _servers(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _about(document: Document, servers: list[tuple[str, str]]) -> str:
+    if servers:
+        urls = ", ".join(dict.fromkeys(url for url, _ in servers))
+        which = "its server is" if len(servers) == 1 else "each of its servers is"
+        return f"does not say which environment {which} ({urls})"
+    below = text(document.raw.get("basePath")) or next(
+        (
+            text(server.get("url"))
+            for server in sequence(document.raw.get("servers"), "#/servers")
+            if isinstance(server, Mapping)
+        ),
+        "",
+    )
+    if below.strip("/"):
+        return f"names no host, only the path {below} below one"
+    return "names no server"
+
+
+def _servers(document: Document) -> Iterator[tuple[str, str]]:
     """Yield each absolute server URL with the text that may name its environment."""
-    for server in _list(document, "servers"):
-        url = str(_dict(server).get("url", ""))
-        if url.startswith(("http://", "https://")):
-            yield url, f"{_dict(server).get('description', '')} {url}"
-    host = document.get("host")
+    for number, one in enumerate(sequence(document.raw.get("servers"), "#/servers")):
+        server = mapping(one, f"#/servers/{number}")
+        about = text(server.get("description"))
+        for url in itertools.islice(_filled(server, number), _MOST_SERVERS):
+            if url.lower().startswith(("http://", "https://")):
+                yield url, f"{about} {url}"
+    host = document.raw.get("host")
     if host:
-        for scheme in _list(document, "schemes") or ["https"]:
-            url = f"{scheme}://{host}{document.get('basePath', '')}"
-            yield url, url
+        schemes = sequence(document.raw.get("schemes"), "#/schemes") or ["https"]
+        # Where both are offered, the secret goes the safe way.
+        scheme = "https" if "https" in schemes else text(schemes[0]) or "https"
+        base = text(document.raw.get("basePath"))
+        slash = "" if base.startswith("/") or not base else "/"
+        url = f"{scheme}://{host}{slash}{base}"
+        yield url, url
 
 
-def _credential_headers(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the header fields of the API-key schemes, each with its words."""
-    schemes = _dict(document.get("securityDefinitions", {})) or _dict(
-        _dict(document.get("components", {})).get("securitySchemes", {})
-    )
+def _filled(server: Mapping[str, Any], number: int) -> Iterator[str]:
+    """Yield the URL of a server with each choice of its variables."""
+    url = text(server.get("url"))
+    place = f"#/servers/{number}/variables"
+    choices: list[list[tuple[str, str]]] = []
+    for name, one in mapping(server.get("variables"), place).items():
+        variable = mapping(one, pointer(place, name))
+        values = sequence(variable.get("enum"), pointer(place, name, "enum"))
+        values = values or [variable.get("default", "")]
+        choices.append([(name, str(value)) for value in values])
+    for chosen in itertools.product(*choices):
+        filled = url
+        for name, value in chosen:
+            filled = filled.replace(f"{{{name}}}", value)
+        yield filled
+
+
+def _credential_headers(
+    document: Document, every: list[tuple[str, str, Mapping[str, Any], str]]
+) -> dict[str, str]:
+    """Return each header field that could hold a credential, with its words.
+
+    They are the API keys that the document declares, required or not, and the header
+    parameters that nearly every operation has.
+    """
+    found = _declared(document)
+    return found if len(found) > 1 else found | _everywhere(document, every)
+
+
+def _declared(document: Document) -> dict[str, str]:
+    if document.is_swagger_2:
+        place, given = "#/securityDefinitions", document.raw.get("securityDefinitions")
+    else:
+        parts = mapping(document.raw.get("components"), "#/components")
+        place, given = "#/components/securitySchemes", parts.get("securitySchemes")
     found: dict[str, str] = {}
-    for key, scheme in schemes.items():
-        kind = _dict(scheme)
-        if kind.get("type") == "apiKey" and kind.get("in") == "header":
-            name = str(kind.get("name", ""))
-            found[name] = f"{key} {name} {kind.get('description', '')}"
+    for key, one in mapping(given, place).items():
+        scheme, where = document.follow(one, pointer(place, key))
+        scheme = mapping(scheme, where)
+        if scheme.get("type") == "apiKey" and scheme.get("in") == "header":
+            name = text(scheme.get("name"))
+            found[name] = f"{key} {name} {text(scheme.get('description'))}"
     return found
 
 
-def _is_secret(text: str) -> bool:
-    return "secret" in text.lower()
+def _everywhere(
+    document: Document, every: list[tuple[str, str, Mapping[str, Any], str]]
+) -> dict[str, str]:
+    times: Counter[str] = Counter()
+    words: dict[str, str] = {}
+    for verb, _, item, where in every:
+        names = set()
+        for place, holder in (
+            (where, item),
+            (pointer(where, verb.lower()), item[verb.lower()]),
+        ):
+            given = mapping(holder, place).get("parameters")
+            at = pointer(place, "parameters")
+            for number, one in enumerate(sequence(given, at)):
+                raw, inner = document.follow(one, pointer(at, number))
+                raw = mapping(raw, inner)
+                name = text(raw.get("name"))
+                if raw.get("in") == "header" and name.lower() not in _NO_CREDENTIALS:
+                    names.add(name)
+                    words.setdefault(name, f"{name} {text(raw.get('description'))}")
+        times.update(names)
+    most = _SHARE_OF_ALL * len(every)
+    return {name: words[name] for name, count in times.items() if count >= most}
 
 
-def _is_id(text: str) -> bool:
-    return not _is_secret(text) and bool(re.search(r"id\b|Id\b", text))
-
-
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    verbs = {"get", "put", "post", "delete", "options", "head", "patch"}
-    for path, item in _dict(document.get("paths", {})).items():
-        for verb in verbs & set(_dict(item)):
-            yield verb.upper(), str(path)
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(
-            f"the swagger document has a {type(value).__name__} where an object belongs"
-        )
-    return value
-
-
-def _list(document: Mapping[str, Any], key: str) -> list[Any]:
-    value = document.get(key) or []
-    if not isinstance(value, list):
-        raise ConfigurationError(
-            f"the swagger document has {key} of type {type(value).__name__}; "
-            "a list belongs there"
-        )
-    return value
+def _roles(headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return which header field holds the id and which the secret, if that is clear."""
+    secrets = [h for h, words in headers.items() if _SECRET.search(words)]
+    ids = [h for h in headers if h not in secrets and _ID.search(headers[h])]
+    application_id = ids[0] if len(ids) == 1 else None
+    secret = secrets[0] if len(secrets) == 1 else None
+    # The two come as a pair: where one of two is known, so is the other.
+    if len(headers) == 2:  # noqa: PLR2004 - a pair
+        first, second = headers
+        if secret and not ids:
+            application_id = first if secret == second else second
+        elif application_id and not secrets:
+            secret = first if application_id == second else second
+    return application_id, secret

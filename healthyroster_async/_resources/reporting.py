@@ -10,6 +10,7 @@ from attrs import evolve
 
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
+from healthyroster_async._core.contract import DATA_SOURCE, DATA_SOURCES, ROWS
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.parameters import check_parameter
 from healthyroster_async._rows.stream import RowStream
@@ -36,7 +37,10 @@ class Reporting:
             ForbiddenError: The provider or this endpoint is not granted.
             HealthyRosterError: The call came to nothing otherwise.
         """
-        endpoint = self._caller.contract.data_sources
+        contract = self._caller.contract
+        endpoint = contract.data_sources
+        if endpoint is None:
+            raise contract.missing(DATA_SOURCES)
         response = await self._caller.send(endpoint)
         return decode_list(response, models.DataSource)
 
@@ -52,7 +56,10 @@ class Reporting:
             HealthyRosterError: The call came to nothing otherwise.
         """
         data_source_id = _id_of(data_source_id)
-        endpoint = self._caller.contract.data_source
+        contract = self._caller.contract
+        endpoint = contract.data_source
+        if endpoint is None:
+            raise contract.missing(DATA_SOURCE)
         response = await self._caller.send(endpoint, data_source_id)
         detail = decode_one(response, models.DataSourceDetail)
         if detail.id is None:
@@ -78,8 +85,11 @@ class Reporting:
             ConfigurationError: A value cannot be sent as JSON.
         """
         caller = self._caller
+        endpoint = caller.contract.rows
+        if endpoint is None:
+            raise caller.contract.missing(ROWS)
         request = caller.request(
-            caller.contract.rows,
+            endpoint,
             _id_of(data_source_id),
             body=_body(parameters),
             headers=_JSON,

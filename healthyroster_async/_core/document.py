@@ -1,0 +1,131 @@
+"""A swagger document as it stands, and where things are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from attrs import field, frozen
+
+from healthyroster_async._core.errors import ConfigurationError
+
+_SHOWN = 60
+# A reference may lead to a reference; nobody writes longer chains than this.
+_MOST_STEPS = 32
+
+
+def wrong(where: str, sentence: str) -> NoReturn:
+    """Refuse the document: *where* is a JSON pointer into it (RFC 6901).
+
+    Raises:
+        ConfigurationError: Always.
+    """
+    raise ConfigurationError(f"the swagger document is wrong at {where}: {sentence}")
+
+
+def pointer(where: str, *keys: object) -> str:
+    """Return the place of a key below a place."""
+    steps = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+    return "/".join([where, *steps])
+
+
+def mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """Return a value that must be an object; what is missing is an empty one.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        wrong(where, f"a {type(value).__name__} stands where an object belongs")
+    return value
+
+
+def sequence(value: Any, where: str) -> list[Any]:
+    """Return a value that must be a list; what is missing is an empty one.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if value is None or value == {}:
+        return []
+    if not isinstance(value, list):
+        wrong(where, f"a {type(value).__name__} stands where a list belongs")
+    return value
+
+
+def text(value: Any) -> str:
+    """Return a text of the document, or none if something else stands there."""
+    return value if isinstance(value, str) else ""
+
+
+@frozen
+class Document:
+    """A parsed document.
+
+    Attributes:
+        raw: What stands in it.
+        version: ``2.0``, ``3.0``, ``3.1`` or a later 3.x.
+    """
+
+    raw: Mapping[str, Any] = field(repr=False)
+    version: str
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Document:
+        """Return a document of a version that is read.
+
+        Raises:
+            ConfigurationError: The version is another one.
+        """
+        said = raw.get("swagger", raw.get("openapi"))
+        version = ".".join(str(said).strip().split(".")[:2])
+        if version == "2":
+            version = "2.0"
+        if version != "2.0" and not version.startswith("3."):
+            shown = str(said)[:_SHOWN]
+            raise ConfigurationError(
+                f"the swagger document has version {shown!r}; versions 2.0, 3.0 and "
+                "3.1 are read"
+            )
+        return cls(raw, version)
+
+    @property
+    def is_swagger_2(self) -> bool:
+        """Whether it is of version 2.0, where bodies are parameters."""
+        return self.version == "2.0"
+
+    def follow(self, value: Any, where: str) -> tuple[Any, str]:
+        """Return what a reference leads to, and where that stands.
+
+        What is no reference is returned as it is.
+
+        Raises:
+            ConfigurationError: It leads nowhere, in a circle, or out of the document.
+        """
+        for _ in range(_MOST_STEPS):
+            if not isinstance(value, Mapping) or "$ref" not in value:
+                return value, where
+            target = value["$ref"]
+            if not isinstance(target, str):
+                wrong(where, "$ref is no text")
+            if not target.startswith("#"):
+                wrong(where, "$ref leads out of the document; only it alone is read")
+            value, where = self._at(target, where), target
+        wrong(where, "$ref leads in a circle")
+
+    def _at(self, target: str, where: str) -> Any:
+        found: Any = self.raw
+        for step in target.removeprefix("#").removeprefix("/").split("/"):
+            key = unquote(step).replace("~1", "/").replace("~0", "~")
+            if isinstance(found, Mapping) and key in found:
+                found = found[key]
+            elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+                found = found[int(key)]
+            elif target in {"#", "#/"}:
+                return found
+            else:
+                wrong(where, f"$ref leads nowhere: {target[:_SHOWN]}")
+        return found

@@ -1,0 +1,153 @@
+"""Getting a swagger document: from a file, a URL, bytes or a dict."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import http.client
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from typing_extensions import override
+
+from healthyroster_async._core import yaml_text
+from healthyroster_async._core.errors import ConfigurationError, UsageError
+from healthyroster_async._core.hosts import is_loopback
+from healthyroster_async._core.settings import check_type
+
+_FETCH_TIMEOUT_S = 30.0
+_MAX_BYTES = 32 * 2**20
+# Longest first: the mark of UTF-16 begins that of UTF-32.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fetch a document and parse it, JSON or YAML.
+
+    Raises:
+        ConfigurationError: It cannot be fetched, or is neither JSON nor YAML, or no
+            swagger document.
+        MissingExtraError: It is YAML, and the extra ``yaml`` is not installed.
+        UsageError: It would have to be fetched while an event loop runs here.
+    """
+    if isinstance(source, Mapping):
+        document: Any = source
+    else:
+        raw = source if isinstance(source, bytes) else _read(_place(source))
+        document = _parse(raw)
+    if not isinstance(document, Mapping) or not {"swagger", "openapi"} & set(document):
+        raise ConfigurationError(
+            "this is no swagger document: it has neither 'swagger' nor 'openapi'"
+        )
+    return document
+
+
+def _parse(raw: bytes) -> Any:
+    encoding = "utf-8"
+    for mark, name in _MARKS:
+        if raw.startswith(mark):
+            raw, encoding = raw[len(mark) :], name
+            break
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"the swagger document is no {encoding.upper()}, at byte {error.start}"
+        ) from None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if text.lstrip()[:1] not in {"", "{", "["}:
+            return yaml_text.parse(text)
+        raise ConfigurationError(
+            f"the swagger document is no JSON: line {error.lineno}, "
+            f"column {error.colno}"
+        ) from None
+
+
+def _place(source: Any) -> str | Path:
+    give = "a path, a URL, bytes or a dict"
+    check_type("the swagger document", source, (str, Path), give)
+    return source  # type: ignore[no-any-return] # it has just been checked
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but not to where the document could be altered."""
+
+    @override
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        with contextlib.ExitStack() as refused:
+            refused.callback(fp.close)
+            _refuse_plain(newurl)
+            refused.pop_all()
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _refuse_plain(url: str) -> None:
+    """Refuse plain http: whoever alters the document chooses who gets the secret."""
+    parts = urlsplit(url)
+    if parts.scheme.lower() != "https" and not is_loopback(parts):
+        raise ConfigurationError(
+            "the swagger document would come over plain http, and whoever alters it on "
+            "the way chooses the host that gets the secret: give an https URL or a file"
+        )
+
+
+def _refuse_to_block() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise UsageError(
+        "fetching the swagger document would block the running event loop: do it in a "
+        "thread, as in 'await asyncio.to_thread(Contract.from_swagger, url)'"
+    )
+
+
+def _read(source: str | Path) -> bytes:
+    text = str(source)
+    try:
+        if not re.match(r"https?://", text, re.IGNORECASE):
+            return Path(source).read_bytes()
+        _refuse_to_block()
+        _refuse_plain(text)
+        opener = urllib.request.build_opener(_Redirects)
+        with opener.open(text, timeout=_FETCH_TIMEOUT_S) as answer:
+            body: bytes = answer.read(_MAX_BYTES + 1)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        raise ConfigurationError(
+            f"the swagger document cannot be read from {_shown(text)}: "
+            f"{getattr(error, 'strerror', None) or error}"
+        ) from None
+    if len(body) > _MAX_BYTES:
+        raise ConfigurationError(
+            f"the swagger document at {_shown(text)} is larger than "
+            f"{_MAX_BYTES >> 20} MiB"
+        )
+    return body
+
+
+def _shown(place: str) -> str:
+    """Return a path or URL without what may be a password or a key."""
+    parts = urlsplit(place)
+    if not parts.netloc:
+        return place
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

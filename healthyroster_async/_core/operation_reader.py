@@ -1,0 +1,326 @@
+"""Reading one operation of a document."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from attrs import evolve, field, frozen
+
+from healthyroster_async._core.document import (
+    Document,
+    mapping,
+    pointer,
+    sequence,
+    text,
+    wrong,
+)
+from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.naming import identifier
+from healthyroster_async._core.operation import Operation, Parameter, Where
+from healthyroster_async._core.schemas import ANY, Schemas, Shape
+
+# RFC 9110, section 9.2.1: these only read, if the server keeps to it.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_WHERE = frozenset({"path", "query", "header", "cookie"})
+# HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are ignored).
+_NO_ARGUMENTS = frozenset({"accept", "authorization", "content-type"})
+_STYLES = {"spaceDelimited": "ssv", "pipeDelimited": "pipes", "deepObject": "deep"}
+_COLLECTIONS = frozenset({"csv", "ssv", "tsv", "pipes", "multi"})
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+_BINARY = "application/octet-stream"
+_PROVIDER = re.compile(r"healthcareproviders?(?:id)?")
+
+
+@frozen(kw_only=True)
+class Found:
+    """An operation that is not read yet.
+
+    Attributes:
+        name: Its name in Python.
+        method: HTTP method.
+        template: Path below the base URL.
+        item: The path item it stands in.
+        raw: What the document says about it.
+        where: Where that stands.
+    """
+
+    name: str
+    method: str
+    template: str
+    item: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any] = field(repr=False)
+    where: str
+
+
+@frozen(kw_only=True)
+class Reading:
+    """What an operation is read with.
+
+    Attributes:
+        document: The document.
+        schemas: Its schemas.
+        hidden: Header fields that nobody gives as an argument, in lower case: the
+            credentials.
+        safe: Names and operationIds of what changes nothing in spite of its verb.
+        provider: Name of the parameter that is the provider id, or ``None`` to find it.
+    """
+
+    document: Document
+    schemas: Schemas
+    hidden: frozenset[str]
+    safe: frozenset[str]
+    provider: str | None
+
+    def operation(self, found: Found) -> Operation:
+        """Return an operation.
+
+        Raises:
+            ConfigurationError: The document describes it in a way that makes no sense.
+        """
+        raw = found.raw
+        operation_id = text(raw.get("operationId")) or None
+        safe = found.method in SAFE_METHODS or bool(
+            self.safe & {found.name, operation_id}
+        )
+        given, body_type = self._arguments(found)
+        endpoint = Endpoint(
+            name=found.name, method=found.method, template=found.template, safe=safe
+        )
+        given = [*_unnamed(endpoint, given), *given]
+        provider = provider_of(endpoint.template, given, self.provider)
+        rest = [p for p in given if p is not provider]
+        return Operation(
+            name=found.name,
+            operation_id=operation_id,
+            endpoint=endpoint,
+            parameters=tuple(
+                sorted(_named(rest), key=lambda parameter: not parameter.required)
+            ),
+            provider=provider,
+            body_type=body_type,
+            answer=self._answer(found),
+            summary=" ".join(text(raw.get("summary")).split()),
+            description=text(raw.get("description")).strip(),
+            deprecated=raw.get("deprecated") is True,
+            tags=tuple(t for t in raw.get("tags") or () if isinstance(t, str)),
+        )
+
+    def _arguments(self, found: Found) -> tuple[list[Parameter], str | None]:
+        """Return what the operation takes, and the media type of its body."""
+        merged: dict[tuple[str, str], tuple[Mapping[str, Any], str]] = {}
+        for raw, where in self._raw_parameters(found):
+            merged[text(raw.get("name")), text(raw.get("in"))] = raw, where
+        given: list[Parameter] = []
+        kinds = set()
+        for (name, place), (raw, where) in merged.items():
+            kinds.add(place)
+            if place in _WHERE:
+                hidden = place == "header" and name.lower() in (
+                    self.hidden | _NO_ARGUMENTS
+                )
+                if not hidden:
+                    given.append(self._parameter(raw, where, name, place))
+            elif place == "formData":
+                given.append(self._parameter(raw, where, name, "form"))
+            elif place == "body":
+                shape = self.schemas.shape(raw.get("schema"), pointer(where, "schema"))
+                given.append(_body(shape, raw, required=raw.get("required") is True))
+            else:
+                wrong(
+                    where, "a parameter stands in path, query, header, cookie or body"
+                )
+        if not self.document.is_swagger_2:
+            more, body_type = self._body_of_3(found)
+            return given + more, body_type
+        if "body" in kinds:
+            return given, _best(self._consumes(found)) or "application/json"
+        if "formData" in kinds:
+            files = any(p.shape.kind == "bytes" for p in given if p.where == "form")
+            plain = _FORM in self._consumes(found) or not self._consumes(found)
+            return given, _FORM if plain and not files else _MULTIPART
+        return given, None
+
+    def _raw_parameters(self, found: Found) -> Iterator[tuple[Mapping[str, Any], str]]:
+        outer = found.where.rpartition("/")[0]
+        for holder, above in ((found.item, outer), (found.raw, found.where)):
+            place = pointer(above, "parameters")
+            for number, one in enumerate(sequence(holder.get("parameters"), place)):
+                raw, where = self.document.follow(one, pointer(place, number))
+                yield mapping(raw, where), where
+
+    def _consumes(self, found: Found) -> list[str]:
+        said = found.raw.get("consumes") or self.document.raw.get("consumes") or []
+        return [media for media in said if isinstance(media, str)]
+
+    def _parameter(
+        self, raw: Mapping[str, Any], where: str, name: str, place: str
+    ) -> Parameter:
+        if not name:
+            wrong(where, "a parameter has no name")
+        style = "csv"
+        schema, at = raw.get("schema"), pointer(where, "schema")
+        if self.document.is_swagger_2 and schema is None:
+            schema, at = raw, where  # in 2.0 the parameter is its own schema
+        if self.document.is_swagger_2:
+            said = text(raw.get("collectionFormat"))
+            style = said if said in _COLLECTIONS else "csv"
+        elif isinstance(raw.get("content"), Mapping) and raw["content"]:
+            media, inner = next(iter(raw["content"].items()))
+            place_of = pointer(where, "content", media)
+            schema, at = mapping(inner, place_of).get("schema"), place_of
+            style = "json"
+        else:
+            style = _STYLES.get(text(raw.get("style")), "csv")
+            exploded = raw.get("explode", place in {"query", "cookie"})
+            if style == "csv" and exploded is True and place in {"query", "cookie"}:
+                style = "multi"
+        return Parameter(
+            name=identifier(name),
+            wire=name,
+            where=cast("Where", place),
+            required=place == "path" or raw.get("required") is True,
+            shape=self.schemas.shape(schema, at),
+            style=style,
+            description=" ".join(text(raw.get("description")).split()),
+        )
+
+    def _body_of_3(self, found: Found) -> tuple[list[Parameter], str | None]:
+        place = pointer(found.where, "requestBody")
+        raw, where = self.document.follow(found.raw.get("requestBody"), place)
+        content = mapping(mapping(raw, where).get("content"), pointer(where, "content"))
+        media = _best(content)
+        if media is None:
+            return [], None
+        at = pointer(where, "content", media)
+        schema = mapping(content[media], at).get("schema")
+        shape = self.schemas.shape(schema, pointer(at, "schema"))
+        required = raw.get("required") is True
+        if media in {_FORM, _MULTIPART} and shape.kind == "object":
+            return [
+                Parameter(
+                    name=identifier(member.wire),
+                    wire=member.wire,
+                    where="form",
+                    required=member.required,
+                    shape=member.shape,
+                    style="multi",
+                    description=member.shape.description,
+                )
+                for member in shape.members
+            ], media
+        if media == _BINARY and shape.kind in {"any", "text"}:
+            shape = Shape("bytes", at)
+        return [_body(shape, raw, required=required)], _plain_json(media)
+
+    def _answer(self, found: Found) -> Shape | None:
+        place = pointer(found.where, "responses")
+        responses = mapping(found.raw.get("responses"), place)
+        good = sorted(s for s in map(str, responses) if re.fullmatch(r"2\d\d|2XX", s))
+        for status in [*good, "default"]:
+            if status not in responses:
+                continue
+            raw, where = self.document.follow(responses[status], pointer(place, status))
+            raw = mapping(raw, where)
+            if self.document.is_swagger_2:
+                if raw.get("schema") is not None:
+                    at = pointer(where, "schema")
+                    return self.schemas.shape(raw["schema"], at)
+                continue
+            content = mapping(raw.get("content"), pointer(where, "content"))
+            media = _best(content)
+            if media is None:
+                continue
+            at = pointer(where, "content", media)
+            schema = mapping(content[media], at).get("schema")
+            if schema is not None:
+                return self.schemas.shape(schema, pointer(at, "schema"))
+        return None
+
+
+def _body(shape: Shape, raw: Mapping[str, Any], *, required: bool) -> Parameter:
+    return Parameter(
+        name="body",
+        wire="body",
+        where="body",
+        required=required,
+        shape=shape,
+        description=" ".join(text(raw.get("description")).split()),
+    )
+
+
+def _best(known: Iterable[str]) -> str | None:
+    """Return the media type to send or expect: JSON, if it is among them."""
+
+    def rank(kind: str) -> int:
+        plain = kind.partition(";")[0].strip().lower()
+        if plain == "application/json":
+            return 0
+        if "json" in plain or plain == "*/*":
+            return 1
+        order = (_FORM, _MULTIPART, _BINARY)
+        return 2 + order.index(plain) if plain in order else 9
+
+    return min(known, key=rank, default=None)
+
+
+def _plain_json(media: str) -> str:
+    plain = media.partition(";")[0].strip().lower()
+    return "application/json" if "json" in plain or "*" in plain else plain
+
+
+def _unnamed(endpoint: Endpoint, given: list[Parameter]) -> list[Parameter]:
+    """Return a parameter for each placeholder that the document does not describe.
+
+    What is described but stands in no placeholder goes nowhere, and is dropped.
+    """
+    described = {p.wire for p in given if p.where == "path"}
+    slots = dict.fromkeys(endpoint.placeholders)
+    given[:] = [p for p in given if p.where != "path" or p.wire in slots]
+    return [
+        Parameter(
+            name=identifier(slot), wire=slot, where="path", required=True, shape=ANY
+        )
+        for slot in slots
+        if slot not in described
+    ]
+
+
+def _named(parameters: list[Parameter]) -> list[Parameter]:
+    """Give each parameter a name of its own, with its place where two have one."""
+    seen: set[str] = set()
+    named: list[Parameter] = []
+    for parameter in parameters:
+        name, number = parameter.name, 1
+        while name in seen:
+            number += 1
+            place = parameter.where if number == 2 else number  # noqa: PLR2004
+            name = f"{parameter.name}_{place}"
+        seen.add(name)
+        named.append(evolve(parameter, name=name))
+    return named
+
+
+def provider_of(
+    template: str, parameters: Iterable[Parameter], name: str | None
+) -> Parameter | None:
+    """Return the parameter that is the provider id.
+
+    It follows a segment ``HealthcareProvider``, or is called ``healthcareProviderId``,
+    whatever its case. "Provider" alone is an athletic trainer in the vendor's words.
+    """
+    given = list(parameters)
+    if name is not None:
+        return next((p for p in given if p.wire.lower() == name.lower()), None)
+    segments = template.strip("/").split("/")
+    for before, segment in itertools.pairwise(segments):
+        if re.fullmatch(r"\{[^{}]+\}", segment) and _is_provider(before):
+            slot = segment[1:-1]
+            return next((p for p in given if p.wire == slot), None)
+    return next((p for p in given if _is_provider(p.wire)), None)
+
+
+def _is_provider(word: str) -> bool:
+    return bool(_PROVIDER.fullmatch(re.sub(r"[\W_]", "", word).lower()))
