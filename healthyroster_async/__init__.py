@@ -35,6 +35,7 @@ from healthyroster_async._core.errors import (
     UsageError,
 )
 from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import (
     Denied,
     Failed,
@@ -44,6 +45,7 @@ from healthyroster_async._core.outcome import (
     Skipped,
     Succeeded,
 )
+from healthyroster_async._core.paging import Paging
 from healthyroster_async._core.settings import (
     Budget,
     Environment,
@@ -53,8 +55,13 @@ from healthyroster_async._core.settings import (
     RetrySettings,
     Timeouts,
 )
+from healthyroster_async._core.values import File
 from healthyroster_async._policies.pacing import PacingEvent
 from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._resources.operations import (
+    OperationCall,
+    SessionOperations,
+)
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._session import ProviderSession
@@ -80,6 +87,7 @@ __all__ = [
     "Environment",
     "EnvironmentStats",
     "Failed",
+    "File",
     "ForbiddenError",
     "HealthyRosterError",
     "InnerCancellationError",
@@ -88,10 +96,13 @@ __all__ = [
     "Limit",
     "MissingExtraError",
     "NotFoundError",
+    "Operation",
+    "OperationCall",
     "Outcome",
     "Outcomes",
     "PacingEvent",
     "PacingSettings",
+    "Paging",
     "PoolClosedError",
     "Priority",
     "Progress",
@@ -109,6 +120,7 @@ __all__ = [
     "Secret",
     "ServerError",
     "ServiceUnavailableError",
+    "SessionOperations",
     "Skipped",
     "Succeeded",
     "Timeouts",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urljoin
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import (
     Environment,
@@ -96,11 +98,32 @@ class Caller:
         Raises:
             ConfigurationError: A value would leave its place in the path.
         """
+        return self.request_at(
+            endpoint,
+            (self.provider_id, *values),
+            query=query,
+            body=body,
+            headers=headers,
+            stream=stream,
+        )
+
+    def request_at(
+        self,
+        endpoint: Endpoint,
+        values: tuple[int | str, ...],
+        *,
+        query: str = "",
+        body: bytes | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        stream: bool = False,
+    ) -> Request:
+        """Return the request of an endpoint, with a value for each placeholder.
+
+        Raises:
+            ConfigurationError: A value would leave its place in the path.
+        """
         base = self.pool.contract.base_urls[self.environment]
-        url = endpoint.url(base, self.provider_id, *values)
-        deadline = self.deadline
-        if deadline is not None:
-            deadline += asyncio.get_running_loop().time()
+        url = endpoint.url(base, *values)
         return Request(
             method=endpoint.method,
             url=url + query if query else url,
@@ -113,9 +136,34 @@ class Caller:
             timeouts=self.timeouts,
             headers=headers,
             body=body,
-            deadline=deadline,
+            deadline=self._deadline(),
             stream=stream,
         )
+
+    def request_url(self, before: Request, url: str) -> Request:
+        """Return the request of a URL that an answer named, such as the next page.
+
+        Args:
+            before: The request that was answered.
+            url: Absolute, or relative to the one of *before*.
+
+        Raises:
+            DecodingError: It leads out of the base URL, where no secret goes.
+        """
+        base = self.pool.contract.base_urls[self.environment]
+        there = urljoin(before.url, url.strip())
+        if not there.startswith(f"{base}/") or not there.isprintable():
+            raise DecodingError(
+                before.label,
+                "the answer points out of the base URL of its environment, and that "
+                "is not followed",
+            )
+        return evolve(before, url=there, deadline=self._deadline())
+
+    def _deadline(self) -> float | None:
+        if self.deadline is None:
+            return None
+        return self.deadline + asyncio.get_running_loop().time()
 
     def _pipeline(self) -> Pipeline:
         return self.pool._pipeline(self.environment, self.retry)  # noqa: SLF001 - ours

@@ -13,7 +13,13 @@ from healthyroster_async import models
 from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._rows.envelope import NoRowsError, find_rows
-from healthyroster_async._shapes import Hook, Member, Reader, reader_maker
+from healthyroster_async._shapes import (
+    Hook,
+    Member,
+    Reader,
+    plain_key,
+    readers_of,
+)
 
 _M = TypeVar("_M")
 
@@ -45,19 +51,12 @@ _ALIASES: dict[type, dict[str, str]] = {
         "isrequired": "required",
     },
 }
-# A server has few shapes; this only bounds what a strange answer can make us keep.
-_SHAPES_KEPT = 256
 _AS_IT_IS: dict[Any, frozenset[type]] = {
     int | str: frozenset({int, str}),
     int | str | None: frozenset({int, str, type(None)}),
     str | None: frozenset({str, type(None)}),
     bool | None: frozenset({bool, type(None)}),
 }
-
-
-def plain_key(key: str) -> str:
-    """Return a key without case and separators: all three casings become one."""
-    return key.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
 def _id(value: Any, _: object) -> int | str:
@@ -93,16 +92,7 @@ def _structure_list(model: type[Any]) -> Callable[[Any, object], list[Any]]:
         if a.name != "extra"
     )
     names = {plain_key(m.name): m.name for m in members} | _ALIASES[model]
-    make = reader_maker(model, members)
-    readers: dict[tuple[str, ...], Reader] = {}
-
-    def reader(keys: tuple[str, ...]) -> Reader:
-        read = readers.get(keys)
-        if read is None:
-            read = make(*_meanings(keys, names))
-            if len(readers) < _SHAPES_KEPT:
-                readers[keys] = read
-        return read
+    reader = readers_of(model, members, names)
 
     def structure(value: Any, _: object) -> list[Any]:
         made = []
@@ -118,22 +108,6 @@ def _structure_list(model: type[Any]) -> Callable[[Any, object], list[Any]]:
         return made
 
     return structure
-
-
-def _meanings(
-    keys: tuple[str, ...], names: Mapping[str, str]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the key of each member that is there, and all other keys."""
-    known: dict[str, str] = {}
-    others = []
-    for key in keys:
-        name = names.get(plain_key(key))
-        # Of two spellings of one name the first is meant, the other is kept.
-        if name is None or name in known:
-            others.append(key)
-        else:
-            known[name] = key
-    return known, tuple(others)
 
 
 def _hook(kind: Any) -> Hook:

@@ -35,6 +35,7 @@ from healthyroster_async._fanout import (
     checked_limit,
     fan_out,
 )
+from healthyroster_async._resources.operations import SessionOperations
 from healthyroster_async._resources.reporting import Reporting
 
 V = TypeVar("V")
@@ -73,6 +74,32 @@ class ProviderSession:
     def reporting(self) -> Reporting:
         """The reporting endpoints: data sources and their rows."""
         return Reporting(self._caller)
+
+    @property
+    def operations(self) -> SessionOperations:
+        """Every operation of the swagger document, by its name in Python."""
+        return SessionOperations(self._caller)
+
+    def call(
+        self, operation: str, /, *, raw: bool = False, **arguments: Any
+    ) -> Awaitable[Any]:
+        """Call any operation of the swagger document.
+
+        Args:
+            operation: Its exact operationId, or its name in Python.
+            raw: Whether to return the ``Response`` as it came.
+            **arguments: What it takes.
+
+        Returns:
+            What ``session.operations`` returns.
+
+        Raises:
+            ConfigurationError: The document has no such operation.
+            TypeError: An argument is unknown, missing or of a type that does not fit.
+            ValueError: A value is none of those that the document allows.
+            HealthyRosterError: The call came to nothing.
+        """
+        return self.operations[operation](raw=raw, **arguments)
 
     def with_options(
         self,

@@ -15,6 +15,8 @@ from typing_extensions import override
 
 Hook: TypeAlias = Callable[[Any], Any]
 Reader: TypeAlias = Callable[[Mapping[str, Any]], Any]
+# A server has few shapes; this only bounds what a strange answer can make us keep.
+_SHAPES_KEPT = 256
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +34,11 @@ class Member:
     default: Any
     as_it_is: frozenset[type]
     hook: Hook
+
+
+def plain_key(key: str) -> str:
+    """Return a key without case and separators: all three casings become one."""
+    return key.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
 class _Nothing(dict[str, Any]):
@@ -102,3 +109,46 @@ def reader_maker(
         return read
 
     return checked
+
+
+def readers_of(
+    model: type, members: tuple[Member, ...], names: Mapping[str, str]
+) -> Callable[[tuple[str, ...]], Reader]:
+    """Return what gives the reader of each set of keys that occurs.
+
+    Which key means what is worked out once for each, so that an item costs little more
+    than its values.
+
+    Args:
+        model: As for ``reader_maker``.
+        members: Its members but ``extra``.
+        names: Name of a member for each plain key.
+    """
+    make = reader_maker(model, members)
+    readers: dict[tuple[str, ...], Reader] = {}
+
+    def reader(keys: tuple[str, ...]) -> Reader:
+        read = readers.get(keys)
+        if read is None:
+            read = make(*_meanings(keys, names))
+            if len(readers) < _SHAPES_KEPT:
+                readers[keys] = read
+        return read
+
+    return reader
+
+
+def _meanings(
+    keys: tuple[str, ...], names: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the key of each member that is there, and all other keys."""
+    known: dict[str, str] = {}
+    others = []
+    for key in keys:
+        name = names.get(plain_key(key))
+        # Of two spellings of one name the first is meant, the other is kept.
+        if name is None or name in known:
+            others.append(key)
+        else:
+            known[name] = key
+    return known, tuple(others)

@@ -234,12 +234,13 @@ class Contract:
         secret_header = application_secret_header or read.application_secret_header
         _check_headers(id_header, secret_header, read.headers)
         safe = _names(safe_operations)
+        rows = _spelled(ROWS, read)
         operations = Operations(
             document,
             hidden=frozenset(
                 {(id_header or "").lower(), (secret_header or "").lower()}
             ),
-            safe=frozenset(safe),
+            safe=frozenset({*safe, *([rows.label] if rows else [])}),
             provider=provider_parameter,
         )
         for name in safe:
@@ -250,7 +251,7 @@ class Contract:
             application_secret_header=secret_header or "",
             data_sources=_spelled(DATA_SOURCES, read),
             data_source=_spelled(DATA_SOURCE, read),
-            rows=_spelled(ROWS, read),
+            rows=rows,
             rows_key=rows_key,
             operations=operations,
         )

@@ -50,6 +50,7 @@ class Operation:
             Healthcare Provider.
         body_type: Media type of the body, or ``None`` if it has none.
         answer: What it answers, or ``None`` if the document does not say.
+        answer_headers: Names of the header fields of its answer, in lower case.
         summary: What it does, in a line.
         description: What the document says besides.
         deprecated: Whether the document advises against it.
@@ -63,6 +64,7 @@ class Operation:
     provider: Parameter | None = field(default=None, repr=False)
     body_type: str | None = field(default=None, repr=False)
     answer: Shape | None = field(default=None, repr=False)
+    answer_headers: frozenset[str] = field(default=frozenset(), repr=False)
     summary: str = ""
     description: str = field(default="", repr=False)
     deprecated: bool = False

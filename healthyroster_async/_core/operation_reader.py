@@ -64,7 +64,8 @@ class Reading:
         schemas: Its schemas.
         hidden: Header fields that nobody gives as an argument, in lower case: the
             credentials.
-        safe: Names and operationIds of what changes nothing in spite of its verb.
+        safe: Names, operationIds and labels of what changes nothing in spite of its
+            verb.
         provider: Name of the parameter that is the provider id, or ``None`` to find it.
     """
 
@@ -83,9 +84,10 @@ class Reading:
         raw = found.raw
         operation_id = text(raw.get("operationId")) or None
         safe = found.method in SAFE_METHODS or bool(
-            self.safe & {found.name, operation_id}
+            self.safe & {found.name, operation_id, f"{found.method} {found.template}"}
         )
         given, body_type = self._arguments(found)
+        answer, answer_headers = self._answer(found)
         endpoint = Endpoint(
             name=found.name, method=found.method, template=found.template, safe=safe
         )
@@ -101,7 +103,8 @@ class Reading:
             ),
             provider=provider,
             body_type=body_type,
-            answer=self._answer(found),
+            answer=answer,
+            answer_headers=answer_headers,
             summary=" ".join(text(raw.get("summary")).split()),
             description=text(raw.get("description")).strip(),
             deprecated=raw.get("deprecated") is True,
@@ -215,29 +218,38 @@ class Reading:
             shape = Shape("bytes", at)
         return [_body(shape, raw, required=required)], _plain_json(media)
 
-    def _answer(self, found: Found) -> Shape | None:
+    def _answer(self, found: Found) -> tuple[Shape | None, frozenset[str]]:
+        """Return what a success looks like, and the names of its header fields."""
         place = pointer(found.where, "responses")
         responses = mapping(found.raw.get("responses"), place)
         good = sorted(s for s in map(str, responses) if re.fullmatch(r"2\d\d|2XX", s))
+        names: frozenset[str] = frozenset()
         for status in [*good, "default"]:
             if status not in responses:
                 continue
             raw, where = self.document.follow(responses[status], pointer(place, status))
             raw = mapping(raw, where)
-            if self.document.is_swagger_2:
-                if raw.get("schema") is not None:
-                    at = pointer(where, "schema")
-                    return self.schemas.shape(raw["schema"], at)
-                continue
+            headers = mapping(raw.get("headers"), pointer(where, "headers"))
+            names = names or frozenset(name.lower() for name in headers)
+            shape = self._answer_shape(raw, where)
+            if shape is not None:
+                return shape, names
+        return None, names
+
+    def _answer_shape(self, raw: Mapping[str, Any], where: str) -> Shape | None:
+        if self.document.is_swagger_2:
+            schema, at = raw.get("schema"), pointer(where, "schema")
+        else:
             content = mapping(raw.get("content"), pointer(where, "content"))
             media = _best(content)
             if media is None:
-                continue
+                return None
             at = pointer(where, "content", media)
             schema = mapping(content[media], at).get("schema")
-            if schema is not None:
-                return self.schemas.shape(schema, pointer(at, "schema"))
-        return None
+            at = pointer(at, "schema")
+            if schema is None and media == _BINARY:
+                return Shape("bytes", at)
+        return None if schema is None else self.schemas.shape(schema, at)
 
 
 def _body(shape: Shape, raw: Mapping[str, Any], *, required: bool) -> Parameter:
@@ -290,7 +302,7 @@ def _unnamed(endpoint: Endpoint, given: list[Parameter]) -> list[Parameter]:
 
 def _named(parameters: list[Parameter]) -> list[Parameter]:
     """Give each parameter a name of its own, with its place where two have one."""
-    seen: set[str] = set()
+    seen = {"paging", "raw"}  # what every call takes besides
     named: list[Parameter] = []
     for parameter in parameters:
         name, number = parameter.name, 1

@@ -47,6 +47,7 @@ class Operations(Mapping[str, Operation]):
 
     Attributes:
         document: The document, or ``None`` if there is none.
+        kept: What is worked out of it elsewhere, and lives as long as it.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Operations(Mapping[str, Operation]):
         self.document = document
         self._settings = (hidden, safe, provider)
         self._read: dict[str, Operation] = {}
+        self.kept: dict[str, Any] = {}
 
     @cached_property
     def schemas(self) -> Schemas:

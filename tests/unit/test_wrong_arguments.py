@@ -134,7 +134,7 @@ def test_an_environment_that_is_empty_is_not_the_default(bad):
         ({"rows_key": ""}, "rows_key is ''"),
         ({"rows_key": ".a"}, "rows_key is '.a'"),
         ({"rows": "/x/{id}"}, "rows is of type str; give an Endpoint"),
-        ({"data_source": None}, "data_source is of type NoneType"),
+        ({"data_source": {}}, "data_source is of type dict"),
         ({"data_sources": "x"}, "data_sources is of type str"),
     ],
 )

@@ -1,0 +1,91 @@
+"""How arguments are written into a query, a path, a header field or a form.
+
+RFC 3986 for queries and paths, RFC 7578 for files; arrays in the collection formats of
+Swagger 2.0 and the styles of OpenAPI 3.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from healthyroster_async._core.operation import Parameter
+from healthyroster_async._core.values import File, json_body, plain_text
+
+_BETWEEN = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
+
+
+def pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the names and texts that say a value in a query or a form."""
+    name, style = parameter.wire, parameter.style
+    if style == "json":
+        yield name, json_body(value).decode()
+    elif isinstance(value, list):
+        texts = [plain_text(item) for item in value]
+        if style == "multi":
+            yield from ((name, text) for text in texts)
+        elif texts:
+            yield name, _BETWEEN.get(style, ",").join(texts)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if inner is None:
+                continue
+            inside = f"{name}[{key}]" if style == "deep" else key
+            many = inner if isinstance(inner, list) else [inner]
+            yield from ((inside, plain_text(item)) for item in many)
+    else:
+        yield name, plain_text(value)
+
+
+def line(parameter: Parameter, value: Any) -> str:
+    """Return a value as one text, for a path or a header field."""
+    if parameter.style == "json":
+        return json_body(value).decode()
+    if isinstance(value, list):
+        between = _BETWEEN.get(parameter.style, ",")
+        return between.join(plain_text(item) for item in value)
+    if isinstance(value, dict):
+        flat = (plain_text(part) for pair in value.items() for part in pair)
+        return ",".join(flat)
+    return plain_text(value)
+
+
+def query_of(given: list[tuple[str, str]]) -> str:
+    """Return a query, ``?`` included, or nothing if it is empty."""
+    if not given:
+        return ""
+    # OData's "$top" stands as it is: some servers do not undo an escaped dollar sign.
+    said = (f"{quote(name, safe='$')}={quote(text, safe='')}" for name, text in given)
+    return f"?{'&'.join(said)}"
+
+
+def form_of(given: list[tuple[str, str]]) -> bytes:
+    """Return a form, URL-encoded."""
+    return "&".join(f"{quote_plus(n)}={quote_plus(t)}" for n, t in given).encode()
+
+
+def multipart_of(given: list[tuple[str, str | File]]) -> tuple[bytes, str]:
+    """Return a form with files, and the media type with its boundary (RFC 7578)."""
+    boundary = secrets.token_hex(16)
+    parts: list[bytes] = []
+    for name, value in given:
+        head = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+        if isinstance(value, File):
+            head += (
+                f'; filename="{_quoted(value.name)}"\r\n'
+                f"Content-Type: {value.content_type}"
+            )
+            content = value.content
+        else:
+            content = value.encode()
+        parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + content + b"\r\n")
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(text: str) -> str:
+    # As browsers do (RFC 7578, section 2; HTML, "multipart form data").
+    escapes = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+    return "".join(escapes.get(character, character) for character in text)

@@ -1,0 +1,367 @@
+"""The operations of the swagger document as methods of a session."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from healthyroster_async._core.arguments import Binding
+from healthyroster_async._core.errors import (
+    ConfigurationError,
+    DecodingError,
+    UsageError,
+)
+from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._core.operation import Operation
+from healthyroster_async._core.operations import Operations
+from healthyroster_async._core.paging import Pages, PagesError, Paging, detect
+from healthyroster_async._core.schemas import ANY, Shape
+from healthyroster_async._core.settings import check_type
+from healthyroster_async._core.values import File
+from healthyroster_async._schema_models import Decoder, Models, annotation
+from healthyroster_async._shapes import Hook
+
+if TYPE_CHECKING:
+    from healthyroster_async._caller import Caller
+
+
+class _Type(str):
+    """A type as it is written, which ``inspect`` shows without quotes."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Prepared:
+    """What the calls of one operation share: it is worked out once for a contract."""
+
+    def __init__(self, operation: Operation, models: Models) -> None:
+        self.operation = operation
+        self.binding = Binding(operation)
+        self.decoder = Decoder(operation.answer, models)
+        self.models = models
+        # Reading a file blocks, and few operations take any.
+        self.takes_files = any(_is_file(p.shape) for p in operation.parameters)
+
+    @cached_property
+    def paging(self) -> Paging | None:
+        """How its list comes in pages, as far as the document says."""
+        return detect(self.operation)
+
+    def item_hook(self, items: str) -> Hook:
+        """Return what turns an item of a page into what a user gets."""
+        shape = self.operation.answer
+        for step in items.split(".") if items else ():
+            members = () if shape is None else shape.members
+            shape = next((m.shape for m in members if m.wire == step), None)
+        return self.models.hook(ANY if shape is None else shape.items)
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """What ``help`` and editors show: arguments are given by name."""
+        named = [
+            inspect.Parameter(
+                p.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if p.required else None,
+                annotation=_Type(annotation(p.shape)),
+            )
+            for p in self.operation.parameters
+        ]
+        raw = inspect.Parameter(
+            "raw", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
+        )
+        answer = self.operation.answer
+        returns = "Any" if answer is None else _returned(annotation(answer))
+        return inspect.Signature([*named, raw], return_annotation=_Type(returns))
+
+    @cached_property
+    def doc(self) -> str:
+        """The text of ``help``."""
+        operation = self.operation
+        lines = [operation.summary or operation.endpoint.label]
+        if operation.deprecated:
+            lines += ["", "Deprecated: the document advises against it."]
+        if operation.description and operation.description != operation.summary:
+            lines += ["", operation.description]
+        lines += ["", f"{operation.endpoint.label}"]
+        if operation.operation_id:
+            lines[-1] += f" (operationId {operation.operation_id})"
+        if operation.parameters:
+            lines += ["", "Args:"]
+            lines += [f"    {_about(p)}" for p in operation.parameters]
+        return "\n".join(lines)
+
+
+def _is_file(shape: Shape) -> bool:
+    return shape.kind == "bytes" or (
+        shape.kind == "array" and shape.items.kind == "bytes"
+    )
+
+
+def _returned(text: str) -> str:
+    inner = text.removeprefix("tuple[").removesuffix(", ...]")
+    return text if inner == text else f"list[{inner}]"
+
+
+def _about(parameter: Any) -> str:
+    shape = parameter.shape
+    said = parameter.description or shape.description
+    words = " ".join(said.split())
+    if shape.enum:
+        words += f" One of {', '.join(map(repr, shape.enum))}."
+    return f"{parameter.name}: {words or annotation(shape)}"
+
+
+class Registry:
+    """What has been prepared of one contract's operations.
+
+    Attributes:
+        operations: The operations.
+        models: The classes of their answers.
+    """
+
+    def __init__(
+        self, operations: Operations, classes: Mapping[str, type] | None = None
+    ) -> None:
+        self.operations = operations
+        self.models = Models(operations.schemas, classes)
+        self._prepared: dict[str, Prepared] = {}
+
+    def get(self, name: str) -> Prepared:
+        """Return what is prepared of the operation of a name or operationId.
+
+        Raises:
+            ConfigurationError: There is none, or the document describes it in a way
+                that makes no sense.
+        """
+        known = self._prepared.get(name)
+        if known is None:
+            operation = self.operations.find(name)
+            known = self._prepared.get(operation.name)
+            if known is None:
+                known = Prepared(operation, self.models)
+                self._prepared[operation.name] = known
+            self._prepared[name] = known
+        return known
+
+
+def registry_of(operations: Operations) -> Registry:
+    """Return the registry that all sessions of a contract share."""
+    known: Registry | None = operations.kept.get("registry")
+    if known is None:
+        known = operations.kept["registry"] = Registry(operations)
+    return known
+
+
+class OperationCall:
+    """One operation of the API, to be awaited like a method.
+
+    Attributes:
+        operation: What the document says about it.
+    """
+
+    __slots__ = ("_caller", "_prepared")
+
+    def __init__(self, caller: Caller, prepared: Prepared) -> None:
+        self._caller = caller
+        self._prepared = prepared
+
+    @property
+    def operation(self) -> Operation:
+        """What the document says about it."""
+        return self._prepared.operation
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self._prepared.signature
+
+    @property
+    def __name__(self) -> str:
+        return self._prepared.operation.name
+
+    @property
+    @override
+    def __doc__(self) -> str:  # type: ignore[override]
+        return self._prepared.doc
+
+    async def __call__(self, *values: Any, raw: bool = False, **arguments: Any) -> Any:
+        """Call the operation.
+
+        Args:
+            *values: Nothing: arguments are given by name.
+            raw: Whether to return the ``Response`` as it came.
+            **arguments: What the operation takes, named as in the document or in
+                snake_case; ``None`` is not sent.
+
+        Returns:
+            What the document describes: models, lists of them, plain values; ``bytes``
+            of a file, ``None`` of an empty answer.
+
+        Raises:
+            TypeError: An argument is unknown, missing or of a type that does not fit.
+            ValueError: A value is none of those that the document allows.
+            HealthyRosterError: The call came to nothing.
+        """
+        prepared = self._prepared
+        if values:
+            takes = ", ".join(f"{p.name}=..." for p in prepared.operation.parameters)
+            raise TypeError(f"give arguments by name: {self.__name__}({takes})")
+        if prepared.takes_files:
+            arguments = await _read_files(arguments)
+        sent = self._caller.send_request(self._request(arguments))
+        # Error reporters print local variables.
+        del self, values, arguments
+        response = await sent
+        return response if raw else prepared.decoder.decode(response)
+
+    def _request(self, arguments: Mapping[str, Any]) -> Request:
+        caller = self._caller
+        bound = self._prepared.binding.bind(caller.provider_id, arguments)
+        return caller.request_at(
+            self._prepared.operation.endpoint,
+            bound.values,
+            query=bound.query,
+            body=bound.body,
+            headers=bound.headers,
+        )
+
+    @property
+    def paging(self) -> Paging | None:
+        """How its list comes in pages; ``None`` if the document does not say."""
+        return self._prepared.paging
+
+    def pages(
+        self, *, paging: Paging | None = None, **arguments: Any
+    ) -> AsyncIterator[Any]:
+        """Return every item of a list that comes in pages, page after page.
+
+        A page is asked for when its first item is. Some servers do not say which page
+        is the last; then one more is asked for, which is empty.
+
+        Args:
+            paging: How the pages come, where the document does not say or is wrong.
+            **arguments: What the operation takes.
+
+        Raises:
+            ConfigurationError: The document does not say how the pages come.
+            TypeError: An argument is unknown, missing or of a type that does not fit.
+            ValueError: A value is none of those that the document allows.
+        """
+        chosen = self._prepared.paging if paging is None else paging
+        if chosen is None:
+            raise ConfigurationError(
+                f"the swagger document does not say how the pages of {self.__name__} "
+                'come: give paging=, as in Paging(kind="page", parameter="page", '
+                'items="data")'
+            )
+        check_type("paging", chosen, Paging, "a Paging(...)")
+        if chosen.parameter is not None:
+            self._prepared.binding.check(chosen.parameter)
+        pages = Pages(chosen, arguments)
+        return self._every(pages, self._request(pages.first()))
+
+    async def _every(self, pages: Pages, request: Request) -> AsyncIterator[Any]:
+        prepared, caller = self._prepared, self._caller
+        item_of = prepared.item_hook(pages.paging.items)
+        while True:
+            response = await caller.send_request(request)
+            items, step = _turned(pages, response)
+            for item in items:
+                yield item_of(item)
+            if step is None:
+                return
+            if isinstance(step, str):
+                request = caller.request_url(request, step)
+            else:
+                request = self._request(step)
+
+    @override
+    def __repr__(self) -> str:
+        operation = self._prepared.operation
+        return f"<{operation.name}{self.__signature__}: {operation.endpoint.label}>"
+
+
+class SessionOperations:
+    """Every operation of the swagger document, about one Healthcare Provider.
+
+    ``operations.get_patients(...)`` calls one, ``dir(operations)`` names them all,
+    ``help(operations.get_patients)`` says what one takes. ``operations.models`` has the
+    classes of the answers.
+    """
+
+    __slots__ = ("_caller", "_registry")
+
+    def __init__(self, caller: Caller, registry: Registry | None = None) -> None:
+        self._caller = caller
+        self._registry = registry or registry_of(caller.contract.operations)
+
+    @property
+    def models(self) -> Models:
+        """The classes of the answers, by the document's names."""
+        return self._registry.models
+
+    def __getattr__(self, name: str) -> OperationCall:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        operations = self._registry.operations
+        if operations.document is None:
+            raise UsageError(
+                "the operations of the API are not known: make the contract with "
+                'Contract.from_swagger("swagger.json")'
+            )
+        if name not in operations:
+            near = operations.near(name)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise AttributeError(
+                f"the swagger document has no operation {name!r}{hint}"
+            )
+        return OperationCall(self._caller, self._registry.get(name))
+
+    def __getitem__(self, name: str) -> OperationCall:
+        """Return the operation of a name or operationId."""
+        return OperationCall(self._caller, self._registry.get(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registry.operations)
+
+    def __len__(self) -> int:
+        return len(self._registry.operations)
+
+    @override
+    def __dir__(self) -> list[str]:
+        return sorted({"models", *self._registry.operations})
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{len(self)} operations of provider {self._caller.provider_id}>"
+
+
+def _turned(
+    pages: Pages, response: Response
+) -> tuple[list[Any], dict[str, Any] | str | None]:
+    try:
+        return pages.turn(response.json(), response.headers)
+    except PagesError as error:
+        reason = str(error)
+    raise DecodingError(response.request.label, reason)
+
+
+async def _read_files(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if isinstance(value, Path):
+            content = await asyncio.to_thread(value.read_bytes)
+            read[name] = File(content, value.name)
+        else:
+            read[name] = value
+    return read

@@ -1,0 +1,259 @@
+"""Classes made from the schemas of a document, and what fills them.
+
+They stand drift: a value that does not fit is kept as it came, a missing one is
+``None``, and what the document does not name is kept in ``extra``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import attrs
+from typing_extensions import override
+
+from healthyroster_async._core.errors import DecodingError
+from healthyroster_async._core.messages import Response
+from healthyroster_async._core.schemas import Schemas, Shape
+from healthyroster_async._shapes import Hook, Member, Reader, plain_key, readers_of
+
+_NONE = type(None)
+_AS_IT_IS: dict[str, frozenset[type]] = {
+    "text": frozenset({str, _NONE}),
+    "integer": frozenset({int, _NONE}),
+    "number": frozenset({int, float, _NONE}),
+    "boolean": frozenset({bool, _NONE}),
+}
+_PYTHON = {
+    "text": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "bytes": "bytes",
+    "any": "Any",
+}
+_MOMENTS: dict[str, type[date]] = {"date": date, "date-time": datetime}
+
+
+class Model:
+    """Base of the classes that are made from a document.
+
+    Its ``repr`` names what is set and shows no value, for that may be health data. Who
+    wants to see the values prints ``attrs.asdict(model)``.
+    """
+
+    @override
+    def __repr__(self) -> str:
+        names = [n for n, value in vars(self).items() if value not in (None, {})]
+        return f"<{type(self).__name__}: {', '.join(names) or 'empty'}>"
+
+
+def annotation(shape: Shape) -> str:
+    """Return the type of a shape as Python writes it."""
+    if shape.kind == "array":
+        return f"tuple[{annotation(shape.items)}, ...]"
+    if shape.kind == "map":
+        return f"dict[str, {annotation(shape.values)}]"
+    if shape.kind == "object":
+        return shape.name
+    if shape.kind == "text" and shape.format in _MOMENTS:
+        return _MOMENTS[shape.format].__name__
+    return _PYTHON[shape.kind]
+
+
+class Models:
+    """The classes of a document's objects, each made when it is asked for.
+
+    They are attributes: ``models.Patient``. ``dir(models)`` has all of them.
+    """
+
+    def __init__(
+        self, schemas: Schemas, classes: Mapping[str, type] | None = None
+    ) -> None:
+        self._schemas = schemas
+        self._given = {} if classes is None else classes
+        self._classes: dict[str, type] = {}
+        self._hooks: dict[str, Hook] = {}
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        place = self._schemas.named.get(name)
+        shape = None if place is None else self._schemas.at(place)
+        if shape is None or shape.kind != "object":
+            raise AttributeError(f"the swagger document has no object {name!r}")
+        return self.model(shape)
+
+    @override
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self})
+
+    def __iter__(self) -> Iterator[str]:
+        for name, place in self._schemas.named.items():
+            if self._schemas.at(place).kind == "object":
+                yield name
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Models: {', '.join(self)}>"
+
+    def model(self, shape: Shape) -> type:
+        """Return the class of an object."""
+        known = self._classes.get(shape.where)
+        if known is None:
+            known = self._given.get(shape.name) or _made(shape)
+            self._classes[shape.where] = known
+        return known
+
+    def hook(self, shape: Shape) -> Hook:
+        """Return what turns a value of an answer into what a user gets."""
+        known = self._hooks.get(shape.where)
+        if known is not None:
+            return known
+        # What holds itself finds what is being made, once it is.
+        self._hooks[shape.where] = lambda value: self._hooks[shape.where](value)  # noqa: PLW0108
+        made = self._hooks[shape.where] = self._make(shape)
+        return made
+
+    def _make(self, shape: Shape) -> Hook:
+        if shape.kind == "object":
+            return self._object(shape)
+        if shape.kind == "array":
+            many = self.list_hook(shape)
+            return lambda value: tuple(many(value)) if type(value) is list else value
+        if shape.kind == "map" and shape.values.kind != "any":
+            inner = self.hook(shape.values)
+            return lambda value: (
+                {key: inner(one) for key, one in value.items()}
+                if type(value) is dict
+                else value
+            )
+        if shape.kind == "text" and shape.format in _MOMENTS:
+            return _moment(_MOMENTS[shape.format])
+        return _kept
+
+    def list_hook(self, shape: Shape) -> Callable[[list[Any]], list[Any]]:
+        """Return what turns the items of an array into what a user gets."""
+        inner = self.hook(shape.items)
+        return lambda value: [inner(item) for item in value]
+
+    def _object(self, shape: Shape) -> Hook:
+        reader: Callable[[tuple[str, ...]], Reader] | None = None
+        last: tuple[str, ...] | None = None
+        read: Reader = _kept
+
+        def structure(value: Any) -> Any:
+            nonlocal reader, last, read
+            if type(value) is not dict:
+                return value
+            keys = tuple(value)
+            # Most objects of a list have the keys of the one before.
+            if keys != last:
+                if reader is None:
+                    reader = self._reader(shape)
+                read, last = reader(keys), keys
+            return read(value)
+
+        return structure
+
+    def _reader(self, shape: Shape) -> Callable[[tuple[str, ...]], Reader]:
+        members = tuple(
+            Member(
+                name=member.name,
+                default=None,
+                as_it_is=(
+                    frozenset({_NONE})
+                    if member.shape.format in _MOMENTS
+                    else _AS_IT_IS.get(member.shape.kind, frozenset())
+                ),
+                hook=self.hook(member.shape),
+            )
+            for member in shape.members
+        )
+        names = {plain_key(m.name): m.name for m in shape.members}
+        names |= {plain_key(m.wire): m.name for m in shape.members}
+        return readers_of(self.model(shape), members, names)
+
+
+def _kept(value: Any) -> Any:
+    return value
+
+
+def _moment(kind: type[date]) -> Hook:
+    def structure(value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return kind.fromisoformat(value)
+            except ValueError:
+                pass
+        return value
+
+    return structure
+
+
+def _made(shape: Shape) -> type:
+    field: Any = attrs.field  # its types know no name of a class that is made later
+    fields = {
+        member.name: field(default=None, type=f"{annotation(member.shape)} | None")
+        for member in shape.members
+    }
+    fields["extra"] = field(factory=dict, type="dict[str, Any]", hash=False)
+    made: type = attrs.make_class(
+        shape.name, fields, bases=(Model,), frozen=True, kw_only=True, repr=False,
+        slots=False,
+    )  # fmt: skip
+    made.__doc__ = shape.description or f"{shape.name}, as the swagger document has it."
+    return made
+
+
+class Decoder:
+    """What turns the answers of one operation into what its caller gets."""
+
+    def __init__(self, shape: Shape | None, models: Models) -> None:
+        self._shape = shape
+        kind = "any" if shape is None else shape.kind
+        self._expected: type | None = {"array": list, "object": dict}.get(kind)
+        self._hook: Hook = _kept
+        if shape is not None:
+            self._hook = (
+                models.list_hook(shape) if kind == "array" else models.hook(shape)
+            )
+
+    def decode(self, response: Response) -> Any:
+        """Return the value of an answer; ``None`` if it is empty.
+
+        Raises:
+            DecodingError: It is no JSON although it says so, or a list where the
+                document has an object, or the other way round.
+        """
+        if not response.body:
+            return None
+        media = response.headers.get("content-type", "").partition(";")[0].lower()
+        shape = self._shape
+        if (shape is not None and shape.kind == "bytes") or not _is_json(media):
+            plain = media.startswith("text/") and (
+                shape is None or shape.kind != "bytes"
+            )
+            return _text(response) if plain else response.body
+        value = response.json()
+        expected = self._expected
+        if expected is None or type(value) is expected:
+            return self._hook(value)
+        if value is None:
+            return None
+        reason = f"a {expected.__name__} was expected, not a {type(value).__name__}"
+        del value  # a traceback may print it
+        raise DecodingError(response.request.label, reason)
+
+
+def _is_json(media: str) -> bool:
+    return not media or media.endswith("json")
+
+
+def _text(response: Response) -> str:
+    try:
+        return response.body.decode()
+    except UnicodeDecodeError:
+        pass
+    raise DecodingError(response.request.label, "the answer is no UTF-8 text")
