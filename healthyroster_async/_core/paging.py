@@ -6,14 +6,22 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
-from attrs import evolve, field, frozen
-from attrs.validators import in_, instance_of, optional
+from attrs import evolve, frozen
 
+from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.schemas import Shape
+from healthyroster_async._core.settings import check_number, check_type
 
 Kind: TypeAlias = Literal["page", "offset", "token", "next", "link"]
-_KINDS = ("page", "offset", "token", "next", "link")
+# What each kind cannot do without.
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "page": ("parameter",),
+    "offset": ("parameter",),
+    "token": ("parameter", "key"),
+    "next": ("key",),
+    "link": (),
+}
 
 # Words that services use, without case and separators, and without what stands before
 # a dot ("request.limit") or a dollar sign ("$top").
@@ -50,18 +58,27 @@ class Paging:
         size: Name of the argument that is the size of a page, if there is one.
     """
 
-    kind: Kind = field(validator=in_(_KINDS))
-    parameter: str | None = field(default=None, validator=optional(instance_of(str)))
-    key: str | None = field(default=None, validator=optional(instance_of(str)))
-    items: str = field(default="", validator=instance_of(str))
-    start: int | None = field(default=None, validator=optional(instance_of(int)))
-    size: str | None = field(default=None, validator=optional(instance_of(str)))
+    kind: Kind
+    parameter: str | None = None
+    key: str | None = None
+    items: str = ""
+    start: int | None = None
+    size: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.kind in {"page", "offset", "token"} and not self.parameter:
-            raise ValueError(f"paging by {self.kind} needs parameter=")
-        if self.kind in {"token", "next"} and not self.key:
-            raise ValueError(f"paging by {self.kind} needs key=")
+        if self.kind not in _NEEDS:
+            raise ConfigurationError(
+                f"the kind of paging is {self.kind!r}; give one of {', '.join(_NEEDS)}"
+            )
+        for name in ("parameter", "key", "items", "size"):
+            value = getattr(self, name)
+            if value is not None:
+                check_type(name, value, str, "a text")
+        for name in _NEEDS[self.kind]:
+            if not getattr(self, name):
+                raise ConfigurationError(f"paging by {self.kind} needs {name}=")
+        if self.start is not None:
+            check_number("start", self.start, least=0)
 
 
 def plain(word: str) -> str:

@@ -1,0 +1,362 @@
+"""Arguments are checked before anything is sent, and written as the document says."""
+
+import datetime as dt
+import enum
+import uuid
+from decimal import Decimal
+from pathlib import Path
+
+import orjson
+import pytest
+from documents import document, operation, query
+
+from healthyroster_async import Contract, File
+from healthyroster_async._core.arguments import Binding
+from healthyroster_async._schema_models import Models
+
+TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+NAMES = {"type": "array", "items": TEXT}
+SPORT = {"$ref": "#/components/schemas/Sport"}
+
+
+def binding(*parameters, name="GetPatients", **more) -> Binding:
+    made = Contract.from_swagger(document(**{name: operation(*parameters, **more)}))
+    return Binding(made.operations.find(name))
+
+
+def asked(*parameters, **arguments) -> str:
+    """Return the query of a call with these arguments."""
+    return binding(*parameters).bind(7, arguments).query
+
+
+def sent(schema, value, **media) -> bytes:
+    """Return the JSON body of a call."""
+    content = {"application/json": {"schema": schema}} | media
+    made = binding(
+        name="CreatePatient", requestBody={"required": True, "content": content}
+    )
+    return made.bind(7, {"body": value}).body
+
+
+class Sport(enum.Enum):
+    JUDO = "Judo"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "text"),
+    [
+        (TEXT, "a b&c", "?x=a%20b%26c"),
+        (TEXT, uuid.UUID(int=1), "?x=00000000-0000-0000-0000-000000000001"),
+        (TEXT, dt.date(2026, 1, 31), "?x=2026-01-31"),
+        (WHOLE, 7, "?x=7"),
+        ({"type": "number"}, Decimal("1E+2"), "?x=100"),
+        ({"type": "number"}, 0.5, "?x=0.5"),
+        ({"type": "boolean"}, True, "?x=true"),
+        ({"type": "string", "format": "date"}, "2026-01-31", "?x=2026-01-31"),
+        (
+            {"type": "string", "format": "date-time"},
+            dt.datetime(2026, 1, 31, 8, tzinfo=dt.UTC),
+            "?x=2026-01-31T08%3A00%3A00%2B00%3A00",
+        ),
+        (SPORT, "Judo", "?x=Judo"),
+        (SPORT, Sport.JUDO, "?x=Judo"),
+        (TEXT, None, ""),
+        (NAMES, [], ""),
+    ],
+)
+def test_a_value_stands_in_the_query_as_its_type_says(schema, value, text):
+    """
+    ISO 8601, lower-case booleans, plain decimals: what ASP.NET reads.
+    """
+    assert asked(query("x", schema), x=value) == text
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ({}, "?x=a&x=b%2Cc"),
+        ({"explode": True}, "?x=a&x=b%2Cc"),
+        ({"explode": False}, "?x=a%2Cb%2Cc"),
+        ({"style": "spaceDelimited", "explode": False}, "?x=a%20b%2Cc"),
+        ({"style": "pipeDelimited", "explode": False}, "?x=a%7Cb%2Cc"),
+        ({"content": {"application/json": {"schema": NAMES}}}, "?x=%5B%22a%22%2C"),
+    ],
+)
+def test_an_array_has_the_style_of_the_document(how, text):
+    """
+    OpenAPI 3: a form that is exploded is the default of a query.
+    """
+    parameter = query("x", NAMES, **how)
+    if "content" in how:
+        del parameter["schema"]
+
+    assert asked(parameter, x=["a", "b,c"]).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        (None, "?x=a%2Cb"),
+        ("csv", "?x=a%2Cb"),
+        ("ssv", "?x=a%20b"),
+        ("tsv", "?x=a%09b"),
+        ("pipes", "?x=a%7Cb"),
+        ("multi", "?x=a&x=b"),
+    ],
+)
+def test_an_array_has_the_collection_format_of_swagger_2(style, text):
+    """
+    Swagger 2.0 has words of its own, and csv where it has none.
+    """
+    parameter = {"name": "x", "in": "query", "type": "array", "items": TEXT}
+    if style:
+        parameter["collectionFormat"] = style
+    old = {
+        "swagger": "2.0",
+        "host": "sandbox.example.test",
+        "securityDefinitions": document()["components"]["securitySchemes"],
+        "paths": {"/x": {"get": {"operationId": "GetX", "parameters": [parameter]}}},
+    }
+    made = Binding(Contract.from_swagger(old).operations["get_x"])
+
+    assert made.bind(7, {"x": ["a", "b"]}).query == text
+
+
+def test_an_object_is_spread_over_the_query():
+    """
+    An exploded form names the members, a deep object names itself too.
+    """
+    schema = {"type": "object", "properties": {"from": TEXT, "to": TEXT}}
+    deep = query("x", schema, style="deepObject")
+    value = {"from": "a", "to": "b"}
+
+    assert asked(query("x", schema), x=value) == "?from=a&to=b"
+    assert asked(deep, x=value) == "?x%5Bfrom%5D=a&x%5Bto%5D=b"
+
+
+def test_placeholders_headers_and_cookies_are_filled():
+    """
+    The provider id comes from the session, wherever the template has it.
+    """
+    path = "/HealthcareProvider/{id}/Teams/{teamId}/X"
+    slot = {"name": "teamId", "in": "path", "required": True, "schema": TEXT}
+    trace = {"name": "X-Trace", "in": "header", "schema": NAMES}
+    cookies = [{"name": n, "in": "cookie", "schema": TEXT} for n in ("a", "b")]
+    made = binding(slot, trace, *cookies, **{"x-path": path})
+    bound = made.bind(7, {"teamId": "ö 1", "X_Trace": ["p", "q"], "a": "1", "b": "2"})
+
+    assert bound.values == (7, "ö 1")
+    assert bound.headers == {"X-Trace": "p,q", "Cookie": "a=1; b=2"}
+    assert bound.body is None
+
+
+@pytest.mark.parametrize("spelling", ["teamId", "team_id", "TeamId", "teamID"])
+def test_an_argument_may_be_spelled_as_python_does(spelling):
+    """
+    The document's case is the vendor's, and nobody remembers it.
+    """
+    assert asked(query("teamId", WHOLE), **{spelling: 1}) == "?teamId=1"
+
+
+def test_a_name_that_python_cannot_say_has_another():
+    """
+    A keyword, a dot, a dollar sign; the document's own spelling is taken too.
+    """
+    made = binding(
+        query("from", TEXT), query("filter.name", TEXT), query("$top", WHOLE)
+    )
+    by_name = made.bind(7, {"from_": "a", "filter_name": "b", "top": 1}).query
+
+    assert by_name == "?from=a&filter.name=b&$top=1"
+    assert made.bind(7, {"from": "a", "filter.name": "b", "$top": 1}).query == by_name
+
+
+def test_two_parameters_of_one_name_are_told_apart():
+    """
+    One stands in the path, the other in the query, and one is called as our own.
+    """
+    path = "/HealthcareProvider/{id}/X/{team}"
+    slot = {"name": "team", "in": "path", "required": True, "schema": WHOLE}
+    made = binding(slot, query("team", WHOLE), query("raw", WHOLE), **{"x-path": path})
+    bound = made.bind(7, {"team": 1, "team_query": 2, "raw_query": 3})
+
+    assert bound.values == (7, "1")
+    assert bound.query == "?team=2&raw=3"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "sentence"),
+    [
+        ({"teem": 1}, TypeError, r"no parameter 'teem'; did you mean team\?"),
+        ({"zzz": 1}, TypeError, "no parameter 'zzz'; it takes size, team, sport"),
+        ({}, TypeError, r"get_patients\(\) is missing size"),
+        ({"size": None}, TypeError, "is missing size"),
+        ({"size": "7"}, TypeError, "size is of type str; give an int"),
+        ({"size": True}, TypeError, "size is of type bool; give an int"),
+        ({"size": 1, "Size": 1}, TypeError, "got size twice"),
+        ({"size": 1, "id": 8}, TypeError, "takes id from the session"),
+        ({"size": 1, "sport": "Chess"}, ValueError, "is none of 'Rowing', 'Judo'"),
+        ({"size": 1, "day": "soon"}, ValueError, "day is no date in ISO 8601"),
+        ({"size": 1, "day": 5}, TypeError, "day is of type int; give a date or a text"),
+        ({"size": 1, "team": "a"}, TypeError, "team is of type str; give a list"),
+        ({"size": 1, "team": [1]}, TypeError, r"team\[0\] is of type int"),
+        ({"size": 1, "rate": float("nan")}, ValueError, "rate is no finite number"),
+        ({"size": 1, "flag": 1}, TypeError, "flag is of type int; give True or False"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_nothing_is_sent(arguments, kind, sentence):
+    """
+    The text names the parameter and what to give, and never shows the value.
+    """
+    made = binding(
+        query("size", WHOLE, required=True),
+        query("team", NAMES),
+        query("sport", SPORT),
+        query("day", {"type": "string", "format": "date"}),
+        query("rate", {"type": "number"}),
+        query("flag", {"type": "boolean"}),
+    )
+
+    with pytest.raises(kind, match=sentence) as caught:
+        made.bind(7, arguments)
+    assert "Chess" not in str(caught.value)
+    assert "soon" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", " ", ".", "..", "a/b", "a\nb"])
+def test_a_value_cannot_leave_its_place_in_the_path(value):
+    """
+    Servers resolve dots and slashes before they look at the path.
+    """
+    path = "/HealthcareProvider/{id}/X/{key}"
+    slot = {"name": "key", "in": "path", "required": True, "schema": TEXT}
+
+    with pytest.raises(ValueError, match="key "):
+        binding(slot, **{"x-path": path}).bind(7, {"key": value})
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "ö"])
+def test_a_value_cannot_leave_its_header_field(value):
+    """
+    A line end would begin a header field of the caller's choice.
+    """
+    trace = {"name": "X-Trace", "in": "header", "schema": TEXT}
+
+    with pytest.raises(ValueError, match="X_Trace holds a character"):
+        binding(trace).bind(7, {"X_Trace": value})
+
+
+def test_a_body_is_sent_under_the_keys_of_the_api():
+    """
+    It is given as a dict, in either spelling, or as a model.
+    """
+    contract = Contract.from_swagger(document(GetPatients=operation()))
+    schema = {"$ref": "#/components/schemas/Patient"}
+    model = Models(contract.operations.schemas).Patient
+    day = dt.date(2001, 2, 3)
+    patient = model(id=1, date_of_birth=day, weight_kg=2.5, extra={"note": "x"})
+    expected = {"id": 1, "dateOfBirth": "2001-02-03", "weightKg": 2.5}
+
+    assert orjson.loads(sent(schema, expected)) == expected
+    snake = {"id": 1, "date_of_birth": day, "weight_kg": 2.5}
+    assert orjson.loads(sent(schema, snake)) == expected
+    assert orjson.loads(sent(schema, patient)) == expected | {"note": "x"}
+
+
+def test_a_decimal_is_a_number_of_the_body_with_every_digit():
+    """
+    As a text the API would refuse it, as a float it would be another number.
+    """
+    schema = {"type": "object", "properties": {"a": {"type": "number"}}}
+
+    value = {"a": Decimal("0.10000000000000000001")}
+    assert sent(schema, value) == b'{"a":0.10000000000000000001}'
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "sentence"),
+    [
+        ({}, TypeError, "body lacks id"),
+        ([], TypeError, "body is of type list; give a dict or a model"),
+        (None, TypeError, "body is None"),
+        ({"id": 1, "sport": "Chess"}, ValueError, r"body\.sport is none of"),
+        ({"id": 1, "team": {"x": 1}}, TypeError, r"body\.team has no member 'x'"),
+        ({"id": 1, "firstName": 5}, TypeError, r"body\.firstName is of type int"),
+        ({"id": 1, "isActive": None}, TypeError, r"body\.isActive is None"),
+        ({"id": 1, "scores": {"a": "b"}}, TypeError, r"body\.scores\.a is of type str"),
+        ({"id": 1, "tags": ["a", 2]}, TypeError, r"body\.tags\[1\] is of type int"),
+        ({1: 2}, TypeError, "body has a key of type int"),
+    ],
+)
+def test_a_wrong_body_is_told_by_its_place(value, kind, sentence):
+    """
+    The API would answer 400, and its text may name people.
+    """
+    with pytest.raises(kind, match=sentence) as caught:
+        sent({"$ref": "#/components/schemas/Patient"}, value)
+    assert "Chess" not in str(caught.value)
+
+
+def test_null_is_sent_where_it_may_stand():
+    """
+    It is how a value is taken away.
+    """
+    schema = {"$ref": "#/components/schemas/Patient"}
+
+    assert sent(schema, {"id": 1, "firstName": None}) == b'{"id":1,"firstName":null}'
+
+
+def test_a_form_is_encoded_as_its_media_type_says():
+    """
+    A file makes it a multipart form (RFC 7578).
+    """
+    schema = {
+        "type": "object",
+        "required": ["title"],
+        "properties": {"title": TEXT, "file": {"type": "string", "format": "binary"}},
+    }
+    plain = binding(
+        name="CreateNote",
+        requestBody={
+            "content": {"application/x-www-form-urlencoded": {"schema": schema}}
+        },
+    ).bind(7, {"title": "a b&c"})
+    upload = binding(
+        name="CreateNote",
+        requestBody={"content": {"multipart/form-data": {"schema": schema}}},
+    ).bind(7, {"title": "a", "file": File(b"\x00\r\n", 'q"\r\n.txt', "text/plain")})
+    boundary = upload.headers["Content-Type"].partition("boundary=")[2].encode()
+
+    assert plain.body == b"title=a+b%26c"
+    assert plain.headers == {"Content-Type": "application/x-www-form-urlencoded"}
+    assert upload.body == (
+        b"--" + boundary + b'\r\nContent-Disposition: form-data; name="title"\r\n\r\na'
+        b"\r\n--" + boundary + b'\r\nContent-Disposition: form-data; name="file"; '
+        b'filename="q%22%0D%0A.txt"\r\nContent-Type: text/plain\r\n\r\n\x00\r\n'
+        b"\r\n--" + boundary + b"--\r\n"
+    )
+
+
+@pytest.mark.parametrize("value", [b"abc", bytearray(b"abc"), File(b"abc")])
+def test_a_binary_body_is_sent_as_it_is(value):
+    """
+    Some uploads are no form.
+    """
+    made = binding(
+        name="CreateNote", requestBody={"content": {"application/octet-stream": {}}}
+    )
+    bound = made.bind(7, {"body": value})
+
+    assert bound.body == b"abc"
+    assert bound.headers == {"Content-Type": "application/octet-stream"}
+    with pytest.raises(TypeError, match="give bytes, a Path or a File"):
+        made.bind(7, {"body": Path})
+
+
+def test_a_file_shows_nothing_of_itself():
+    """
+    Its content is health data, and its name may be.
+    """
+    file = File(b"Quillfeather", "Quillfeather.pdf")
+
+    assert "Quill" not in repr(file)

@@ -1,0 +1,248 @@
+"""Classes made from a document, and answers that do not quite fit it."""
+
+import datetime as dt
+
+import attrs
+import pytest
+from documents import document, operation
+from fakes import request
+
+from healthyroster_async import Contract, DecodingError, Response
+from healthyroster_async._resources.operations import Registry
+
+DAY = dt.date(2001, 2, 3)
+MOMENT = dt.datetime(2026, 1, 31, 8, 30, 0, 123456, tzinfo=dt.UTC)
+
+
+def registry(**changes) -> Registry:
+    made = document(GetPatients=operation(**changes))
+    return Registry(Contract.from_swagger(made).operations)
+
+
+def decoded(body: bytes, *, content_type="application/json", **changes):
+    prepared = registry(**changes).get("GetPatients")
+    headers = {"content-type": content_type}
+    response = Response(request=request(), status=200, headers=headers, body=body)
+    return prepared.decoder.decode(response)
+
+
+PATIENT = {"$ref": "#/components/schemas/Patient"}
+
+
+def test_an_answer_becomes_typed_models():
+    """
+    Names are Python's, dates are dates, what is nested is a model too.
+    """
+    (patient,) = decoded(
+        b'[{"id": 1, "firstName": "Quill", "dateOfBirth": "2001-02-03", "updatedAt":'
+        b'"2026-01-31T08:30:00.1234567Z", "team": {"name": "A", "parent": {"name":'
+        b'"B"}, "patients": [{"id": 2}]}, "tags": ["x"], "scores": {"a": 1.5}}]'
+    )
+
+    assert patient.first_name == "Quill"
+    assert patient.date_of_birth == DAY
+    assert patient.updated_at == MOMENT
+    assert patient.team.parent.name == "B"
+    assert patient.team.patients[0].id == 2
+    assert type(patient.team.patients[0]) is type(patient)
+    assert patient.tags == ("x",)
+    assert patient.scores == {"a": 1.5}
+    assert patient.weight_kg is None
+    assert patient.extra == {}
+
+
+@pytest.mark.parametrize("key", ["firstName", "FirstName", "first_name", "firstname"])
+def test_the_case_of_a_key_does_not_matter(key):
+    """
+    The vendor's service answers in either, and the document may say the other.
+    """
+    (patient,) = decoded(b'[{"%s": "Quill"}]' % key.encode())
+
+    assert patient.first_name == "Quill"
+    assert patient.extra == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "kept"),
+    [
+        (b'{"id": "A7"}', "id", "A7"),
+        (b'{"dateOfBirth": "unknown"}', "date_of_birth", "unknown"),
+        (b'{"dateOfBirth": 7}', "date_of_birth", 7),
+        (b'{"team": "A"}', "team", "A"),
+        (b'{"tags": "x"}', "tags", "x"),
+        (b'{"scores": [1]}', "scores", [1]),
+        (b'{"sport": "Chess"}', "sport", "Chess"),
+        (b'{"isActive": 1}', "is_active", 1),
+        (b'{"updatedAt": null}', "updated_at", None),
+    ],
+)
+def test_a_value_that_does_not_fit_is_kept_as_it_came(body, name, kept):
+    """
+    A document is older than its service; nothing of an answer is lost for that.
+    """
+    assert getattr(decoded(body, schema=PATIENT), name) == kept
+
+
+def test_what_the_document_does_not_name_is_kept():
+    """
+    Under the API's own names, and a second spelling of a known one too.
+    """
+    patient = decoded(b'{"id": 1, "ID": 2, "new": {"a": 1}}', schema=PATIENT)
+
+    assert (patient.id, patient.extra) == (1, {"ID": 2, "new": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b'{"error": "Quill"}', "a list was expected, not a dict"),
+        (b'"Quill"', "a list was expected, not a str"),
+        (b"[Quill", "the answer is no JSON"),
+    ],
+)
+def test_an_answer_of_another_form_is_an_error_that_shows_nothing(body, sentence):
+    """
+    Whoever goes through it must not go through the keys of a failure.
+    """
+    with pytest.raises(DecodingError, match=sentence) as caught:
+        decoded(body)
+    assert "Quill" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "expected"),
+    [
+        (b"", "application/json", None),
+        (b"null", "application/json", None),
+        (b"a,b", "text/csv", "a,b"),
+        (b"\x00\x01", "application/pdf", b"\x00\x01"),
+        (b"[]", "application/problem+json; charset=utf-8", []),
+        (b"[]", "", []),
+    ],
+)
+def test_what_is_no_json_comes_as_it_is(body, media, expected):
+    """
+    Text as text, a file as bytes, nothing as None.
+    """
+    assert decoded(body, content_type=media) == expected
+
+
+def test_an_answer_that_the_document_does_not_describe_is_plain():
+    """
+    Many have a 200 without a schema.
+    """
+    assert decoded(b'{"a": [1]}', responses={"200": {}}) == {"a": [1]}
+    binary = {"200": {"content": {"application/octet-stream": {}}}}
+    assert decoded(b"{}", responses=binary) == b"{}"
+
+
+def test_a_model_is_silent_about_people():
+    """
+    A repr ends in logs and notebooks; attrs.asdict shows the values.
+    """
+    patient = decoded(b'{"id": 1, "firstName": "Quill", "x": 1}', schema=PATIENT)
+    empty = decoded(b"{}", schema=PATIENT)
+
+    assert repr(patient) == "<Patient: id, first_name, extra>"
+    assert repr(empty) == "<Patient: empty>"
+    assert attrs.asdict(patient)["first_name"] == "Quill"
+
+
+def test_a_model_is_a_value():
+    """
+    It compares, and cannot be changed by accident.
+    """
+    one, same = (decoded(b'{"id": 1}', schema=PATIENT) for _ in range(2))
+    models = registry().models
+
+    assert attrs.asdict(one) == attrs.asdict(same)
+    assert models.Patient(id=1) == models.Patient(id=1)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        one.id = 2
+
+
+def test_the_classes_can_be_found_by_name():
+    """
+    Tab completion lists them, a wrong name says so.
+    """
+    models = registry().models
+
+    assert {"Patient", "Team"} <= set(dir(models))
+    assert repr(models) == "<Models: Patient, Team>"
+    assert "Sport" not in dir(models)  # a text, and no object
+    fields = {a.name: a.type for a in attrs.fields(models.Patient)}
+    assert fields["date_of_birth"] == "date | None"
+    assert fields["team"] == "Team | None"
+    assert fields["tags"] == "tuple[str, ...] | None"
+    with pytest.raises(AttributeError, match="no object 'Patients'"):
+        _ = models.Patients
+
+
+def test_parts_of_a_schema_are_one_model():
+    """
+    ``allOf`` is how ASP.NET writes inheritance, and a nullable reference.
+    """
+    schema = {
+        "title": "Athlete",
+        "allOf": [
+            PATIENT,
+            {"type": "object", "properties": {"jersey": {"type": "integer"}}},
+        ],
+        "properties": {"captain": {"allOf": [PATIENT], "nullable": True}},
+    }
+    athlete = decoded(
+        b'{"firstName": "Quill", "jersey": 4, "captain": {"id": 3}}', schema=schema
+    )
+
+    assert (athlete.first_name, athlete.jersey, athlete.captain.id) == ("Quill", 4, 3)
+    assert type(athlete).__name__ == "Athlete"
+    assert type(athlete.captain).__name__ == "Patient"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"oneOf": [PATIENT, {"type": "null"}]},
+        {"anyOf": [{"type": "null"}, PATIENT]},
+        {"type": ["object", "null"], "properties": {"firstName": {"type": "string"}}},
+    ],
+)
+def test_null_and_something_is_something(schema):
+    """
+    The three ways of OpenAPI 3.1 to say nullable.
+    """
+    assert decoded(b'{"firstName": "Quill"}', schema=schema).first_name == "Quill"
+    assert decoded(b"null", schema=schema) is None
+
+
+def test_one_of_several_forms_is_not_guessed():
+    """
+    It stays plain data.
+    """
+    schema = {"oneOf": [PATIENT, {"$ref": "#/components/schemas/Team"}]}
+
+    assert decoded(b'{"name": "A"}', schema=schema) == {"name": "A"}
+
+
+def test_a_list_of_lists_and_a_map_of_models_are_read():
+    """
+    What is nested is read at any depth.
+    """
+    lists = {"type": "array", "items": {"type": "array", "items": PATIENT}}
+    maps = {"type": "object", "additionalProperties": PATIENT}
+
+    assert decoded(b'[[{"id": 1}]]', schema=lists)[0][0].id == 1
+    assert decoded(b'{"a": {"id": 1}}', schema=maps)["a"].id == 1
+
+
+def test_a_schema_that_holds_itself_is_read():
+    """
+    Circular documents are common; the answer is not circular.
+    """
+    again = {"type": "array", "items": {"$ref": "#/components/schemas/Again"}}
+    made = document(GetPatients=operation(schema=again))
+    made["components"]["schemas"]["Again"] = again
+    prepared = Registry(Contract.from_swagger(made).operations).get("get_patients")
+    response = Response(request=request(), status=200, body=b"[[[]]]")
+
+    assert prepared.decoder.decode(response) == [((),)]
