@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
@@ -11,7 +12,11 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async._core.contract import DATA_SOURCE, DATA_SOURCES, ROWS
-from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.errors import (
+    ConfigurationError,
+    ForbiddenError,
+    NotFoundError,
+)
 from healthyroster_async._core.parameters import check_parameter
 from healthyroster_async._rows.stream import RowStream
 
@@ -95,7 +100,18 @@ class Reporting:
             headers=_JSON,
             stream=True,
         )
-        return RowStream(request, caller, caller.contract.rows_key)
+        fields = partial(self._fields, data_source_id)
+        return RowStream(request, caller, caller.contract.rows_key, fields)
+
+    async def _fields(self, source: _Source) -> dict[str, str | None]:
+        """Return the API's word for the type of each column, as far as it says."""
+        detail = source
+        if not isinstance(detail, models.DataSourceDetail):
+            try:
+                detail = await self.data_source(source)
+            except (ConfigurationError, ForbiddenError, NotFoundError):
+                return {}  # then the values alone say what they are
+        return {f.name: f.type for f in detail.fields if f.name is not None}
 
 
 def _id_of(source: _Source) -> int | str:

@@ -10,9 +10,9 @@ is tried.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sized
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -24,9 +24,10 @@ from healthyroster_async._rows.envelope import (
     is_beside_rows,
 )
 
+T = TypeVar("T", bound=Sized)
 _ROW_BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _FIRST_KEY = re.compile(rb'[ \t\r\n]*(\{[ \t\r\n]*"[^"\\]{1,200}")')
-_PART = 64 * 2**10
+PART = 64 * 2**10
 _MAX_HEAD = 4 * 2**20
 
 
@@ -38,8 +39,11 @@ class CutOffError(BrokenRowsError):
     """The answer ended in the middle, or is broken somewhere: it may be asked again."""
 
 
-class RowSplitter:
+class Splitter(Generic[T]):
     """Takes the bytes of one answer and gives whole rows.
+
+    What is made of a part is up to *take*, which proves with it that the part is one: a
+    list of dicts, a table.
 
     After a lost connection, ``restart`` lets it read the same answer from its
     beginning: what it gave already is compared, not given again.
@@ -49,7 +53,28 @@ class RowSplitter:
         complete: Whether the end of the answer was seen and is whole.
     """
 
-    def __init__(self, *, path: tuple[str, ...] | None = None, max_row: int) -> None:
+    def __init__(
+        self,
+        *,
+        path: tuple[str, ...] | None = None,
+        max_row: int,
+        take: Callable[[bytes, bytes | None], T | None],
+        last: Callable[[list[dict[str, Any]]], T],
+        part: int = PART,
+    ) -> None:
+        """Make a splitter.
+
+        Args:
+            path: Keys that lead to the rows, or ``None`` to find out.
+            max_row: Most bytes of one row.
+            take: Makes something of a part, given the bytes between two rows if they
+                are known; ``None`` if the part is not one of whole rows.
+            last: Makes the same of the last rows, which are parsed with the end.
+            part: Bytes of a part, about.
+        """
+        self._take = take
+        self._last = last
+        self._part = part
         self.rows = 0
         self.complete = False
         self._wanted = path
@@ -58,37 +83,48 @@ class RowSplitter:
         self._head = b""
         self._buffer = bytearray()
         self._border: bytes | None = None
-        self._wait_for = _PART
+        self._wait_for = min(part, PART)
+        self._lines = False
         self._given = 0
         self._digest = blake2b(digest_size=16)
         self._again: Any = None
         self._to_skip = 0
 
+    @property
+    def wanted(self) -> int:
+        """How many bytes more it takes until a cut is tried."""
+        return max(0, self._wait_for - len(self._buffer))
+
+    def expect_lines(self) -> None:
+        """Take the answer for one row a line (NDJSON), and not for one document."""
+        self._lines = True
+        self._place = Place(0, (), sure=True)
+
     def restart(self) -> None:
         """Read the answer again from its beginning, and compare what was given."""
-        self._place = None
+        self._place = Place(0, (), sure=True) if self._lines else None
         self._head = b""
         self._buffer.clear()
-        self._wait_for = _PART
+        self._wait_for = min(self._part, PART)
         self._to_skip = self._given
         self._again = blake2b(digest_size=16)
 
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take bytes and return the rows that are whole by now.
+    def feed(self, data: bytes) -> T | None:
+        """Take bytes and return the rows that are whole by now, if there are any.
 
         Raises:
             BrokenRowsError: What came cannot be an array of objects.
         """
         self._buffer += data
         if self._place is None and not self._find_place():
-            return []
+            return None
         if self._to_skip and not self._skip():
-            return []
+            return None
         if len(self._buffer) < self._wait_for:
-            return []
+            return None
         return self._cut()
 
-    def finish(self) -> list[dict[str, Any]]:
+    def finish(self) -> T:
         """Take the end of the answer and return the last rows.
 
         Raises:
@@ -101,6 +137,8 @@ class RowSplitter:
         if self._to_skip:
             raise BrokenRowsError("asked again, the answer is shorter than before")
         rest = bytes(self._buffer)
+        if self._lines:
+            return self._finish_lines(rest)
         # With what stood before the rows, the rest is a whole document again: parsing
         # it proves that the answer ends where it should.
         document = self._parse(self._head + rest, "the answer is cut off, or no JSON")
@@ -111,7 +149,15 @@ class RowSplitter:
             self._check_alone(document, value)
         self._buffer.clear()
         self.complete = True
-        return self._counted(value)
+        self.rows += len(_objects(value))
+        return self._last(value)
+
+    def _finish_lines(self, rest: bytes) -> T:
+        value = self._parse(_as_array(rest), "the answer is cut off, or no JSON")
+        self._buffer.clear()
+        self.complete = True
+        self.rows += len(_objects(value))
+        return self._last(value)
 
     def _find_place(self) -> bool:
         try:
@@ -145,26 +191,26 @@ class RowSplitter:
             raise BrokenRowsError("asked again, the API gave other rows than before")
         return True
 
-    def _cut(self) -> list[dict[str, Any]]:
+    def _cut(self) -> T | None:
         for end, border in self._cuts():
             part = bytes(self._buffer[:end])
-            try:
-                rows = orjson.loads(b"[" + part + b"]")
-            except orjson.JSONDecodeError:
+            taken = self._take(part, b"\n" if self._lines else self._border)
+            if taken is None:
                 continue
             given = self._buffer[: end + border]
             self._digest.update(given)
             self._given += len(given)
             del self._buffer[: len(given)]
-            self._wait_for = _PART
-            return self._counted(rows)
+            self._wait_for = self._part
+            self.rows += len(taken)
+            return taken
         # Doubling keeps the tries cheap however large a row is.
         self._wait_for = len(self._buffer) * 2
         if len(self._buffer) > self._max_row:
             raise BrokenRowsError(
                 f"a row is larger than {self._max_row} bytes, or the answer is no JSON"
             )
-        return []
+        return None
 
     def _cuts(self) -> Iterator[tuple[int, int]]:
         """Yield where a row may end, from the last place to the first.
@@ -172,6 +218,12 @@ class RowSplitter:
         Each with the number of bytes between it and the next row.
         """
         buffer = self._buffer
+        if self._lines:
+            # No line end stands in a text: there it is escaped.
+            at = buffer.rfind(b"\n") + 1
+            if at:
+                yield at, 0
+            return
         if self._border is None:
             self._border = _learn_border(buffer)
         if self._border is not None:
@@ -190,12 +242,6 @@ class RowSplitter:
                 break
             end, next_row = borders.pop()
             yield end, next_row - end
-
-    def _counted(self, rows: Any) -> list[dict[str, Any]]:
-        if not isinstance(rows, list) or not all(type(row) is dict for row in rows):
-            raise BrokenRowsError("the array holds something that is no object")
-        self.rows += len(rows)
-        return rows
 
     def _check_alone(self, document: Any, last: Any) -> None:
         """Refuse to have guessed, where another array could be the rows as well."""
@@ -220,6 +266,37 @@ class RowSplitter:
         except orjson.JSONDecodeError:
             pass
         raise CutOffError(otherwise)
+
+
+def row_splitter(
+    *, path: tuple[str, ...] | None = None, max_row: int
+) -> Splitter[list[dict[str, Any]]]:
+    """Return a splitter that gives rows as dicts."""
+    return Splitter(path=path, max_row=max_row, take=rows_of, last=list, part=PART)
+
+
+def rows_of(part: bytes, border: bytes | None = None) -> list[dict[str, Any]] | None:
+    """Return the rows of a part, or ``None`` if it is not a part of whole rows.
+
+    Raises:
+        BrokenRowsError: It holds something that is no object.
+    """
+    text = _as_array(part) if border == b"\n" else b"[" + part + b"]"
+    try:
+        return _objects(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _as_array(lines: bytes) -> bytes:
+    """Return rows that stand in lines as one array; empty lines say nothing."""
+    return b"[" + b",".join(filter(None, map(bytes.strip, lines.split(b"\n")))) + b"]"
+
+
+def _objects(rows: Any) -> list[dict[str, Any]]:
+    if not isinstance(rows, list) or not all(type(row) is dict for row in rows):
+        raise BrokenRowsError("the array holds something that is no object")
+    return rows
 
 
 def _arrays(

@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from typing_extensions import override
 
-from healthyroster_async._core.errors import (
-    ConnectionLostError,
-    DecodingError,
-    TransportError,
-    UsageError,
+from healthyroster_async._core.errors import UsageError
+from healthyroster_async._core.messages import Request
+from healthyroster_async._rows.frames import FrameBuilder, extra
+from healthyroster_async._rows.reader import Connection, Reader, RowSource
+from healthyroster_async._rows.sinks import (
+    CsvSink,
+    DuckdbSink,
+    LinesSink,
+    TableSink,
 )
-from healthyroster_async._core.messages import BodyStream, Request, Response
-from healthyroster_async._rows.splitter import (
-    BrokenRowsError,
-    CutOffError,
-    RowSplitter,
-)
+from healthyroster_async._rows.splitter import row_splitter
+from healthyroster_async._rows.tables import TableReader
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 # A row that fills this is no row of a report.
 _MAX_ROW = 16 * 2**20
-_PIECE = 64 * 2**10
-
-
-class RowSource(Protocol):
-    """What a stream needs of the way of a request."""
-
-    def open(self, request: Request) -> Awaitable[Response]:
-        """Make one attempt."""
-        ...
-
-    def repeat(
-        self, request: Request, call: Callable[[], Awaitable[Any]]
-    ) -> Awaitable[Any]:
-        """Await *call* within the deadline, several times if need be."""
-        ...
 
 
 class RowStream:
@@ -60,31 +51,41 @@ class RowStream:
 
     Values are those of JSON: dates are texts, and an integer of more than 64 bits comes
     as a float, which keeps its first 15 digits.
-
-    Attributes:
-        bytes_read: Bytes of the answer read so far, decompressed.
     """
 
     def __init__(
-        self, request: Request, source: RowSource, rows_key: str | None
+        self,
+        request: Request,
+        source: RowSource,
+        rows_key: str | None,
+        fields: Callable[[], Awaitable[Mapping[str, str | None]]] | None = None,
     ) -> None:
-        self._request = request
-        self._source = source
-        self._splitter = RowSplitter(
-            path=tuple(rows_key.split(".")) if rows_key else None, max_row=_MAX_ROW
-        )
-        self._body: BodyStream | None = None
-        self._pending = b""
+        self._connection = Connection(request, source)
+        self._path = tuple(rows_key.split(".")) if rows_key else None
+        self._fields = fields
+        self._rows: Reader[list[dict[str, Any]]] | None = None
+        self._tables: TableReader | None = None
         self._opened = False
-        self._closed = False
-        self._reading = False
         self._part: Iterator[dict[str, Any]] = iter(())
-        self.bytes_read: int = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the answer read so far, decompressed."""
+        return self._connection.bytes_read
 
     @property
     def row_count(self) -> int:
         """Rows given so far."""
-        return self._splitter.rows
+        reader = self._tables or self._rows
+        return 0 if reader is None else reader.splitter.rows
+
+    @property
+    def drift(self) -> list[str]:
+        """What rows did that the data source does not say, a line for each column.
+
+        It is known of what was read as a table: ``batches`` and ``to_...``.
+        """
+        return [] if self._tables is None else self._tables.drift
 
     async def to_list(self) -> list[dict[str, Any]]:
         """Return all rows at once; it needs no ``async with``.
@@ -104,11 +105,126 @@ class RowStream:
             raise
         return rows
 
+    async def batches(self) -> AsyncIterator[pa.RecordBatch]:
+        """Yield the rows as Arrow record batches of 64k rows or 16 MB.
+
+        The columns have the types that the data source names. Where a value does not
+        fit, its column becomes wider from that batch on, in the end text, and ``drift``
+        says so. It is read inside the block, as rows are.
+
+        Raises:
+            MissingExtraError: The extra ``frames`` is not installed.
+            HealthyRosterError: As for a call.
+        """
+        reader = await self._table_reader()
+        async for table in reader.grouped():
+            for batch in table.to_batches():
+                yield batch
+
+    async def to_arrow(self) -> pa.Table:
+        """Return all rows as an Arrow table; it needs no ``async with``.
+
+        Integers, floats, booleans, dates and date-times are such; a date-time with a
+        zone other than UTC stays text, as do objects and arrays, in JSON.
+
+        Raises:
+            MissingExtraError: The extra ``frames`` is not installed.
+            HealthyRosterError: As for a call; there is no table then, not a short one.
+        """
+        async with self:
+            return await (await self._table_reader()).whole()
+
+    async def to_polars(self) -> pl.DataFrame:
+        """Return all rows as a polars data frame; it needs no ``async with``.
+
+        Raises:
+            MissingExtraError: The extra ``polars`` is not installed.
+            HealthyRosterError: As for ``to_arrow``.
+        """
+        polars = extra("polars", "polars")
+        frame = polars.from_arrow(await self.to_arrow())
+        return cast("pl.DataFrame", frame)
+
+    async def to_pandas(self) -> pd.DataFrame:
+        """Return all rows as a pandas data frame with Arrow's types.
+
+        Raises:
+            MissingExtraError: The extra ``pandas`` is not installed.
+            HealthyRosterError: As for ``to_arrow``.
+        """
+        pandas = extra("pandas", "pandas")
+        table = await self.to_arrow()
+        return table.to_pandas(types_mapper=pandas.ArrowDtype)
+
+    async def to_parquet(self, path: str | Path) -> int:
+        """Write all rows into a Parquet file (zstd) and return their number.
+
+        The file has its name only when it is whole; one of that name is replaced then.
+
+        Raises:
+            MissingExtraError: The extra ``frames`` is not installed.
+            HealthyRosterError: As for a call; there is no file then.
+            OSError: The file cannot be written.
+        """
+        return await self._written(TableSink(path))
+
+    async def to_csv(self, path: str | Path) -> int:
+        """Write all rows into a CSV file (RFC 4180) and return their number.
+
+        Raises:
+            MissingExtraError: The extra ``frames`` is not installed.
+            HealthyRosterError: As for a call; there is no file then.
+            OSError: The file cannot be written.
+        """
+        return await self._written(CsvSink(path))
+
+    async def to_ndjson(self, path: str | Path) -> int:
+        """Write all rows into a file, one JSON object a line; return their number.
+
+        Raises:
+            HealthyRosterError: As for a call; there is no file then.
+            OSError: The file cannot be written.
+        """
+        sink = LinesSink(path)
+        async with self:
+            with sink:
+                while (rows := await self._next_rows()) is not None:
+                    await asyncio.to_thread(sink.write, rows)
+                await asyncio.to_thread(sink.commit)
+        return self.row_count
+
+    async def to_duckdb(self, path: str | Path, table: str) -> int:
+        """Write all rows into a new table of a DuckDB file and return their number.
+
+        A table of that name is replaced, when all rows are there.
+
+        Raises:
+            MissingExtraError: The extra ``duckdb`` is not installed.
+            HealthyRosterError: As for a call; the file is as it was then.
+            OSError: The file cannot be opened.
+        """
+        return await self._written(DuckdbSink(path, table))
+
+    async def _written(self, sink: TableSink) -> int:
+        async with self:
+            reader = await self._table_reader()
+            await reader.into(sink)
+        return self.row_count
+
+    async def _table_reader(self) -> TableReader:
+        self._check_open()
+        if self._rows is not None or self._tables is not None:
+            raise UsageError("a row stream is read once; ask for the rows again")
+        builder = FrameBuilder({} if self._fields is None else await self._fields())
+        self._tables = TableReader(self._connection, builder, self._path, _MAX_ROW)
+        return self._tables
+
     async def __aenter__(self) -> Self:
         if self._opened:
             raise UsageError("a row stream is read once; ask for the rows again")
         self._opened = True
-        await self._source.repeat(self._request, self._connect)
+        connection = self._connection
+        await connection.source.repeat(connection.request, connection.connect)
         return self
 
     async def __aexit__(
@@ -117,9 +233,9 @@ class RowStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._closed = True
         self._part = iter(())
-        self._disconnect()
+        self._connection.closed = True
+        self._connection.disconnect()
 
     def __enter__(self) -> NoReturn:
         raise UsageError("a row stream is opened with 'async with', not with 'with'")
@@ -141,80 +257,24 @@ class RowStream:
 
     @override
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open" if self._opened else "not opened"
-        return f"<RowStream {self._request.label}: {state}, {self.row_count} rows>"
+        state = "open" if self._opened else "not opened"
+        if self._connection.closed:
+            state = "closed"
+        label = self._connection.request.label
+        return f"<RowStream {label}: {state}, {self.row_count} rows>"
 
-    async def _next_rows(self) -> list[dict[str, Any]] | None:
-        if not self._opened or self._closed:
+    def _check_open(self) -> None:
+        if not self._opened or self._connection.closed:
             raise UsageError(
                 "a row stream is read inside its block: "
                 "async with session.reporting.rows(...) as rows"
             )
-        if self._splitter.complete:
-            return None
-        if self._reading:
-            raise UsageError(
-                "a row stream is read by one task, until its first error; ask for the "
-                "rows again"
-            )
-        # It stays so if this fails or is cancelled: rows may have been lost.
-        self._reading = True
-        await asyncio.sleep(0)  # a fast server must not hold the loop
-        part: list[dict[str, Any]] = await self._source.repeat(
-            self._request, self._next_part
-        )
-        self._reading = False
-        return part
 
-    async def _connect(self) -> None:
-        response = await self._source.open(self._request)
-        assert response.stream is not None  # noqa: S101 - it was asked for as a stream
-        if self._closed:
-            response.stream.close()
-            raise UsageError("the block of this row stream has been left")
-        self._body = response.stream
-
-    async def _next_part(self) -> list[dict[str, Any]]:
-        if self._body is None:
-            await self._connect()
-            self._splitter.restart()
-        try:
-            return await self._read_part()
-        except TransportError:
-            self._disconnect()
-            raise
-        except CutOffError as error:
-            self._disconnect()
-            failure: Exception = ConnectionLostError(
-                self._request, str(error), answered=True
-            )
-        except BrokenRowsError as error:
-            failure = DecodingError(self._request.label, str(error))
-        raise failure
-
-    async def _read_part(self) -> list[dict[str, Any]]:
-        assert self._body is not None  # noqa: S101 - it was just connected
-        while True:
-            if not self._pending:
-                self._pending = await self._body.read()
-                self.bytes_read += len(self._pending)
-                if not self._pending:
-                    break
-            rows = self._splitter.feed(self._next_piece())
-            if rows:
-                return rows
-        rows = self._splitter.finish()
-        self._disconnect()
-        return rows
-
-    def _next_piece(self) -> bytes:
-        # A fast server fills a quarter of a MiB at once; its rows would be a MiB of
-        # objects, in each of many streams.
-        piece, self._pending = self._pending[:_PIECE], self._pending[_PIECE:]
-        return piece
-
-    def _disconnect(self) -> None:
-        self._pending = b""
-        body, self._body = self._body, None
-        if body is not None:
-            body.close()
+    async def _next_rows(self) -> list[dict[str, Any]] | None:
+        self._check_open()
+        if self._tables is not None:
+            raise UsageError("a row stream is read once; ask for the rows again")
+        if self._rows is None:
+            splitter = row_splitter(path=self._path, max_row=_MAX_ROW)
+            self._rows = Reader(self._connection, splitter, threaded=False)
+        return await self._rows.next()

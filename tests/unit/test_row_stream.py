@@ -95,7 +95,7 @@ async def test_what_is_left_is_not_read_outside_the_block():
         await anext(rows)
     with pytest.raises(UsageError, match="inside its block"):
         await rest(rows)
-    assert rows._source.body.closed
+    assert rows._connection.source.body.closed
 
 
 async def test_a_stream_that_broke_off_does_not_look_as_if_it_had_ended():

@@ -1,0 +1,326 @@
+"""From parts of whole rows to Arrow tables, in a worker thread.
+
+Nearly every part goes the fast way: pyarrow reads it with a fixed schema and refuses
+whatever does not fit. What it refuses goes the slow way, value by value, where nothing
+is lost.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from healthyroster_async._core.errors import MissingExtraError
+from healthyroster_async._rows.kinds import Kind, declared_kind, kind_of, promoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# orjson makes floats of integers that need more than 64 bits.
+_LONG_NUMBER = re.compile(rb"\d{19}")
+_EXACT = float(2**53)
+_SCALE, _PRECISION = 10, 38
+
+
+def extra(module: str, name: str) -> Any:
+    """Return a module that an extra installs.
+
+    Raises:
+        MissingExtraError: It is not installed; the text names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise MissingExtraError(
+            f"{module.partition('.')[0]} is not installed: "
+            f"pip install 'healthyroster-async[{name}]'"
+        ) from None
+
+
+def arrow() -> Any:
+    """Return pyarrow.
+
+    Raises:
+        MissingExtraError: The extra ``frames`` is not installed.
+    """
+    for part in ("pyarrow.compute", "pyarrow.json"):
+        extra(part, "frames")
+    return extra("pyarrow", "frames")
+
+
+class FrameBuilder:
+    """Makes a table of each part of an answer, and keeps what the columns are.
+
+    Attributes:
+        drift: What rows did that the data source does not say, a line for each column.
+    """
+
+    def __init__(self, declared: Mapping[str, str | None]) -> None:
+        self._pa = arrow()
+        self._declared = {name: declared_kind(word) for name, word in declared.items()}
+        self._words = dict(declared)
+        self._kinds: dict[str, Kind] = {}
+        self._types: dict[str, Any] = {}
+        self.drift: dict[str, str] = {}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as far as they are known."""
+        made: pa.Schema = self._pa.schema(
+            [(name, self._final(name, kind)) for name, kind in self._types.items()]
+        )
+        return made
+
+    def _final(self, name: str, kind: Any) -> Any:
+        """Return the type of a column that nothing but nulls came for so far."""
+        if not self._pa.types.is_null(kind):
+            return kind
+        times = {"date": self._pa.date32(), "moment": self._pa.timestamp("us")}
+        return times.get(self._kinds[name], kind)
+
+    def take(self, part: bytes, border: bytes | None) -> pa.Table | None:
+        """Return the rows of a part, or ``None`` if it is not a part of whole rows."""
+        table = self._fast(part, border) if border and self._kinds else None
+        if table is None:
+            rows = _parsed(part, exact="decimal" in self._kinds.values())
+            if rows is None:
+                return None
+            return self.slow(rows)
+        return table
+
+    def _fast(self, part: bytes, border: bytes) -> pa.Table | None:
+        pa = self._pa
+        lines = part.replace(border, b"}\n" + border[border.index(b"{") :])
+        # Rows that are indented have line ends of their own.
+        pretty = b"\n" in lines[: lines.find(b"}\n{")]
+        try:
+            table = pa.json.read_json(
+                pa.BufferReader(lines),
+                pa.json.ReadOptions(block_size=max(2**19, len(lines) // 2 + 2**16)),
+                pa.json.ParseOptions(
+                    explicit_schema=self._read_schema(),
+                    newlines_in_values=pretty,
+                    unexpected_field_behavior="error",
+                ),
+            )
+        except pa.ArrowException:
+            return None
+        # As many braces as rows: none stands in a text, and no object in a row. So
+        # every border is one, for no text holds it: its quote would be escaped there.
+        if part.count(b"{") != table.num_rows or not self._exact(table):
+            return None
+        return self._typed(table)
+
+    def _exact(self, table: pa.Table) -> bool:
+        """Return whether no integer lost digits because its column holds floats."""
+        compute = self._pa.compute
+        for name, kind in self._kinds.items():
+            if kind == "number":
+                ends = compute.min_max(table[name]).as_py()
+                if any(v is not None and abs(v) >= _EXACT for v in ends.values()):
+                    return False
+        return True
+
+    def _read_schema(self) -> pa.Schema:
+        types = _read_types(self._pa)
+        made: pa.Schema = self._pa.schema(
+            [(name, types[kind]) for name, kind in self._kinds.items()]
+        )
+        return made
+
+    def slow(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return a table of rows, whatever they hold."""
+        pa = self._pa
+        # Of no rows at all there are the columns that the data source names.
+        names = dict.fromkeys(self._kinds if rows or self._kinds else self._declared)
+        for row in rows:
+            names.update(dict.fromkeys(row))
+        columns: dict[str, Any] = {}
+        for name in names:
+            values = [row.get(name) for row in rows]
+            kind = self._settle(name, values)
+            columns[name] = _array(pa, kind, values)
+        if not names:  # rows without a member are rows still
+            return pa.table({"": pa.nulls(len(rows))}).drop_columns([""])
+        return self._typed(pa.table(columns))
+
+    def _settle(self, name: str, values: list[Any]) -> Kind:
+        """Return the kind of a column that holds its values, and keep it."""
+        seen = kind_of(values)
+        held = self._kinds.get(name)
+        if held is None:
+            held = self._declared.get(name, "unknown")
+            if self._declared and name not in self._declared:
+                self._note(name, "not in the data source's list of fields")
+        kind = promoted(held, seen)
+        if kind == "decimal" and not _fit_decimal(values):
+            kind = "text"
+        if held not in {kind, "unknown"}:
+            said = self._words.get(name) or held
+            self._note(name, f"{said}, but {seen} came; the column is {kind}")
+        self._kinds[name] = kind
+        return kind
+
+    def _note(self, name: str, text: str) -> None:
+        known = self.drift.get(name)
+        self.drift[name] = f"{known}; {text}" if known else text
+
+    def _typed(self, table: pa.Table) -> pa.Table:
+        """Return a table with the types that its columns have in the end."""
+        for at, name in enumerate(table.column_names):
+            column = table.column(at)
+            kind = self._kinds[name]
+            if kind in {"date", "moment"}:
+                column = self._timed(name, column)
+                table = table.set_column(at, name, column)
+            known = self._types.get(name)
+            if known is None or self._pa.types.is_null(known):
+                self._types[name] = column.type
+            elif known != column.type and not self._pa.types.is_null(column.type):
+                self._types[name] = _wider(self._pa, known, column.type)
+        return table
+
+    def _timed(self, name: str, column: Any) -> Any:
+        pa, compute = self._pa, self._pa.compute
+        texts = column.drop_null()
+        if not len(texts):
+            return column.cast(self._types.get(name, pa.null()))
+        if self._kinds[name] == "date":
+            tries = [pa.date32()]
+        elif compute.all(_in_utc(compute, texts)).as_py():
+            tries = [pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")]
+        else:
+            # Another zone than UTC would be shifted: pyarrow refuses it here.
+            tries = [pa.timestamp("us"), pa.timestamp("ns")]
+        for kind in tries:
+            try:
+                return column.cast(kind)
+            except pa.ArrowException:
+                continue
+        word = self._words.get(name) or self._kinds[name]
+        self._note(
+            name, f"{word}, but zones other than UTC or other texts came; it is text"
+        )
+        self._kinds[name] = "text"
+        return column
+
+
+def _read_types(pa: Any) -> dict[str, Any]:
+    """Return what each kind of column is read as."""
+    return {
+        "unknown": pa.null(),
+        "boolean": pa.bool_(),
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "decimal": pa.decimal128(_PRECISION, _SCALE),
+        **dict.fromkeys(("text", "date", "moment"), pa.string()),
+    }
+
+
+def _in_utc(compute: Any, texts: Any) -> Any:
+    return compute.or_(
+        compute.ends_with(texts, "Z"), compute.ends_with(texts, "+00:00")
+    )
+
+
+def _parsed(part: bytes, *, exact: bool) -> list[dict[str, Any]] | None:
+    """Return rows with every digit of their numbers; ``None`` if they are none."""
+    text = b"[" + part + b"]"
+    try:
+        rows = orjson.loads(text)
+        if exact or _LONG_NUMBER.search(part):
+            rows = json.loads(text, parse_float=Decimal if exact else float)
+    except ValueError:
+        return None
+    return rows if all(type(row) is dict for row in rows) else None
+
+
+def _fit_decimal(values: list[Any]) -> bool:
+    for value in values:
+        if isinstance(value, Decimal | int):
+            whole = Decimal(value)
+            exponent = whole.as_tuple().exponent
+            if not isinstance(exponent, int) or exponent < -_SCALE:
+                return False
+            if abs(whole) >= Decimal(10) ** (_PRECISION - _SCALE):
+                return False
+        elif value is not None:
+            return False
+    return True
+
+
+def _array(pa: Any, kind: Kind, values: list[Any]) -> Any:
+    if kind in {"text", "date", "moment"}:
+        values = [_text(value) for value in values]
+    elif kind == "number":
+        values = [None if v is None else float(v) for v in values]
+    return pa.array(values, _read_types(pa)[kind])
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as text: what is none is written as in JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return orjson.dumps(value, default=str).decode()
+
+
+def _wider(pa: Any, held: Any, came: Any) -> Any:
+    """Return the type that holds the values of two."""
+    types = pa.types
+    if types.is_timestamp(held) and types.is_timestamp(came) and held.tz == came.tz:
+        return held if held.unit == "ns" else came
+    if {held, came} == {pa.int64(), pa.float64()}:
+        return pa.float64()
+    return pa.string()
+
+
+def recast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of a schema that came to be after it.
+
+    A value that the wider type holds no more is never made: the type is one of
+    ``FrameBuilder``, which only widens.
+    """
+    module = arrow()
+    columns = []
+    for one in schema:
+        at = table.schema.get_field_index(one.name)
+        if at < 0:
+            columns.append(module.nulls(table.num_rows, one.type))
+            continue
+        column = table.column(at)
+        if column.type != one.type:
+            column = _cast(module, column, one.type)
+        columns.append(column)
+    made: pa.Table = module.Table.from_arrays(columns, schema=schema)
+    return made
+
+
+def _cast(pa: Any, column: Any, to: Any) -> Any:
+    """Return a column as another type; as text the way that JSON writes it."""
+    types = pa.types
+    if to == pa.string() and types.is_timestamp(column.type):
+        return pa.compute.replace_substring(column.cast(pa.string()), " ", "T")
+    if to == pa.string() and types.is_floating(column.type):
+        values = [_text(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(values, pa.string())])
+    return column.cast(to)
+
+
+def as_text(schema: pa.Schema) -> pa.Schema:
+    """Return a schema in which date-times are text, as JSON and CSV have them."""
+    module = arrow()
+    text, is_moment = module.string(), module.types.is_timestamp
+    made: pa.Schema = module.schema(
+        [(f.name, text if is_moment(f.type) else f.type) for f in schema]
+    )
+    return made

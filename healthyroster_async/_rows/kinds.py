@@ -1,0 +1,77 @@
+"""What a column holds, and what becomes of it when a value does not fit.
+
+A value is never lost or changed: the column gets a kind that holds it too, which in the
+end is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal[
+    "unknown", "boolean", "integer", "number", "decimal", "date", "moment", "text"
+]
+
+# Words that APIs use for the types of their columns, in lower case.
+_DECLARED: dict[str, Kind] = {
+    **dict.fromkeys(
+        ("integer", "int", "int16", "int32", "int64", "long", "short", "bigint"),
+        "integer",
+    ),
+    **dict.fromkeys(("number", "float", "double", "real", "single"), "number"),
+    **dict.fromkeys(("decimal", "money", "currency", "numeric"), "decimal"),
+    **dict.fromkeys(("boolean", "bool", "bit"), "boolean"),
+    "date": "date",
+    **dict.fromkeys(
+        ("date-time", "datetime", "datetime2", "datetimeoffset", "timestamp"), "moment"
+    ),
+}
+_LARGEST = 2**63
+# Beyond this a float does not tell one integer from the next.
+_EXACT = 2**53
+
+
+def declared_kind(word: str | None) -> Kind:
+    """Return what a data source's own word for a type means; ``text`` if unknown."""
+    plain = re.sub(r"[?\s]|\(.*\)", "", word or "").lower().rpartition(".")[2]
+    return _DECLARED.get(plain, "text" if word else "unknown")
+
+
+def kind_of(values: Iterable[Any]) -> Kind:
+    """Return the kind that holds JSON values, nulls aside; mixed ones are text."""
+    types: set[type] = set()
+    for value in values:
+        types.add(type(value))
+    types.discard(type(None))
+    if not types:
+        return "unknown"
+    if types == {bool}:
+        return "boolean"
+    if types == {int}:
+        return "integer" if _all_within(values, _LARGEST) else "text"
+    if types <= {int, float}:
+        return "number" if _all_within(values, _EXACT) else "text"
+    return "text"
+
+
+def _all_within(values: Iterable[Any], bound: int) -> bool:
+    return all(-bound <= v < bound for v in values if type(v) is int)
+
+
+def promoted(kind: Kind, seen: Kind) -> Kind:
+    """Return the narrowest kind that holds what a column held and what came now."""
+    if seen == "unknown" or seen == kind:  # noqa: PLR1714 - two questions
+        return kind
+    if kind == "unknown":
+        return seen
+    # Dates and decimals are read from texts and numbers: whether they are such is
+    # found out when they are.
+    if kind in {"date", "moment"} and seen == "text":
+        return kind
+    if kind == "decimal" and seen in {"integer", "number"}:
+        return kind
+    if {kind, seen} == {"integer", "number"}:
+        return "number"
+    return "text"

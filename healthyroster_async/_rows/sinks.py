@@ -1,0 +1,178 @@
+"""Files of rows: whole under their name, or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import orjson
+from typing_extensions import override
+
+from healthyroster_async._rows.frames import arrow, as_text, extra, recast
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROW_GROUP = 64 * 2**10
+
+
+class _Named:
+    """A file that is written under another name until it is whole."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        token = secrets.token_hex(4)
+        self._partial = self._path.with_name(f".{self._path.name}.{token}.partial")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._abandon()
+        self._partial.unlink(missing_ok=True)
+
+    def _abandon(self) -> None:
+        """Close what is open; what was written is worth nothing."""
+
+    def _rename(self) -> None:
+        with self._partial.open("rb") as file:
+            os.fsync(file.fileno())  # a name must not outlive what it names
+        self._partial.replace(self._path)
+
+
+class LinesSink(_Named):
+    """Writes rows as JSON, one a line."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self._file: IO[bytes] | None = None
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        """Append rows."""
+        if self._file is None:
+            self._file = self._partial.open("wb")
+        lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows]
+        self._file.writelines(lines)
+
+    def commit(self) -> None:
+        """Give the file its name."""
+        if self._file is None:
+            self._file = self._partial.open("wb")
+        self._file.close()
+        self._rename()
+
+    @override
+    def _abandon(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class TableSink(_Named):
+    """Writes a Parquet file, zstd, in row groups of 64k rows.
+
+    When a column becomes wider, what was written is rewritten.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self._arrow = arrow()
+        self._parquet = extra("pyarrow.parquet", "frames")
+        self._schema: pa.Schema | None = None
+        self._writer: Any = None
+
+    def write(self, table: pa.Table) -> None:
+        """Append a table, whose columns are those of the tables before, or wider."""
+        if self._schema is None:
+            self._open(table.schema)
+        elif table.schema != self._schema:
+            self._widen(table.schema)
+        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+
+    def commit(self) -> None:
+        """Give the file its name."""
+        self._writer.close()
+        self._rename()
+
+    def _open(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = self._parquet.ParquetWriter(
+            self._partial, schema, compression="zstd"
+        )
+
+    def _widen(self, schema: pa.Schema) -> None:
+        self._writer.close()
+        before = self._partial.with_name(f"{self._partial.name}.before")
+        self._partial.replace(before)
+        try:
+            self._open(schema)
+            for table in self._tables(before):
+                self._writer.write_table(recast(table, schema))
+        finally:
+            before.unlink(missing_ok=True)
+
+    def _tables(self, path: Path) -> Iterator[pa.Table]:
+        with self._parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROW_GROUP):
+                yield self._arrow.Table.from_batches([batch])
+
+    @override
+    def _abandon(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class CsvSink(TableSink):
+    """Writes a CSV file (RFC 4180), by way of a Parquet file: columns may come late."""
+
+    @override
+    def commit(self) -> None:
+        self._writer.close()
+        spool = self._partial
+        self._partial = spool.with_name(f"{spool.name}.csv")
+        try:
+            self._convert(spool)
+            self._rename()
+        finally:
+            spool.unlink(missing_ok=True)
+
+    def _convert(self, spool: Path) -> None:
+        csv = extra("pyarrow.csv", "frames")
+        assert self._schema is not None  # noqa: S101 - a table was written
+        schema = as_text(self._schema)
+        with csv.CSVWriter(self._partial, schema) as writer:
+            for table in self._tables(spool):
+                writer.write_table(recast(table, schema))
+
+
+class DuckdbSink(TableSink):
+    """Writes a table of a DuckDB file, by way of a Parquet file, in one transaction."""
+
+    def __init__(self, path: str | Path, table: str) -> None:
+        super().__init__(path)
+        self._duckdb = extra("duckdb", "duckdb")
+        self._name = table
+
+    @override
+    def commit(self) -> None:
+        self._writer.close()
+        name = self._name.replace('"', '""')
+        try:
+            with self._duckdb.connect(str(self._path)) as connection:
+                connection.execute(
+                    f'CREATE OR REPLACE TABLE "{name}" AS '  # noqa: S608 - quoted
+                    "SELECT * FROM read_parquet(?)",
+                    [str(self._partial)],
+                )
+        except self._duckdb.IOException as error:
+            raise OSError(str(error)) from None

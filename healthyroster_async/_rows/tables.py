@@ -1,0 +1,87 @@
+"""The rows of a stream as Arrow tables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
+from healthyroster_async._rows.reader import Connection, Reader
+from healthyroster_async._rows.splitter import Splitter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from healthyroster_async._rows.sinks import TableSink
+
+# pyarrow cuts what it is given in two, for two cores.
+_PART = 2 * 2**20
+_MOST_ROWS, _MOST_BYTES = 64 * 2**10, 16 * 2**20
+
+
+class TableReader:
+    """Reads an answer part by part, each as a table.
+
+    Attributes:
+        splitter: What cuts the answer, and counts its rows.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        builder: FrameBuilder,
+        path: tuple[str, ...] | None,
+        max_row: int,
+    ) -> None:
+        self._builder = builder
+        self.splitter: Splitter[Any] = Splitter(
+            path=path,
+            max_row=max_row,
+            take=builder.take,
+            last=builder.slow,
+            part=_PART,
+        )
+        self._reader = Reader(connection, self.splitter, threaded=True)
+
+    @property
+    def drift(self) -> list[str]:
+        """What rows did that the data source does not say."""
+        return [f"{name}: {text}" for name, text in self._builder.drift.items()]
+
+    async def grouped(self) -> AsyncIterator[pa.Table]:
+        """Yield tables of 64k rows or 16 MB, each of one chunk."""
+        held: list[pa.Table] = []
+        rows = size = 0
+        while (table := await self._reader.next()) is not None:
+            held.append(table)
+            rows += table.num_rows
+            size += table.nbytes
+            if rows >= _MOST_ROWS or size >= _MOST_BYTES:
+                yield await asyncio.to_thread(_joined, held, self._builder.schema)
+                held, rows, size = [], 0, 0
+        if held:
+            yield await asyncio.to_thread(_joined, held, self._builder.schema)
+
+    async def whole(self) -> pa.Table:
+        """Return all rows as one table."""
+        held = []
+        while (table := await self._reader.next()) is not None:
+            held.append(table)
+        return await asyncio.to_thread(_one, held, self._builder.schema)
+
+    async def into(self, sink: TableSink) -> None:
+        """Write all rows, and give what is written its name when it is whole."""
+        with sink:
+            async for table in self.grouped():
+                await asyncio.to_thread(sink.write, table)
+            await asyncio.to_thread(sink.commit)
+
+
+def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
+    made: pa.Table = arrow().concat_tables([recast(t, schema) for t in tables])
+    return made
+
+
+def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
+    return _one(tables, schema).combine_chunks()
