@@ -18,6 +18,7 @@ import orjson
 
 from healthyroster_async._core.errors import MissingExtraError
 from healthyroster_async._rows.kinds import Kind, declared_kind, kind_of, promoted
+from healthyroster_async._rows.splitter import BrokenRowsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,11 +89,26 @@ class FrameBuilder:
         """Return the rows of a part, or ``None`` if it is not a part of whole rows."""
         table = self._fast(part, border) if border and self._kinds else None
         if table is None:
-            rows = _parsed(part, exact="decimal" in self._kinds.values())
-            if rows is None:
+            try:
+                rows = self.loads(b"[" + part + b"]")
+            except ValueError:
                 return None
+            if not all(type(row) is dict for row in rows):
+                raise BrokenRowsError("the array holds something that is no object")
             return self.slow(rows)
         return table
+
+    def loads(self, text: bytes) -> Any:
+        """Return what a JSON text says, with every digit of its numbers.
+
+        Raises:
+            ValueError: It is no JSON.
+        """
+        value = orjson.loads(text)
+        decimal = "decimal" in {*self._kinds.values(), *self._declared.values()}
+        if decimal or _LONG_NUMBER.search(text):
+            return json.loads(text, parse_float=Decimal if decimal else float)
+        return value
 
     def _fast(self, part: bytes, border: bytes) -> pa.Table | None:
         pa = self._pa
@@ -190,7 +206,7 @@ class FrameBuilder:
         pa, compute = self._pa, self._pa.compute
         texts = column.drop_null()
         if not len(texts):
-            return column.cast(self._types.get(name, pa.null()))
+            return pa.nulls(len(column), self._types.get(name, pa.null()))
         if self._kinds[name] == "date":
             tries = [pa.date32()]
         elif compute.all(_in_utc(compute, texts)).as_py():
@@ -227,18 +243,6 @@ def _in_utc(compute: Any, texts: Any) -> Any:
     return compute.or_(
         compute.ends_with(texts, "Z"), compute.ends_with(texts, "+00:00")
     )
-
-
-def _parsed(part: bytes, *, exact: bool) -> list[dict[str, Any]] | None:
-    """Return rows with every digit of their numbers; ``None`` if they are none."""
-    text = b"[" + part + b"]"
-    try:
-        rows = orjson.loads(text)
-        if exact or _LONG_NUMBER.search(part):
-            rows = json.loads(text, parse_float=Decimal if exact else float)
-    except ValueError:
-        return None
-    return rows if all(type(row) is dict for row in rows) else None
 
 
 def _fit_decimal(values: list[Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -51,6 +52,8 @@ def kind_of(values: Iterable[Any]) -> Kind:
         return "boolean"
     if types == {int}:
         return "integer" if _all_within(values, _LARGEST) else "text"
+    if Decimal in types and types <= {int, Decimal}:
+        return "decimal"
     if types <= {int, float}:
         return "number" if _all_within(values, _EXACT) else "text"
     return "text"
@@ -65,13 +68,15 @@ def promoted(kind: Kind, seen: Kind) -> Kind:
     if seen == "unknown" or seen == kind:  # noqa: PLR1714 - two questions
         return kind
     if kind == "unknown":
-        return seen
+        return "number" if seen == "decimal" else seen
     # Dates and decimals are read from texts and numbers: whether they are such is
     # found out when they are.
     if kind in {"date", "moment"} and seen == "text":
         return kind
     if kind == "decimal" and seen in {"integer", "number"}:
         return kind
-    if {kind, seen} == {"integer", "number"}:
+    if seen == "decimal":  # digits that only a column of decimals is asked for
+        seen = "number"
+    if kind in {"integer", "number"} and seen in {"integer", "number"}:
         return "number"
     return "text"

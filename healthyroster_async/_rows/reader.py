@@ -166,7 +166,8 @@ class Reader(Generic[_P]):
             if part is not None:
                 return part  # type: ignore[no-any-return]
         last: _P = await self._work(splitter.finish)
-        connection.disconnect()
+        if splitter.complete:
+            connection.disconnect()
         return last
 
     async def _gather(self, connection: Connection) -> bytes:

@@ -7,8 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 from typing_extensions import override
@@ -29,16 +28,9 @@ class _Named:
         token = secrets.token_hex(4)
         self._partial = self._path.with_name(f".{self._path.name}.{token}.partial")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with contextlib.suppress(OSError):
+    def close(self) -> None:
+        """Take away what has no name yet; it is worth nothing."""
+        with contextlib.suppress(Exception):  # it is closed to be thrown away
             self._abandon()
         self._partial.unlink(missing_ok=True)
 

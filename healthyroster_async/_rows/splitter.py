@@ -61,6 +61,7 @@ class Splitter(Generic[T]):
         take: Callable[[bytes, bytes | None], T | None],
         last: Callable[[list[dict[str, Any]]], T],
         part: int = PART,
+        loads: Callable[[bytes], Any] = orjson.loads,
     ) -> None:
         """Make a splitter.
 
@@ -71,7 +72,9 @@ class Splitter(Generic[T]):
                 are known; ``None`` if the part is not one of whole rows.
             last: Makes the same of the last rows, which are parsed with the end.
             part: Bytes of a part, about.
+            loads: Parses the end; it raises ``ValueError`` for what is no JSON.
         """
+        self._loads = loads
         self._take = take
         self._last = last
         self._part = part
@@ -127,6 +130,8 @@ class Splitter(Generic[T]):
     def finish(self) -> T:
         """Take the end of the answer and return the last rows.
 
+        Of many rows it returns all but the last, and is ``complete`` when asked again.
+
         Raises:
             BrokenRowsError: The answer is not whole.
         """
@@ -136,6 +141,8 @@ class Splitter(Generic[T]):
             raise BrokenRowsError("the answer holds no array of rows")
         if self._to_skip:
             raise BrokenRowsError("asked again, the answer is shorter than before")
+        if len(self._buffer) > PART and (taken := self._cut()) is not None:
+            return taken
         rest = bytes(self._buffer)
         if self._lines:
             return self._finish_lines(rest)
@@ -193,14 +200,15 @@ class Splitter(Generic[T]):
 
     def _cut(self) -> T | None:
         for end, border in self._cuts():
-            part = bytes(self._buffer[:end])
+            with memoryview(self._buffer) as view:
+                part = bytes(view[:end])
             taken = self._take(part, b"\n" if self._lines else self._border)
             if taken is None:
                 continue
-            given = self._buffer[: end + border]
-            self._digest.update(given)
-            self._given += len(given)
-            del self._buffer[: len(given)]
+            with memoryview(self._buffer) as view:
+                self._digest.update(view[: end + border])
+            self._given += end + border
+            del self._buffer[: end + border]
             self._wait_for = self._part
             self.rows += len(taken)
             return taken
@@ -259,11 +267,10 @@ class Splitter(Generic[T]):
                 f"several arrays could be the rows: {keys}; rows_key says which"
             )
 
-    @staticmethod
-    def _parse(raw: bytes, otherwise: str) -> Any:
+    def _parse(self, raw: bytes, otherwise: str) -> Any:
         try:
-            return orjson.loads(raw)
-        except orjson.JSONDecodeError:
+            return self._loads(raw)
+        except ValueError:
             pass
         raise CutOffError(otherwise)
 

@@ -141,8 +141,10 @@ class RowStream:
             MissingExtraError: The extra ``polars`` is not installed.
             HealthyRosterError: As for ``to_arrow``.
         """
-        polars = extra("polars", "polars")
-        frame = polars.from_arrow(await self.to_arrow())
+        # Importing it takes a while, and so does copying texts.
+        polars = await asyncio.to_thread(extra, "polars", "polars")
+        table = await self.to_arrow()
+        frame = await asyncio.to_thread(polars.from_arrow, table)
         return cast("pl.DataFrame", frame)
 
     async def to_pandas(self) -> pd.DataFrame:
@@ -152,9 +154,10 @@ class RowStream:
             MissingExtraError: The extra ``pandas`` is not installed.
             HealthyRosterError: As for ``to_arrow``.
         """
-        pandas = extra("pandas", "pandas")
+        pandas = await asyncio.to_thread(extra, "pandas", "pandas")
         table = await self.to_arrow()
-        return table.to_pandas(types_mapper=pandas.ArrowDtype)
+        mapper = pandas.ArrowDtype
+        return await asyncio.to_thread(table.to_pandas, types_mapper=mapper)
 
     async def to_parquet(self, path: str | Path) -> int:
         """Write all rows into a Parquet file (zstd) and return their number.
@@ -166,7 +169,7 @@ class RowStream:
             HealthyRosterError: As for a call; there is no file then.
             OSError: The file cannot be written.
         """
-        return await self._written(TableSink(path))
+        return await self._written(TableSink, path)
 
     async def to_csv(self, path: str | Path) -> int:
         """Write all rows into a CSV file (RFC 4180) and return their number.
@@ -176,7 +179,7 @@ class RowStream:
             HealthyRosterError: As for a call; there is no file then.
             OSError: The file cannot be written.
         """
-        return await self._written(CsvSink(path))
+        return await self._written(CsvSink, path)
 
     async def to_ndjson(self, path: str | Path) -> int:
         """Write all rows into a file, one JSON object a line; return their number.
@@ -187,10 +190,12 @@ class RowStream:
         """
         sink = LinesSink(path)
         async with self:
-            with sink:
+            try:
                 while (rows := await self._next_rows()) is not None:
                     await asyncio.to_thread(sink.write, rows)
                 await asyncio.to_thread(sink.commit)
+            finally:
+                await asyncio.to_thread(sink.close)
         return self.row_count
 
     async def to_duckdb(self, path: str | Path, table: str) -> int:
@@ -203,9 +208,10 @@ class RowStream:
             HealthyRosterError: As for a call; the file is as it was then.
             OSError: The file cannot be opened.
         """
-        return await self._written(DuckdbSink(path, table))
+        return await self._written(DuckdbSink, path, table)
 
-    async def _written(self, sink: TableSink) -> int:
+    async def _written(self, kind: Callable[..., TableSink], *where: Any) -> int:
+        sink = await asyncio.to_thread(kind, *where)
         async with self:
             reader = await self._table_reader()
             await reader.into(sink)
@@ -215,7 +221,8 @@ class RowStream:
         self._check_open()
         if self._rows is not None or self._tables is not None:
             raise UsageError("a row stream is read once; ask for the rows again")
-        builder = FrameBuilder({} if self._fields is None else await self._fields())
+        declared = {} if self._fields is None else await self._fields()
+        builder = await asyncio.to_thread(FrameBuilder, declared)
         self._tables = TableReader(self._connection, builder, self._path, _MAX_ROW)
         return self._tables
 

@@ -40,6 +40,7 @@ class TableReader:
             max_row=max_row,
             take=builder.take,
             last=builder.slow,
+            loads=builder.loads,
             part=_PART,
         )
         self._reader = Reader(connection, self.splitter, threaded=True)
@@ -72,10 +73,12 @@ class TableReader:
 
     async def into(self, sink: TableSink) -> None:
         """Write all rows, and give what is written its name when it is whole."""
-        with sink:
+        try:
             async for table in self.grouped():
                 await asyncio.to_thread(sink.write, table)
             await asyncio.to_thread(sink.commit)
+        finally:
+            await asyncio.to_thread(sink.close)
 
 
 def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:

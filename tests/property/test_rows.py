@@ -58,7 +58,8 @@ def drive(own, raw, sizes, cut_at=None):
         if cut_at is not None and at >= cut_at:
             own.restart()
             at, cut_at = 0, None
-    got += own.finish()
+    while not own.complete:
+        got += own.finish()
     return got
 
 

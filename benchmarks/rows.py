@@ -1,0 +1,279 @@
+"""Rows into something useful: this SDK beside what people write by hand.
+
+The answer has 200,000 rows of 40 columns, about 200 MB of JSON, inside an envelope. The
+server is nginx in a process of its own; each way runs in a fresh process, in turns. CPU
+and wall are those of the work alone; memory is the peak above the process before it;
+lag is how late a timer of 1 ms on the event loop came (p99), beside that of the loop
+when nothing else runs. What is printed are medians, and ratios to the first way named.
+
+Run: ``python benchmarks/rows.py [--rows 200000] [--rounds 5] [--coding gzip]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gzip
+import json
+import random
+import resource
+import statistics
+import string
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from serving import nginx
+
+from healthyroster_async import ConnectionPool, Contract, Credentials, Environment
+from healthyroster_async.models import DataSourceDetail, DataSourceField
+
+COLUMNS = 40
+HEAD, TAIL = b'{"totalCount":0,"data":[', b"]}"
+KINDS = (
+    "integer",
+    "number",
+    "string",
+    "date",
+    "boolean",
+    "date-time",
+    "string",
+    "enum",
+)
+WORDS = ("Soccer", "Basketball", "Rowing", "Track & Field")
+
+
+def fields() -> tuple[DataSourceField, ...]:
+    """Return the columns, as the data source would name them."""
+    return tuple(
+        DataSourceField(name=f"column{n}Name", type=KINDS[n % len(KINDS)])
+        for n in range(COLUMNS)
+    )
+
+
+def write(path: Path, rows: int) -> None:
+    """Write an answer; every value is made up."""
+    rng = random.Random(1)
+    made = []
+    for _ in range(2000):
+        row: dict[str, Any] = {}
+        for n in range(COLUMNS):
+            kind = KINDS[n % len(KINDS)]
+            day = f"2026-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
+            row[f"column{n}Name"] = {
+                "integer": rng.randint(0, 10**6),
+                "number": round(rng.random() * 100, 3),
+                "string": "".join(rng.choices(string.ascii_letters, k=14)),
+                "date": day,
+                "boolean": rng.choice([True, False, None]),
+                "date-time": f"{day}T08:30:{rng.randint(10, 59)}.123Z",
+                "enum": rng.choice(WORDS),
+            }[kind]
+        made.append(orjson.dumps(row))
+    with path.open("wb") as file:
+        file.write(HEAD)
+        for n in range(rows):
+            file.write((b"," if n else b"") + made[n % len(made)])
+        file.write(TAIL)
+
+
+@contextlib.asynccontextmanager
+async def stream(url: str) -> Any:
+    """Open the rows with this SDK."""
+    contract = Contract(
+        base_urls={Environment.SANDBOX: url},
+        application_id_header="X-Application-Id",
+        application_secret_header="X-Application-Secret",
+    )
+    async with ConnectionPool(
+        {Environment.SANDBOX: Credentials("bench-app", "bench-secret")},
+        contract=contract,
+    ) as pool:
+        yield pool.session(1).reporting.rows(DataSourceDetail(id=1, fields=fields()))
+
+
+async def body(url: str) -> bytes:
+    """Read the whole answer with aiohttp."""
+    path = "/HealthcareProvider/1/Reporting/Datasources/1/Data"
+    async with aiohttp.ClientSession() as session, session.post(url + path) as answer:
+        return await answer.read()
+
+
+async def ours_rows(url: str) -> int:
+    """Go through the rows as dicts."""
+    count = 0
+    async with stream(url) as rows, rows:
+        async for _ in rows:
+            count += 1
+    return count
+
+
+async def ours_batches(url: str) -> int:
+    """Go through record batches."""
+    count = 0
+    async with stream(url) as rows, rows:
+        async for batch in rows.batches():
+            count += batch.num_rows
+    return count
+
+
+async def ours_arrow(url: str) -> int:
+    """Make an Arrow table."""
+    async with stream(url) as rows:
+        return (await rows.to_arrow()).num_rows  # type: ignore[no-any-return]
+
+
+async def ours_polars(url: str) -> int:
+    """Make a polars frame."""
+    async with stream(url) as rows:
+        return (await rows.to_polars()).height  # type: ignore[no-any-return]
+
+
+async def ours_parquet(url: str) -> int:
+    """Write a Parquet file."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with stream(url) as rows:
+            return await rows.to_parquet(Path(folder, "rows.parquet"))  # type: ignore[no-any-return]
+
+
+async def whole_orjson(url: str) -> int:
+    """Parse the whole answer with orjson."""
+    return len(orjson.loads(await body(url))["data"])
+
+
+async def orjson_polars(url: str) -> int:
+    """Make a polars frame of what orjson parsed."""
+    import polars as pl  # noqa: PLC0415 - a peer in its own process
+
+    return pl.DataFrame(orjson.loads(await body(url))["data"]).height
+
+
+async def pandas_json(url: str) -> int:
+    """Make a pandas frame of ``await response.json()``."""
+    import pandas as pd  # noqa: PLC0415
+
+    path = "/HealthcareProvider/1/Reporting/Datasources/1/Data"
+    async with aiohttp.ClientSession() as session, session.post(url + path) as answer:
+        return len(pd.DataFrame((await answer.json())["data"]))
+
+
+async def polars_ndjson(url: str) -> int:
+    """Have polars read the whole answer, made NDJSON: the fastest reader there is."""
+    import polars as pl  # noqa: PLC0415
+
+    raw = await body(url)
+    border = b'},{"column0Name"'
+    lines = raw[len(HEAD) : -len(TAIL)].replace(border, b"}\n" + border[2:])
+    return pl.read_ndjson(lines).height
+
+
+WAYS: dict[str, Callable[[str], Awaitable[int]]] = {
+    "pandas of json()": pandas_json,
+    "orjson, then polars": orjson_polars,
+    "polars NDJSON, whole body": polars_ndjson,
+    "ours: to_arrow": ours_arrow,
+    "ours: to_polars": ours_polars,
+    "ours: batches": ours_batches,
+    "ours: to_parquet": ours_parquet,
+    "orjson, whole body": whole_orjson,
+    "ours: rows": ours_rows,
+}
+_IMPORTS = ("pandas", "polars", "pyarrow.parquet", "pyarrow.json", "pyarrow.compute")
+
+
+async def lag(until: asyncio.Future[None] | float) -> list[float]:
+    """Return how late a timer of 1 ms came, in seconds, again and again."""
+    late = []
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + until if isinstance(until, float) else None
+    while loop.time() < ends if ends is not None else not until.done():  # type: ignore[union-attr]
+        began = loop.time()
+        await asyncio.sleep(0.001)
+        late.append(loop.time() - began - 0.001)
+    return late
+
+
+async def work(name: str, url: str) -> dict[str, float]:
+    """Do one way, and measure it."""
+    import importlib  # noqa: PLC0415
+
+    for module in _IMPORTS:  # none pays for what another would import
+        importlib.import_module(module)
+    idle = await lag(0.5)
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    ticking = asyncio.create_task(lag(done))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    rows = await WAYS[name](url)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done.set_result(None)
+    late = await ticking
+    return {
+        "rows": rows,
+        "wall": wall,
+        "cpu": cpu,
+        "memory": (peak - before) / 1024,
+        "lag": statistics.quantiles(late, n=100)[98] * 1000
+        if len(late) > 1
+        else wall * 1000,
+        "idle": statistics.quantiles(idle, n=100)[98] * 1000,
+    }
+
+
+def main() -> None:
+    """Measure all ways and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--coding", choices=["gzip"], default=None)
+    parser.add_argument("--only", nargs="*", help="ways, by a part of their names")
+    parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        print(json.dumps(asyncio.run(work(*options.work))))
+        return
+    chosen = [
+        way for way in WAYS if not options.only or any(o in way for o in options.only)
+    ]
+    results: dict[str, list[dict[str, float]]] = {way: [] for way in chosen}
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder, "answer.json")
+        write(answer, options.rows)
+        size = answer.stat().st_size
+        if options.coding:
+            with gzip.open(f"{answer}.gz", "wb", compresslevel=6) as file:
+                file.write(answer.read_bytes())
+        with nginx(folder, packed=options.coding is not None) as url:
+            for number in range(options.rounds):
+                for way in chosen if number % 2 else reversed(chosen):
+                    command = [sys.executable, __file__, "--work", way, url]
+                    done = subprocess.run(command, capture_output=True, check=True)
+                    results[way].append(json.loads(done.stdout))
+                    assert results[way][-1]["rows"] == options.rows
+    print(
+        f"{options.rows:,} rows of {COLUMNS} columns, {size / 1e6:.0f} MB, "
+        f"{options.coding or 'not compressed'}, median of {options.rounds}\n"
+    )
+    head = f"{'way':<28}{'CPU s':>8}{'ratio':>7}{'wall s':>8}{'ratio':>7}"
+    print(f"{head}{'MB':>8}{'lag p99':>9}{'idle':>6} ms")
+    base: dict[str, float] = {}
+    for way, runs in results.items():
+        middle = {key: statistics.median(r[key] for r in runs) for key in runs[0]}
+        base = base or middle
+        print(
+            f"{way:<28}{middle['cpu']:>8.2f}{base['cpu'] / middle['cpu']:>7.2f}"
+            f"{middle['wall']:>8.2f}{base['wall'] / middle['wall']:>7.2f}"
+            f"{middle['memory']:>8.0f}{middle['lag']:>9.1f}{middle['idle']:>6.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""nginx, which serves an answer that lies in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def nginx(folder: str, *, packed: bool = False) -> Iterator[str]:
+    """Serve ``answer.json`` of a folder on a free port, and give the URL.
+
+    Args:
+        folder: Where it lies, and where nginx may write.
+        packed: Whether ``answer.json.gz`` is served to who accepts it.
+    """
+    if shutil.which("nginx") is None:
+        sys.exit("nginx is not installed; it is the server of this benchmark")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    Path(folder, "nginx.conf").write_text(
+        f"""
+        daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
+        user root;
+        events {{ worker_connections 1024; }}
+        http {{
+          access_log off; keepalive_requests 100000000; keepalive_timeout 75;
+          open_file_cache max=10; default_type application/json; sendfile on;
+          gzip_static {"on" if packed else "off"};
+          client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+          fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
+          scgi_temp_path {folder}/s;
+          server {{
+            listen 127.0.0.1:{port};
+            error_page 405 =200 $uri;
+            location / {{ alias {folder}/; try_files answer.json =404; }}
+          }}
+        }}
+        """
+    )
+    command = ["nginx", "-p", folder, "-c", f"{folder}/nginx.conf"]
+    with subprocess.Popen(command) as process:
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()

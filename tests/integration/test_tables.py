@@ -1,0 +1,208 @@
+"""Rows as tables and files, over real sockets."""
+
+import asyncio
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from healthyroster_async import (
+    DecodingError,
+    ForbiddenError,
+    HealthyRosterError,
+    MissingExtraError,
+    RetrySettings,
+    UsageError,
+)
+from healthyroster_async._rows import frames
+from healthyroster_async.emulator import Emulator, Fault
+
+ROWS = 4000
+
+
+@pytest.fixture
+async def reporting():
+    async with Emulator(providers=1, rows=ROWS) as emulator, emulator.pool() as pool:
+        yield pool.session(1).reporting
+
+
+def shown(value):
+    """Return a cell as the API writes it."""
+    if not hasattr(value, "isoformat"):
+        return value
+    return value.isoformat().replace("+00:00", "Z")
+
+
+def alike(held, value):
+    """Return whether a cell is what the API said, fractions of a second aside."""
+    if isinstance(held, str) and not isinstance(value, str):
+        return json.loads(held) == value
+    if isinstance(value, str) and isinstance(held, str):
+        return held.rstrip("Z").split(".")[0] == value.rstrip("Z").split(".")[0]
+    return held == value
+
+
+@pytest.mark.parametrize("settings", [{}, {"nested": True}, {"envelope": "data"}])
+async def test_a_table_holds_what_the_rows_say(settings):
+    """
+    Every data source, cell by cell.
+    """
+    emulator = Emulator(providers=1, rows=600, **settings)
+    async with emulator, emulator.pool() as pool:
+        clinic = pool.session(1).reporting
+        for source in emulator.sources:
+            rows = await clinic.rows(source).to_list()
+            table = await clinic.rows(source).to_arrow()
+
+            assert table.num_rows == len(rows) == 600
+            assert table.column_names == list(rows[0])
+            cells = await asyncio.to_thread(table.to_pylist)
+            for held, row in zip(cells, rows, strict=True):
+                for name, value in row.items():
+                    assert alike(shown(held[name]), value), name
+
+
+async def test_frames_of_other_libraries_are_made(reporting):
+    """
+    They take Arrow's columns as they are.
+    """
+    polars = await reporting.rows(1).to_polars()
+    pandas = await reporting.rows(1).to_pandas()
+
+    assert polars.height == len(pandas) == ROWS
+    assert str(polars.schema["registeredOn"]) == "Date"
+    assert str(pandas.dtypes["registeredOn"]) == "date32[day][pyarrow]"
+
+
+async def test_batches_come_inside_the_block(reporting):
+    """
+    They are as large as columns are worth, and no row is left out.
+    """
+    async with reporting.rows(1) as rows:
+        batches = [batch async for batch in rows.batches()]
+        with pytest.raises(UsageError, match="read once"):
+            await anext(rows)
+
+    assert all(isinstance(batch, pa.RecordBatch) for batch in batches)
+    assert sum(batch.num_rows for batch in batches) == ROWS == rows.row_count
+    assert rows.drift == []
+
+
+async def test_files_are_whole(reporting, tmp_path):
+    """
+    Parquet, CSV, JSON lines and a table of DuckDB hold the same rows.
+    """
+    paths = {kind: tmp_path / f"rows.{kind}" for kind in ("parquet", "csv", "ndjson")}
+    for kind, path in paths.items():
+        assert await getattr(reporting.rows(1), f"to_{kind}")(path) == ROWS
+    assert await reporting.rows(1).to_duckdb(tmp_path / "rows.db", 'pa"tients') == ROWS
+
+    def ids():
+        table = pa.parquet.read_table(paths["parquet"])
+        assert pa.parquet.ParquetFile(paths["parquet"]).metadata.row_group(0)
+        with paths["csv"].open(newline="") as file:
+            in_csv = [int(row["id"]) for row in csv.DictReader(file)]
+        with paths["ndjson"].open() as file:
+            in_lines = [json.loads(line)["id"] for line in file]
+        duckdb = frames.extra("duckdb", "duckdb")
+        with duckdb.connect(str(tmp_path / "rows.db")) as connection:
+            found = connection.execute('SELECT id FROM "pa""tients"').fetchall()
+        return table["id"].to_pylist(), in_csv, in_lines, [row[0] for row in found]
+
+    parquet, *others = await asyncio.to_thread(ids)
+    assert len(parquet) == ROWS
+    assert all(other == parquet for other in others)
+    left = await asyncio.to_thread(lambda: sorted(p.name for p in tmp_path.iterdir()))
+    assert left == ["rows.csv", "rows.db", "rows.ndjson", "rows.parquet"]
+
+
+@pytest.mark.parametrize("kind", ["reset", "truncate"])
+async def test_a_connection_lost_on_the_way_costs_and_repeats_no_row(kind):
+    """
+    The answer is asked for again, and what was read is compared.
+    """
+    emulator = Emulator(providers=1, rows=ROWS, faults=[Fault(kind=kind, times=1)])
+    async with emulator, emulator.pool() as pool:
+        clinic = pool.session(1).reporting
+        table = await clinic.rows(1).to_arrow()
+
+        assert table.num_rows == ROWS
+        assert len(set(table["id"].to_pylist())) == ROWS
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "ndjson"])
+async def test_what_fails_leaves_no_file(kind, tmp_path):
+    """
+    Neither half of one under its name, nor a part of one beside it; an older one stays.
+    """
+    path = tmp_path / "rows"
+    await asyncio.to_thread(path.write_bytes, b"older")
+    emulator = Emulator(
+        providers=1, rows=ROWS, faults=[Fault(kind="truncate", every=1)]
+    )
+    async with emulator, emulator.pool() as pool:
+        session = pool.session(1).with_options(retry=RetrySettings(max_attempts=2))
+        rows = session.reporting.rows(1)
+        with pytest.raises(HealthyRosterError):
+            await getattr(rows, f"to_{kind}")(path)
+
+    left = await asyncio.to_thread(
+        lambda: [(p.name, p.read_bytes()) for p in tmp_path.iterdir()]
+    )
+    assert left == [("rows", b"older")]
+
+
+async def test_a_folder_that_is_not_there_is_an_error_of_the_system(
+    reporting, tmp_path
+):
+    """
+    As for any other file.
+    """
+    for kind in ("parquet", "csv", "ndjson"):
+        with pytest.raises(OSError, match="No such file"):
+            await getattr(reporting.rows(1), f"to_{kind}")(tmp_path / "no" / "rows")
+
+
+async def test_columns_are_typed_where_the_description_is_denied():
+    """
+    Then the values alone say what they are; the rows are what was asked for.
+    """
+    emulator = Emulator(providers=1, rows=50, denied=[("*", "data_source")])
+    async with emulator, emulator.pool() as pool:
+        table = await pool.session(1).reporting.rows(1).to_arrow()
+        assert str(table["id"].type) == "int64"
+        assert str(table["registeredOn"].type) == "string"
+
+        emulator.deny("*", "rows")
+        with pytest.raises(ForbiddenError):
+            await pool.session(1).reporting.rows(1).to_arrow()
+
+
+async def test_a_page_of_html_is_no_table():
+    """
+    A proxy's login page comes with 200.
+    """
+    emulator = Emulator(providers=1, rows=50, faults=[Fault(kind="html", status=200)])
+    async with emulator, emulator.pool() as pool:
+        session = pool.session(1).with_options(retry=RetrySettings(max_attempts=1))
+        with pytest.raises((DecodingError, HealthyRosterError)):
+            await session.reporting.rows(1).to_arrow()
+
+
+async def test_a_missing_extra_is_named(reporting, monkeypatch):
+    """
+    Before anything is sent for it.
+    """
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(frames.importlib, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r"healthyroster-async\[frames\]"):
+        await reporting.rows(1).to_arrow()
+    with pytest.raises(MissingExtraError, match=r"healthyroster-async\[polars\]"):
+        await reporting.rows(1).to_polars()
+    with pytest.raises(MissingExtraError, match=r"healthyroster-async\[frames\]"):
+        await reporting.rows(1).to_parquet("rows.parquet")

@@ -1,0 +1,266 @@
+"""Tables say what the rows said: nothing is lost, and nothing is changed unseen."""
+
+import datetime as dt
+import json
+
+import orjson
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from healthyroster_async._rows.frames import FrameBuilder, as_text, recast
+from healthyroster_async._rows.splitter import BrokenRowsError, Splitter
+
+DECLARED = {
+    "id": "integer",
+    "rate": "number",
+    "flag": "boolean",
+    "on": "date",
+    "at": "date-time",
+    "note": "string",
+}
+ROW = {"id": 1, "rate": 0.5, "flag": True, "on": "2026-01-31", "note": "x"}
+ROW |= {"at": "2026-01-31T08:30:00.123Z"}
+
+
+def table_of(raw, declared=DECLARED, *, size=1 << 20, part=200, lines=False):
+    builder = FrameBuilder(declared)
+    splitter = Splitter(
+        path=None,
+        max_row=1 << 20,
+        take=builder.take,
+        last=builder.slow,
+        part=part,
+        loads=builder.loads,
+    )
+    splitter._wait_for = part
+    if lines:
+        splitter.expect_lines()
+    tables = [splitter.feed(raw[at : at + size]) for at in range(0, len(raw), size)]
+    while not splitter.complete:
+        tables.append(splitter.finish())
+    made = [recast(t, builder.schema) for t in tables if t is not None]
+    return pa.concat_tables(made), builder
+
+
+def of_rows(*rows, declared=DECLARED, **how):
+    raw = json.dumps(rows, separators=(",", ":")).encode()
+    return table_of(raw, declared, **how)
+
+
+def column(name, *values, declared=DECLARED):
+    """Return the type and values of a column, and what is said about it."""
+    table, builder = of_rows(*({name: v} for v in values), declared=declared)
+    return str(table[name].type), table[name].to_pylist(), builder.drift.get(name)
+
+
+def test_types_are_those_that_the_data_source_names():
+    """
+    A date is a date, and a date-time in UTC knows that it is.
+    """
+    table, builder = of_rows(*[ROW] * 50)
+
+    assert [str(f.type) for f in table.schema] == [
+        "int64",
+        "double",
+        "bool",
+        "date32[day]",
+        "string",
+        "timestamp[us, tz=UTC]",
+    ]
+    assert table.num_rows == 50
+    assert table["on"][0].as_py() == dt.date(2026, 1, 31)
+    assert not builder.drift
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind", "got"),
+    [
+        ("id", [1, None, 3], "int64", [1, None, 3]),
+        ("id", [1, "A7"], "string", ["1", "A7"]),
+        ("id", [1, 1.5], "double", [1.0, 1.5]),
+        ("id", [2**60, 1.5], "string", [str(2**60), "1.5"]),
+        ("id", [2**70], "string", [str(2**70)]),
+        ("id", [1, True], "string", ["1", "true"]),
+        ("rate", [1, 0.1], "double", [1.0, 0.1]),
+        ("rate", [2**60, 0.5], "string", [str(2**60), "0.5"]),
+        ("flag", [True, "yes"], "string", ["true", "yes"]),
+        ("note", ["x", 7], "string", ["x", "7"]),
+        ("note", ["x", 1.10], "string", ["x", "1.1"]),
+        ("note", ["x", {"a": [1]}], "string", ["x", '{"a":[1]}']),
+        ("on", ["2026-01-31", "soon"], "string", ["2026-01-31", "soon"]),
+        ("at", ["2026-01-31T08:30:00"], "timestamp[us]", None),
+        ("at", ["2026-01-31T08:30:00.1234567"], "timestamp[ns]", None),
+        ("at", ["2026-01-31T08:30:00+02:00"], "string", ["2026-01-31T08:30:00+02:00"]),
+        ("at", ["2026-01-31T08:30:00Z", "2026-01-31T08:30:00"], "string", None),
+        ("new", [1, 2], "int64", [1, 2]),
+        ("new", [None, None], "null", [None, None]),
+        ("new", ["a", [1]], "string", ["a", "[1]"]),
+    ],
+)
+@pytest.mark.parametrize("repeat", [1, 300])
+def test_a_value_that_does_not_fit_makes_its_column_wider(
+    name, values, kind, got, repeat
+):
+    """
+    In one part or in many, read fast or value by value.
+    """
+    type_, held, said = column(name, *[v for v in values for _ in range(repeat)])
+
+    assert type_ == kind
+    if got is not None:
+        assert held == [v for v in got for _ in range(repeat)]
+    fits = type_.split("[")[0] in {"int64", "double", "bool", "date32", "timestamp"}
+    if name not in {"new", "note"} and not fits:
+        assert said is not None
+
+
+def test_what_drifted_is_said_in_a_line_a_column():
+    """
+    Without a value of a row in it.
+    """
+    table, builder = of_rows({"id": 1, "new": 1}, {"id": "Quill", "note": "x"})
+
+    assert builder.drift == {
+        "id": "integer, but text came; the column is text",
+        "new": "not in the data source's list of fields",
+    }
+    assert table.column_names == ["id", "new", "note"]
+
+
+def test_decimals_keep_every_digit():
+    """
+    Money is no float.
+    """
+    raw = b'[{"m": 0.10}, {"m": 12345678901234567.89}, {"m": 3}]'
+    table, _ = table_of(raw, {"m": "decimal"})
+    text, _ = table_of(b'[{"m": 0.123456789012}, {"m": "x"}]', {"m": "money"})
+
+    assert [str(v) for v in table["m"].to_pylist()] == [
+        "0.1000000000",
+        "12345678901234567.8900000000",
+        "3.0000000000",
+    ]
+    assert text["m"].to_pylist() == ["0.123456789012", "x"]
+
+
+@pytest.mark.parametrize("size", range(1, 60))
+def test_a_nasty_answer_is_read_whole_wherever_it_is_cut(size):
+    """
+    Borders inside texts, nested objects, escapes, a row without members.
+    """
+    rows = [
+        {"id": 1, "note": '},{"id":2', "in": {"a": [{"id": 3}, {"id": 4}]}},
+        {"id": 5, "note": 'a\\"},{\\"id\\":6', "in": None},
+        {},
+        {"id": 7, "note": "\u00e9\U0001f600\\", "in": []},
+    ] * 5
+    table, _ = of_rows(*rows, size=size, part=90)
+    pretty, _ = table_of(json.dumps({"data": rows}, indent=2).encode(), size=size)
+
+    assert table["note"].to_pylist() == [r.get("note") for r in rows]
+    assert table["id"].to_pylist() == [r.get("id") for r in rows]
+    assert pretty["note"].to_pylist() == table["note"].to_pylist()
+
+
+def test_rows_that_stand_in_lines_are_read():
+    """
+    NDJSON, with and without a line end at the end, and with empty lines.
+    """
+    rows = [ROW | {"id": n} for n in range(100)]
+    raw = b"\r\n".join(orjson.dumps(row) for row in rows)
+    for text in (raw, raw + b"\n", raw.replace(b"\r\n", b"\n\n")):
+        table, _ = table_of(text, lines=True)
+        assert table["id"].to_pylist() == list(range(100))
+
+
+@pytest.mark.parametrize(
+    "cut", [b'{"id":1},', b'{"id":1},{"id":2', b'{"id":1}', b"", b"]"]
+)
+def test_a_table_of_a_truncated_answer_is_never_made(cut):
+    """
+    A short table looks like a whole one.
+    """
+    many = b",".join([b'{"id":1}'] * 100)
+    with pytest.raises(BrokenRowsError):
+        table_of(b"[" + many + b"," + cut)
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=5),
+    st.sampled_from(["2026-01-31", "2026-01-31T08:30:00Z", "2026-01-31T08:30:00", "1"]),
+    st.lists(st.integers(0, 3), max_size=2),
+)
+rows_ = st.lists(
+    st.dictionaries(st.sampled_from([*DECLARED, "new", "}, {"]), scalars), max_size=40
+)
+
+
+def said(value):
+    """Return a value as a table may say it: as it is, or as the text of its JSON."""
+    if isinstance(value, list | dict):
+        return orjson.dumps(value).decode()
+    return value
+
+
+def same(held, value):
+    if held is None or value is None:
+        return held is None and value is None
+    if isinstance(held, dt.datetime):
+        text = str(value).replace("Z", "+00:00")
+        return held.isoformat() == dt.datetime.fromisoformat(text).isoformat()
+    if isinstance(held, dt.date):
+        return held.isoformat() == value
+    if isinstance(held, str) and not isinstance(value, str):
+        if isinstance(value, bool | list):
+            return json.loads(held) == value
+        return float(held) == float(value) and (
+            isinstance(value, float) or int(held) == value
+        )
+    return held == value and isinstance(held, bool) == isinstance(value, bool)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=rows_, part=st.integers(10, 400), more=st.integers(0, 30))
+@example(rows=[{"id": 2**63}], part=10, more=0)
+@example(rows=[{"rate": 2**53 + 1}, {"rate": 0.5}], part=10, more=30)
+@example(rows=[{"note": "1"}, {"note": 1}], part=10, more=20)
+def test_every_value_comes_out_as_it_went_in(rows, part, more):
+    """
+    Whatever the rows hold, a cell is the value, or its text.
+    """
+    everything = [ROW] * more + rows + [ROW] * more
+    raw = json.dumps(everything, separators=(",", ":")).encode()
+    table, _ = table_of(raw, part=part)
+
+    # A table without columns does not know how many rows it has.
+    assert table.num_rows == len(everything) or not table.column_names
+    for name in table.column_names:
+        for held, row in zip(table[name].to_pylist(), everything, strict=True):
+            assert same(held, said(row.get(name))) or same(held, row.get(name)), name
+
+
+def test_no_rows_have_the_columns_of_the_data_source():
+    """
+    An empty file that a script reads must have its columns.
+    """
+    table, _ = of_rows()
+
+    assert table.column_names == list(DECLARED)
+    assert str(table["on"].type) == "date32[day]"
+    assert table.num_rows == 0
+
+
+def test_date_times_are_written_as_json_has_them():
+    """
+    In a CSV file, and where a column became text.
+    """
+    table, _ = of_rows(ROW)
+    texts = recast(table, as_text(table.schema))
+
+    assert texts["at"].to_pylist() == ["2026-01-31T08:30:00.123000Z"]
