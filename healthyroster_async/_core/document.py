@@ -81,11 +81,13 @@ class Document:
             ConfigurationError: The version is another one.
         """
         said = raw.get("swagger", raw.get("openapi"))
-        version = ".".join(str(said).strip().split(".")[:2])
+        # Aliases of YAML make lists that no memory could hold if they were printed.
+        said = str(said) if isinstance(said, str | int | float) else type(said).__name__
+        version = ".".join(said.strip().split(".")[:2])
         if version == "2":
             version = "2.0"
         if version != "2.0" and not version.startswith("3."):
-            shown = str(said)[:_SHOWN]
+            shown = said[:_SHOWN]
             raise ConfigurationError(
                 f"the swagger document has version {shown!r}; versions 2.0, 3.0 and "
                 "3.1 are read"
@@ -113,19 +115,28 @@ class Document:
                 wrong(where, "$ref is no text")
             if not target.startswith("#"):
                 wrong(where, "$ref leads out of the document; only it alone is read")
-            value, where = self._at(target, where), target
+            value, where = self._at(target, where)
         wrong(where, "$ref leads in a circle")
 
-    def _at(self, target: str, where: str) -> Any:
+    def _at(self, target: str, where: str) -> tuple[Any, str]:
+        """Return what a pointer leads to, and the one spelling of that pointer."""
         found: Any = self.raw
+        if target in {"#", "#/"}:
+            return found, "#"
+        keys: list[str] = []
         for step in target.removeprefix("#").removeprefix("/").split("/"):
-            key = unquote(step).replace("~1", "/").replace("~0", "~")
+            key = step.replace("~1", "/").replace("~0", "~")
+            if not (isinstance(found, Mapping) and key in found):
+                key = unquote(step).replace("~1", "/").replace("~0", "~")
+            keys.append(key)
             if isinstance(found, Mapping) and key in found:
                 found = found[key]
-            elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            elif isinstance(found, list) and _is_index(key) and int(key) < len(found):
                 found = found[int(key)]
-            elif target in {"#", "#/"}:
-                return found
             else:
                 wrong(where, f"$ref leads nowhere: {target[:_SHOWN]}")
-        return found
+        return found, pointer("#", *keys)
+
+
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdecimal() and len(key) < _SHOWN

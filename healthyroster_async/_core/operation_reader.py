@@ -18,15 +18,21 @@ from healthyroster_async._core.document import (
     wrong,
 )
 from healthyroster_async._core.endpoint import Endpoint
-from healthyroster_async._core.naming import identifier
+from healthyroster_async._core.naming import Names, identifier
 from healthyroster_async._core.operation import Operation, Parameter, Where
 from healthyroster_async._core.schemas import ANY, Schemas, Shape
 
 # RFC 9110, section 9.2.1: these only read, if the server keeps to it.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WHERE = frozenset({"path", "query", "header", "cookie"})
-# HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are ignored).
-_NO_ARGUMENTS = frozenset({"accept", "authorization", "content-type"})
+# The credentials', and HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are
+# ignored); what says where a request ends is nobody's to choose.
+_NO_ARGUMENTS = frozenset(
+    {"accept", "accept-encoding", "authorization", "connection", "content-length",
+     "content-type", "host", "transfer-encoding", "upgrade", "user-agent"}
+)  # fmt: skip
+# RFC 9110, section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STYLES = {"spaceDelimited": "ssv", "pipeDelimited": "pipes", "deepObject": "deep"}
 _COLLECTIONS = frozenset({"csv", "ssv", "tsv", "pipes", "multi"})
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -163,6 +169,8 @@ class Reading:
     ) -> Parameter:
         if not name:
             wrong(where, "a parameter has no name")
+        if place in {"header", "cookie"} and not _TOKEN.fullmatch(name):
+            wrong(where, f"a {place} parameter has a name that cannot be sent")
         style = "csv"
         schema, at = raw.get("schema"), pointer(where, "schema")
         if self.document.is_swagger_2 and schema is None:
@@ -302,15 +310,15 @@ def _unnamed(endpoint: Endpoint, given: list[Parameter]) -> list[Parameter]:
 
 def _named(parameters: list[Parameter]) -> list[Parameter]:
     """Give each parameter a name of its own, with its place where two have one."""
-    seen = {"paging", "raw"}  # what every call takes besides
+    taken = {"paging", "raw"}  # what every call takes besides
+    given = Names(taken)
     named: list[Parameter] = []
     for parameter in parameters:
-        name, number = parameter.name, 1
-        while name in seen:
-            number += 1
-            place = parameter.where if number == 2 else number  # noqa: PLR2004
-            name = f"{parameter.name}_{place}"
-        seen.add(name)
+        name, placed = parameter.name, f"{parameter.name}_{parameter.where}"
+        if name in taken and placed not in taken:
+            name = placed
+        name = given.give(name)
+        taken.add(name)
         named.append(evolve(parameter, name=name))
     return named
 

@@ -21,7 +21,7 @@ from healthyroster_async._core.document import (
     wrong,
 )
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.naming import distinct, identifier, pascal, snake
+from healthyroster_async._core.naming import Names, distinct, identifier, pascal, snake
 
 Kind: TypeAlias = Literal[
     "text", "integer", "number", "boolean", "array", "object", "map", "bytes", "any"
@@ -37,6 +37,7 @@ _KINDS: dict[str, Kind] = {
 }
 # Deeper than anybody nests, and far from the interpreter's own bound.
 _DEEPEST = 60
+_DEEPEST_PLACE = 200
 _SAYS_NOTHING = frozenset({"allOf", "description", "nullable", "title", "x-nullable"})
 # A model has these of its own.
 _RESERVED_MEMBERS = ("extra",)
@@ -130,8 +131,9 @@ class Schemas:
         self._shapes: dict[int, Shape] = {}
         self._members: dict[int, tuple[Member, ...]] = {}
         self._depth = 0
+        self._components: dict[str, Any] = {}
         self._names = self._component_names()
-        self._inline: set[str] = set()
+        self._free = Names(self._names.values())
 
     def _component_names(self) -> dict[str, str]:
         """Return the name of the class of each named schema, by its place."""
@@ -150,10 +152,11 @@ class Schemas:
             name if times[name] == 1 else pascal(key)
             for name, key in zip(short, keys, strict=True)
         ]
-        return {
-            pointer(place, key): name
-            for key, name in zip(keys, distinct(names), strict=True)
-        }
+        places = [pointer(place, key) for key in keys]
+        self._components = dict(
+            zip(places, mapping(found, place).values(), strict=True)
+        )
+        return dict(zip(places, distinct(names), strict=True))
 
     @property
     def named(self) -> dict[str, str]:
@@ -162,9 +165,7 @@ class Schemas:
 
     def at(self, where: str) -> Shape:
         """Return the shape of the named schema at a place."""
-        reference = {"$ref": where}
-        target, place = self._document.follow(reference, where)
-        return self.shape(target, place)
+        return self.shape(self._components[where], where)
 
     def shape(self, raw: Any, where: str) -> Shape:
         """Return the shape that a schema describes.
@@ -180,7 +181,7 @@ class Schemas:
         self._shapes[id(raw)] = ANY  # what it is as long as it is being read
         self._depth += 1
         try:
-            if self._depth > _DEEPEST:
+            if self._depth > _DEEPEST or where.count("/") > _DEEPEST_PLACE:
                 wrong(where, "schemas are nested too deep")
             made = self._make(mapping(raw, where), where)
         except ConfigurationError as error:
@@ -274,9 +275,7 @@ class Schemas:
         title = text(raw.get("title"))
         steps = [s.replace("~1", "/").replace("~0", "~") for s in where.split("/")]
         name = pascal(title) if title else _inline_name(steps, self._names)
-        (unique,) = distinct([name], {*self._names.values(), *self._inline})
-        self._inline.add(unique)
-        return unique
+        return self._free.give(name)
 
     def members(self, shape: Shape) -> tuple[Member, ...]:
         """Return the members of an object, those of its parts included."""
