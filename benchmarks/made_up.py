@@ -66,6 +66,9 @@ def value(shape: Shape, depth: int = 0) -> Any:
         return _number(shape, raw)
     if shape.kind == "text":
         return _text(shape, raw)
+    variant = _variant(shape, raw)
+    if variant is not None and depth < _DEEPEST_REQUIRED:
+        return value(variant, depth + 1)
     file = File(b"made up", "made-up.txt", "text/plain")
     return {"boolean": True, "bytes": file}.get(shape.kind, 1)
 
@@ -84,6 +87,17 @@ def _holder(shape: Shape, raw: Mapping[str, Any], depth: int) -> Any:
         if (member.required and depth < _DEEPEST_REQUIRED) or depth < _DEEPEST
         if not _raw(member.shape).get("readOnly")
     }
+
+
+def _variant(shape: Shape, raw: Mapping[str, Any]) -> Shape | None:
+    """Return the first thing that may stand where one of several may."""
+    for key in ("oneOf", "anyOf"):
+        found = raw.get(key)
+        if isinstance(found, list) and found and shape.kind == "any":
+            schemas = shape._schemas  # noqa: SLF001
+            assert schemas is not None
+            return schemas.shape(found[0], f"{shape.where}/{key}/0")
+    return None
 
 
 def _raw(shape: Shape) -> Mapping[str, Any]:

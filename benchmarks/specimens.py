@@ -237,8 +237,8 @@ def _answer_3(schema: Any) -> dict[str, Any]:
     }
 
 
-def _body_3(media: str, schema: Any) -> dict[str, Any]:
-    return {"required": True, "content": {media: {"schema": schema}}}
+def _body_3(media: str, schema: Any, **more: Any) -> dict[str, Any]:
+    return {"required": True, "content": {media: {"schema": schema, **more}}}
 
 
 def openapi_3() -> dict[str, Any]:
@@ -258,7 +258,7 @@ def openapi_3() -> dict[str, Any]:
         "nullable": True,
     }
     schemas["Note"] = {
-        "oneOf": [{"$ref": f"{root}/Named"}, {"$ref": f"{root}/Contact"}],
+        "anyOf": [{"$ref": f"{root}/Named"}, {"$ref": f"{root}/Contact"}],
         "discriminator": {"propertyName": "Name"},
     }
     return {
@@ -313,7 +313,6 @@ def openapi_3() -> dict[str, Any]:
                             },
                         },
                         {"name": "X-Trace", "in": "header", "schema": _TEXT},
-                        {"name": "X-Many", "in": "header", "schema": texts},
                         {"name": "crumb", "in": "cookie", "schema": _TEXT},
                     ],
                     "responses": _answer_3({"$ref": f"{root}/Page[Patient]"}),
@@ -348,7 +347,13 @@ def openapi_3() -> dict[str, Any]:
                                 "Name": _TEXT,
                                 "from": _INTEGER,
                                 "tags": texts,
+                                "codes": texts,
                             },
+                        },
+                        # Prism does not know that this is so by default.
+                        encoding={
+                            "tags": {"style": "form", "explode": True},
+                            "codes": {"style": "form", "explode": False},
                         },
                     ),
                     "responses": {"204": {"description": "Done"}},
@@ -378,6 +383,13 @@ def openapi_3() -> dict[str, Any]:
                             "required": True,
                             "schema": {"type": "string", "format": "uuid"},
                         },
+                        # Required, for Prism crashes over a list that is not sent.
+                        {
+                            "name": "X-Many",
+                            "in": "header",
+                            "required": True,
+                            "schema": texts,
+                        },
                     ],
                     "responses": _answer_3({"type": "array", "items": patient}),
                 }
@@ -393,10 +405,6 @@ def openapi_3() -> dict[str, Any]:
                             "properties": {
                                 "note": _TEXT,
                                 "scan": {"type": "string", "format": "binary"},
-                                "more": {
-                                    "type": "array",
-                                    "items": {"type": "string", "format": "binary"},
-                                },
                             },
                         },
                     ),

@@ -47,6 +47,7 @@ class Binding:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self._slots = operation.endpoint.placeholders
+        self._headers = {} if operation.accept is None else {"Accept": operation.accept}
         self._required = tuple(p for p in operation.parameters if p.required)
         self._by_name = {p.name: p for p in operation.parameters}
         for parameter in operation.parameters:
@@ -78,7 +79,7 @@ class Binding:
             raise TypeError(f"{operation.name}() is missing {', '.join(missing)}")
         if operation.provider is not None:
             given[operation.provider] = provider_id
-        return self._placed(given) if given else Bound(())
+        return self._placed(given) if given else Bound((), headers=self._headers)
 
     def check(self, name: str) -> None:
         """Refuse a name that is none of the operation's parameters.
@@ -108,7 +109,7 @@ class Binding:
         filled: dict[str, int | str] = {}
         query: list[tuple[str, str]] = []
         form: list[tuple[str, str | File]] = []
-        headers: dict[str, str] = {}
+        headers = dict(self._headers)
         body: bytes | None = None
         for parameter, value in given.items():
             where = parameter.where

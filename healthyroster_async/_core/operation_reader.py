@@ -37,6 +37,11 @@ _STYLES = {"spaceDelimited": "ssv", "pipeDelimited": "pipes", "deepObject": "dee
 _COLLECTIONS = frozenset({"csv", "ssv", "tsv", "pipes", "multi"})
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _BINARY = "application/octet-stream"
+_MEDIA = re.compile(rf"{_TOKEN.pattern}/{_TOKEN.pattern}")
+_JSON = frozenset({"application/json", "application/*", "*/*"})
+# Errors come as JSON whatever a success is.
+_OR_JSON = "application/json;q=0.1"
+_MOST_MEDIA = 8
 _PROVIDER = re.compile(r"healthcareproviders?(?:id)?")
 
 
@@ -93,7 +98,7 @@ class Reading:
             self.safe & {found.name, operation_id, f"{found.method} {found.template}"}
         )
         given, body_type = self._arguments(found)
-        answer, answer_headers = self._answer(found)
+        answer, media, answer_headers = self._answer(found)
         endpoint = Endpoint(
             name=found.name, method=found.method, template=found.template, safe=safe
         )
@@ -110,6 +115,7 @@ class Reading:
             provider=provider,
             body_type=body_type,
             answer=answer,
+            accept=_accept(media),
             answer_headers=answer_headers,
             summary=" ".join(text(raw.get("summary")).split()),
             description=text(raw.get("description")).strip(),
@@ -184,10 +190,7 @@ class Reading:
             schema, at = mapping(inner, place_of).get("schema"), place_of
             style = "json"
         else:
-            style = _STYLES.get(text(raw.get("style")), "csv")
-            exploded = raw.get("explode", place in {"query", "cookie"})
-            if style == "csv" and exploded is True and place in {"query", "cookie"}:
-                style = "multi"
+            style = _style(raw, place, style)
         return Parameter(
             name=identifier(name),
             wire=name,
@@ -210,6 +213,8 @@ class Reading:
         shape = self.schemas.shape(schema, pointer(at, "schema"))
         required = raw.get("required") is True
         if media in {_FORM, _MULTIPART} and shape.kind == "object":
+            place = pointer(at, "encoding")
+            encoding = mapping(content[media].get("encoding"), place)
             return [
                 Parameter(
                     name=identifier(member.wire),
@@ -217,7 +222,7 @@ class Reading:
                     where="form",
                     required=member.required,
                     shape=member.shape,
-                    style="multi",
+                    style=_style(encoding.get(member.wire), "form", "multi"),
                     description=member.shape.description,
                 )
                 for member in shape.members
@@ -226,8 +231,8 @@ class Reading:
             shape = Shape("bytes", at)
         return [_body(shape, raw, required=required)], _plain_json(media)
 
-    def _answer(self, found: Found) -> tuple[Shape | None, frozenset[str]]:
-        """Return what a success looks like, and the names of its header fields."""
+    def _answer(self, found: Found) -> tuple[Shape | None, list[str], frozenset[str]]:
+        """Return what a success looks like, its media types and its header fields."""
         place = pointer(found.where, "responses")
         responses = mapping(found.raw.get("responses"), place)
         good = sorted(s for s in map(str, responses) if re.fullmatch(r"2\d\d|2XX", s))
@@ -241,8 +246,16 @@ class Reading:
             names = names or frozenset(name.lower() for name in headers)
             shape = self._answer_shape(raw, where)
             if shape is not None:
-                return shape, names
-        return None, names
+                return shape, self._media(found, raw), names
+        return None, [], names
+
+    def _media(self, found: Found, raw: Mapping[str, Any]) -> list[str]:
+        """Return the media types of an answer."""
+        said = raw.get("content")
+        if self.document.is_swagger_2:
+            said = found.raw.get("produces") or self.document.raw.get("produces")
+        media = said if isinstance(said, Mapping | list) else ()
+        return [m for m in media if isinstance(m, str)]
 
     def _answer_shape(self, raw: Mapping[str, Any], where: str) -> Shape | None:
         if self.document.is_swagger_2:
@@ -258,6 +271,17 @@ class Reading:
             if schema is None and media == _BINARY:
                 return Shape("bytes", at)
         return None if schema is None else self.schemas.shape(schema, at)
+
+
+def _style(raw: Any, place: str, otherwise: str) -> str:
+    """Return how an array or object is written in OpenAPI 3."""
+    if not isinstance(raw, Mapping):
+        return otherwise
+    style = _STYLES.get(text(raw.get("style")), "csv")
+    forms = place in {"query", "cookie", "form"}
+    if style == "csv" and forms and raw.get("explode", True) is True:
+        return "multi"
+    return style
 
 
 def _body(shape: Shape, raw: Mapping[str, Any], *, required: bool) -> Parameter:
@@ -284,6 +308,15 @@ def _best(known: Iterable[str]) -> str | None:
         return 2 + order.index(plain) if plain in order else 9
 
     return min(known, key=rank, default=None)
+
+
+def _accept(media: list[str]) -> str | None:
+    """Return the header field that asks for an answer, unless it is JSON."""
+    plain = [m.partition(";")[0].strip().lower() for m in media]
+    known = [m for m in plain if _MEDIA.fullmatch(m)][:_MOST_MEDIA]
+    if not known or _JSON & set(plain):
+        return None
+    return ", ".join([*dict.fromkeys(known), _OR_JSON])
 
 
 def _plain_json(media: str) -> str:

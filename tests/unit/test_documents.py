@@ -694,3 +694,54 @@ def test_three_megabytes_are_loaded_quickly():
 
     assert len(raw) > 3_000_000
     assert time.monotonic() - started < 5.0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "asked"),
+    [
+        (["text/plain", "application/json", "text/json"], None),
+        (["application/json; odata=verbose"], None),
+        (["*/*"], None),
+        ([], None),
+        (["text/csv"], "text/csv, application/json;q=0.1"),
+        (
+            ["application/pdf", "image/png"],
+            "application/pdf, image/png, application/json;q=0.1",
+        ),
+        (["application/hal+json"], "application/hal+json, application/json;q=0.1"),
+        (["bad\r\nX: y", "no slash"], None),
+    ],
+)
+def test_the_answer_is_asked_for_as_the_document_has_it(kinds, asked):
+    """
+    A strict server answers 406 to whoever asks for JSON where it has a file.
+    """
+    answer = {"200": {"schema": {"type": "file"}}}
+    old = swagger_2({"produces": kinds, "responses": answer})
+    content = {kind: {"schema": {"type": "string"}} for kind in kinds}
+    new = {
+        "openapi": "3.0.1",
+        "paths": {"/Teams": {"get": {"responses": {"200": {"content": content}}}}},
+    }
+
+    for document in (old, new):
+        headers = prepared(document).binding.bind(1, {}).headers
+        assert headers.get("Accept") == asked
+
+
+def test_a_form_is_written_as_its_encoding_says():
+    """
+    Lists are repeated unless the document wants them in one; spaces survive any server.
+    """
+    texts = {"type": "array", "items": {"type": "string"}}
+    names = ("tags", "codes", "piped")
+    form = {"type": "object", "properties": dict.fromkeys(names, texts)}
+    encoding = {"codes": {"explode": False}, "piped": {"style": "pipeDelimited"}}
+    content = {
+        "application/x-www-form-urlencoded": {"schema": form, "encoding": encoding}
+    }
+    post = {"requestBody": {"content": content}, "responses": {}}
+    found = prepared({"openapi": "3.0.1", "paths": {"/Teams": {"post": post}}})
+    bound = found.binding.bind(1, dict.fromkeys(names, ["a b", "c"]))
+
+    assert bound.body == b"tags=a%20b&tags=c&codes=a%20b%2Cc&piped=a%20b%7Cc"
