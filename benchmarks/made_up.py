@@ -62,13 +62,17 @@ def value(shape: Shape, depth: int = 0) -> Any:
         return next((v for v in shape.enum if _fits(shape, v)), shape.enum[0])
     if shape.kind in {"array", "object", "map"}:
         return _holder(shape, raw, depth)
+    variant = _variant(shape, raw)
+    if variant is not None and depth < _DEEPEST_REQUIRED:
+        return value(variant, depth + 1)
+    return _single(shape, raw)
+
+
+def _single(shape: Shape, raw: Mapping[str, Any]) -> Any:
     if shape.kind in {"integer", "number"}:
         return _number(shape, raw)
     if shape.kind == "text":
         return _text(shape, raw)
-    variant = _variant(shape, raw)
-    if variant is not None and depth < _DEEPEST_REQUIRED:
-        return value(variant, depth + 1)
     file = File(b"made up", "made-up.txt", "text/plain")
     return {"boolean": True, "bytes": file}.get(shape.kind, 1)
 

@@ -742,6 +742,6 @@ def test_a_form_is_written_as_its_encoding_says():
     }
     post = {"requestBody": {"content": content}, "responses": {}}
     found = prepared({"openapi": "3.0.1", "paths": {"/Teams": {"post": post}}})
-    bound = found.binding.bind(1, dict.fromkeys(names, ["a b", "c"]))
+    bound = found.binding.bind(1, {name: ["a b", "c"] for name in names})
 
     assert bound.body == b"tags=a%20b&tags=c&codes=a%20b%2Cc&piped=a%20b%7Cc"
