@@ -6,6 +6,8 @@ allows, else one of the type; none is ever about a real person.
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +17,11 @@ from healthyroster_async._core.values import File
 
 _DEEPEST, _DEEPEST_REQUIRED = 4, 16
 _UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+# Some that patterns often want.
+_LIKELY = (
+    "made-up", "a", "A", "1", "00000", "4111111111111111", "made-up.txt", "made-up.png",
+    "=", "PERSON", "a::b::1",
+)  # fmt: skip
 _TEXTS = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T08:30:00Z",
@@ -84,12 +91,13 @@ def _holder(shape: Shape, raw: Mapping[str, Any], depth: int) -> Any:
             return []
         return [value(shape.items, depth + 1)] * max(1, min(least, 9))
     if shape.kind == "map":
-        return {"key": value(shape.values, depth + 1)} if depth < _DEEPEST else {}
+        more = depth < _DEEPEST and shape.open
+        return {"key": value(shape.values, depth + 1)} if more else {}
     return {
         member.wire: value(member.shape, depth + 1)
         for member in shape.members
         if (member.required and depth < _DEEPEST_REQUIRED) or depth < _DEEPEST
-        if not _raw(member.shape).get("readOnly")
+        if not member.read_only
     }
 
 
@@ -150,7 +158,15 @@ def _text(shape: Shape, raw: Mapping[str, Any]) -> str:
         return made
     made += "." * (_count(raw, "minLength", 0) - len(made))
     most = _count(raw, "maxLength", len(made))
-    return made[:most] if most else made
+    made = made[:most] if most else made
+    return _like(raw.get("pattern"), made)
+
+
+def _like(pattern: Any, made: str) -> str:
+    """Return a text that a pattern allows, if one of those that we know is."""
+    with contextlib.suppress(re.error, TypeError):
+        return next((t for t in (made, *_LIKELY) if re.search(pattern, t)), made)
+    return made
 
 
 def _count(raw: Mapping[str, Any], key: str, otherwise: int) -> int:

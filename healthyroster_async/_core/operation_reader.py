@@ -25,8 +25,8 @@ from healthyroster_async._core.schemas import ANY, Schemas, Shape
 # RFC 9110, section 9.2.1: these only read, if the server keeps to it.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WHERE = frozenset({"path", "query", "header", "cookie"})
-# The credentials', and HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are
-# ignored); what says where a request ends is nobody's to choose.
+# HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are ignored); what says
+# where a request goes and ends is nobody's to choose.
 _NO_ARGUMENTS = frozenset(
     {"accept", "accept-encoding", "authorization", "connection", "content-length",
      "content-type", "host", "transfer-encoding", "upgrade", "user-agent"}
@@ -38,7 +38,7 @@ _COLLECTIONS = frozenset({"csv", "ssv", "tsv", "pipes", "multi"})
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _BINARY = "application/octet-stream"
 _MEDIA = re.compile(rf"{_TOKEN.pattern}/{_TOKEN.pattern}")
-_JSON = frozenset({"application/json", "application/*", "*/*"})
+_ANY_MEDIA = frozenset({"application/*", "*/*"})
 # Errors come as JSON whatever a success is.
 _OR_JSON = "application/json;q=0.1"
 _MOST_MEDIA = 8
@@ -133,15 +133,13 @@ class Reading:
         for (name, place), (raw, where) in merged.items():
             kinds.add(place)
             if place in _WHERE:
-                hidden = place == "header" and name.lower() in (
-                    self.hidden | _NO_ARGUMENTS
-                )
-                if not hidden:
+                if place != "header" or name.lower() not in self._not_given:
                     given.append(self._parameter(raw, where, name, place))
             elif place == "formData":
                 given.append(self._parameter(raw, where, name, "form"))
             elif place == "body":
                 shape = self.schemas.shape(raw.get("schema"), pointer(where, "schema"))
+                shape = _sendable(shape, _best(self._consumes(found)))
                 given.append(_body(shape, raw, required=raw.get("required") is True))
             else:
                 wrong(
@@ -157,6 +155,13 @@ class Reading:
             plain = _FORM in self._consumes(found) or not self._consumes(found)
             return given, _FORM if plain and not files else _MULTIPART
         return given, None
+
+    @property
+    def _not_given(self) -> frozenset[str]:
+        """Header fields that are no arguments."""
+        if self.document.is_swagger_2:  # where a token has no other place
+            return self.hidden | _NO_ARGUMENTS - {"authorization"}
+        return self.hidden | _NO_ARGUMENTS
 
     def _raw_parameters(self, found: Found) -> Iterator[tuple[Mapping[str, Any], str]]:
         outer = found.where.rpartition("/")[0]
@@ -220,7 +225,7 @@ class Reading:
                     name=identifier(member.wire),
                     wire=member.wire,
                     where="form",
-                    required=member.required,
+                    required=member.required and not member.read_only,
                     shape=member.shape,
                     style=_style(encoding.get(member.wire), "form", "multi"),
                     description=member.shape.description,
@@ -229,6 +234,7 @@ class Reading:
             ], media
         if media == _BINARY and shape.kind in {"any", "text"}:
             shape = Shape("bytes", at)
+        shape = _sendable(shape, media)
         return [_body(shape, raw, required=required)], _plain_json(media)
 
     def _answer(self, found: Found) -> tuple[Shape | None, list[str], frozenset[str]]:
@@ -273,6 +279,13 @@ class Reading:
         return None if schema is None else self.schemas.shape(schema, at)
 
 
+def _sendable(shape: Shape, media: str | None) -> Shape:
+    """Return the shape of a body: what is no JSON or form is given as it is sent."""
+    plain = "application/json" if media is None else _plain_json(media)
+    known = "json" in plain or plain in {_FORM, _MULTIPART}
+    return shape if known or shape.kind in {"bytes", "text"} else ANY
+
+
 def _style(raw: Any, place: str, otherwise: str) -> str:
     """Return how an array or object is written in OpenAPI 3."""
     if not isinstance(raw, Mapping):
@@ -314,8 +327,10 @@ def _accept(media: list[str]) -> str | None:
     """Return the header field that asks for an answer, unless it is JSON."""
     plain = [m.partition(";")[0].strip().lower() for m in media]
     known = [m for m in plain if _MEDIA.fullmatch(m)][:_MOST_MEDIA]
-    if not known or _JSON & set(plain):
+    if not known or "application/json" in plain:
         return None
+    if _ANY_MEDIA & set(plain):
+        return "application/json, */*;q=0.1"
     return ", ".join([*dict.fromkeys(known), _OR_JSON])
 
 

@@ -108,12 +108,14 @@ class Member:
         wire: Its key in the API.
         required: Whether the document says that it is always there.
         shape: What it looks like.
+        read_only: Whether only answers have it.
     """
 
     name: str
     wire: str
     required: bool
     shape: Shape
+    read_only: bool = False
 
 
 class Schemas:
@@ -283,8 +285,8 @@ class Schemas:
         known = self._members.get(id(raw))
         if known is not None:
             return known
-        found: dict[str, tuple[bool, Shape]] = {
-            member.wire: (member.required, member.shape)
+        found: dict[str, tuple[bool, Shape, bool]] = {
+            member.wire: (member.required, member.shape, member.read_only)
             for part in shape._parts  # noqa: SLF001 - ours
             for member in part.members
         }
@@ -292,11 +294,12 @@ class Schemas:
         place = pointer(shape.where, "properties")
         for wire, schema in mapping(raw.get("properties"), place).items():
             inner = self.shape(schema, pointer(place, wire))
-            found[wire] = (wire in required, inner)
+            own = isinstance(schema, Mapping) and schema.get("readOnly") is True
+            found[wire] = (wire in required, inner, own)
         names = distinct((snake(wire) for wire in found), _RESERVED_MEMBERS)
         made = tuple(
-            Member(name, wire, is_required or wire in required, inner)
-            for name, (wire, (is_required, inner)) in zip(
+            Member(name, wire, is_required or wire in required, inner, read_only)
+            for name, (wire, (is_required, inner, read_only)) in zip(
                 names, found.items(), strict=True
             )
         )

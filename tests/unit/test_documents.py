@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 import time
+from urllib.parse import unquote
 
 import pytest
 import specimens
@@ -701,7 +702,7 @@ def test_three_megabytes_are_loaded_quickly():
     [
         (["text/plain", "application/json", "text/json"], None),
         (["application/json; odata=verbose"], None),
-        (["*/*"], None),
+        (["*/*"], "application/json, */*;q=0.1"),
         ([], None),
         (["text/csv"], "text/csv, application/json;q=0.1"),
         (
@@ -745,3 +746,85 @@ def test_a_form_is_written_as_its_encoding_says():
     bound = found.binding.bind(1, {name: ["a b", "c"] for name in names})
 
     assert bound.body == b"tags=a%20b&tags=c&codes=a%20b%2Cc&piped=a%20b%7Cc"
+
+
+def posted(media, schema):
+    content = {media: {"schema": schema}}
+    post = {"requestBody": {"content": content}, "responses": {}}
+    return prepared({"openapi": "3.0.1", "paths": {"/Teams": {"post": post}}})
+
+
+def test_a_body_that_is_no_json_is_given_as_it_is_sent():
+    """
+    Nobody wants JSON under the name of XML.
+    """
+    found = posted("application/xml", {"type": "object", "properties": {"a": {}}})
+
+    for given in ("<a/>", b"<a/>"):
+        bound = found.binding.bind(1, {"body": given})
+        assert bound.body == b"<a/>"
+        assert bound.headers["Content-Type"] == "application/xml"
+    with pytest.raises(TypeError, match="sent as application/xml: give a text"):
+        found.binding.bind(1, {"body": {"a": 1}})
+
+
+def test_a_form_without_members_takes_any():
+    """
+    Where the document does not say what stands in a form, the caller does.
+    """
+    plain = posted("application/x-www-form-urlencoded", {"type": "object"})
+    files = posted("multipart/form-data", {"type": "object"})
+
+    given = {"a": [1, "x y"], "b": None}
+    assert plain.binding.bind(1, {"body": given}).body == b"a=1&a=x%20y"
+    body = files.binding.bind(1, {"body": {"scan": b"\x00"}}).body
+    assert b'name="scan"; filename="file"' in body
+
+
+def test_what_only_answers_have_need_not_be_sent():
+    """
+    An id that the service gives is required, but of the service.
+    """
+    number = {"type": "integer"}
+    patient = {
+        "type": "object",
+        "required": ["id", "name"],
+        "properties": {"id": number | {"readOnly": True}, "name": {}},
+    }
+
+    for media in ("application/json", "application/x-www-form-urlencoded"):
+        found = posted(media, patient)
+        given = {"body": {"name": "x"}} if "json" in media else {"name": "x"}
+        assert found.binding.bind(1, given).body
+    with pytest.raises(TypeError, match="body lacks name"):
+        posted("application/json", patient).binding.bind(1, {"body": {"id": 1}})
+
+
+def test_a_token_is_an_argument_where_the_document_has_no_other_place():
+    """
+    OpenAPI 3 has schemes for it and ignores the parameter; Swagger 2.0 does not.
+    """
+    old = swagger_2({"parameters": [header("Authorization")], "responses": {}})
+    given = {"name": "Authorization", "in": "header", "schema": {"type": "string"}}
+    get = {"parameters": [given], "responses": {}}
+    new = {"openapi": "3.0.1", "paths": {"/Teams": {"get": get}}}
+
+    sent = prepared(old).binding.bind(1, {"authorization": "Bearer x"})
+    assert sent.headers == {"Authorization": "Bearer x"}
+    assert prepared(new).operation.parameters == ()
+
+
+@pytest.mark.parametrize("place", ["query", "header", "path"])
+def test_objects_in_a_list_are_written_as_json(place):
+    """
+    No style says how; what Python prints is read by nobody.
+    """
+    objects = {"type": "array", "items": {"type": "object"}}
+    given = {"name": "x", "in": place, "required": True, "schema": objects}
+    get = {"parameters": [given], "responses": {}}
+    path = "/Teams/{x}" if place == "path" else "/Teams"
+    found = prepared({"openapi": "3.0.1", "paths": {path: {"get": get}}})
+    bound = found.binding.bind(1, {"x": [{"a": True}]})
+
+    said = f"{bound.values} {bound.query} {bound.headers.get('x', '')}"
+    assert '{"a":true}' in unquote(said)
