@@ -43,11 +43,14 @@ _TEXTS = {
 
 def arguments(operation: Operation, *, every: bool = False) -> dict[str, Any]:
     """Return arguments for a call: the required ones, or every one."""
-    return {
+    given = {
         parameter.name: argument(parameter)
         for parameter in operation.parameters
         if every or parameter.required
     }
+    if "body" in given and "xml" in (operation.body_type or ""):
+        given["body"] = "<madeup/>"
+    return given
 
 
 def argument(parameter: Parameter) -> Any:

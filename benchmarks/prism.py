@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import date
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -59,9 +60,19 @@ from healthyroster_async._core import swagger
 from healthyroster_async._core.document import Document
 from healthyroster_async._core.loading import load
 from healthyroster_async._core.operation import Operation
+from healthyroster_async._core.schemas import Shape
 from healthyroster_async._resources.operations import Prepared, registry_of
 from healthyroster_async._schema_models import Model
 
+_READ: dict[str, type | tuple[type, ...]] = {
+    "object": Model,
+    "array": (list, tuple),
+    "map": dict,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "text": (str, date),
+}
 _START_S, _CALL_S = 60.0, 20.0
 _MOST_FALLS = 10
 _SHOWN = 300
@@ -293,8 +304,39 @@ def _answered(prepared: Prepared, response: Response) -> tuple[Kind, bool, str]:
         if violations:  # Prism says itself that it does not answer what it should
             return "other", False, f"Prism's answer is wrong: {reason}"
         return "undecoded", False, reason
+    # What is missing, where a schema holds itself, keeps nobody from reading the rest.
+    wrong = any(v["code"] != "required" for v in violations)
+    kept = "" if wrong else unread(prepared.operation.answer, value)
+    if kept:
+        return "undecoded", False, f"kept as it came: {kept}"
     first = value[0] if isinstance(value, list) and value else value
     return "decoded", isinstance(first, Model), ""
+
+
+def unread(shape: Shape | None, value: Any, where: str = "answer") -> str:
+    """Return where a value did not become what the document says, if anywhere.
+
+    What does not fit is kept as it came, which is right for a drifting API, and would
+    hide here that we cannot read what fits.
+    """
+    if shape is None or value is None:
+        return ""
+    fits = isinstance(value, _READ.get(shape.kind, object))
+    if not fits:
+        return f"{where} is no {shape.kind}"
+    if shape.kind == "text" and shape.format in {"date", "date-time"}:
+        return "" if isinstance(value, date) else f"{where} is no {shape.format}"
+    inner: list[tuple[Shape, Any, str]] = []
+    if shape.kind == "array":
+        inner = [(shape.items, one, f"{where}[]") for one in value]
+    elif shape.kind == "map":
+        inner = [(shape.values, one, f"{where}.*") for one in value.values()]
+    elif shape.kind == "object":
+        inner = [
+            (m.shape, getattr(value, m.name), f"{where}.{m.wire}")
+            for m in shape.members
+        ]
+    return next(filter(None, (unread(*one) for one in inner)), "")
 
 
 def _violations(response: Response) -> list[dict[str, Any]]:
