@@ -305,7 +305,7 @@ def _answered(prepared: Prepared, response: Response) -> tuple[Kind, bool, str]:
             return "other", False, f"Prism's answer is wrong: {reason}"
         return "undecoded", False, reason
     # What is missing, where a schema holds itself, keeps nobody from reading the rest.
-    wrong = any(v["code"] != "required" for v in violations)
+    wrong = any(v.get("code") != "required" for v in violations)
     kept = "" if wrong else unread(prepared.operation.answer, value)
     if kept:
         return "undecoded", False, f"kept as it came: {kept}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
 
-_SHOWN = 60
+_SHOWN, _MOST_SHOWN = 60, 12
 # A reference may lead to a reference; nobody writes longer chains than this.
 _MOST_STEPS = 32
 
@@ -54,6 +54,12 @@ def sequence(value: Any, where: str) -> list[Any]:
     if not isinstance(value, list):
         wrong(where, f"a {type(value).__name__} stands where a list belongs")
     return value
+
+
+def some(words: Iterable[str]) -> str:
+    """Return words for an error, of many only the first."""
+    every = list(dict.fromkeys(words))
+    return ", ".join([*every[:_MOST_SHOWN], *(["..."] if every[_MOST_SHOWN:] else [])])
 
 
 def text(value: Any) -> str:

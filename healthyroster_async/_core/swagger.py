@@ -15,6 +15,7 @@ from healthyroster_async._core.document import (
     mapping,
     pointer,
     sequence,
+    some,
     text,
 )
 from healthyroster_async._core.operations import paths
@@ -97,7 +98,7 @@ def read(document: Document) -> SwaggerReading:
 
 def _about(document: Document, servers: list[tuple[str, str]]) -> str:
     if servers:
-        urls = ", ".join(dict.fromkeys(url for url, _ in servers))
+        urls = some(url for url, _ in servers)
         which = "its server is" if len(servers) == 1 else "each of its servers is"
         return f"does not say which environment {which} ({urls})"
     below = text(document.raw.get("basePath")) or next(

@@ -828,3 +828,18 @@ def test_objects_in_a_list_are_written_as_json(place):
 
     said = f"{bound.values} {bound.query} {bound.headers.get('x', '')}"
     assert '{"a":true}' in unquote(said)
+
+
+def test_an_error_names_some_of_many():
+    """
+    A document with ten thousand servers makes no error of a megabyte.
+    """
+    servers = [{"url": f"https://host{n}.test"} for n in range(10_000)]
+    source = {"openapi": "3.0.1", "paths": {}, "servers": servers}
+    with pytest.raises(ConfigurationError, match=r"host0.*host11\.test, \.\.\.") as one:
+        Contract.from_swagger(source)
+    schemes = {str(n): scheme(f"X-{n}") for n in range(10_000)}
+    with pytest.raises(ConfigurationError, match=r"X-11, \.\.\.\)") as other:
+        Contract.from_swagger(swagger_2(securityDefinitions=schemes), base_urls=SANDBOX)
+
+    assert max(len(str(one.value)), len(str(other.value))) < 1000
