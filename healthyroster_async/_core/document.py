@@ -67,6 +67,12 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list, or none if something else stands there."""
+    given = value if isinstance(value, list) else []
+    return [item for item in given if isinstance(item, str)]
+
+
 @frozen
 class Document:
     """A parsed document.

@@ -18,6 +18,7 @@ from healthyroster_async._core.document import (
     pointer,
     sequence,
     text,
+    texts,
     wrong,
 )
 from healthyroster_async._core.errors import ConfigurationError
@@ -70,9 +71,9 @@ class Shape:
     name: str = ""
     description: str = ""
     open: bool = True
-    _raw: Mapping[str, Any] = field(factory=dict, repr=False)
-    _parts: tuple[Shape, ...] = field(default=(), repr=False)
-    _schemas: Schemas | None = field(default=None, repr=False)
+    _raw: Mapping[str, Any] = field(factory=dict, repr=False, alias="raw")
+    _parts: tuple[Shape, ...] = field(default=(), repr=False, alias="parts")
+    _schemas: Schemas | None = field(default=None, repr=False, alias="schemas")
 
     @property
     def items(self) -> Shape:
@@ -290,7 +291,7 @@ class Schemas:
             for part in shape._parts  # noqa: SLF001 - ours
             for member in part.members
         }
-        required = set(_texts(raw.get("required")))
+        required = set(texts(raw.get("required")))  # 2.0 has a bool there
         place = pointer(shape.where, "properties")
         for wire, schema in mapping(raw.get("properties"), place).items():
             inner = self.shape(schema, pointer(place, wire))
@@ -307,11 +308,6 @@ class Schemas:
         return made
 
 
-def _texts(value: Any) -> list[str]:
-    given = value if isinstance(value, list) else []  # 2.0 has a bool there
-    return [v for v in given if isinstance(v, str)]
-
-
 def _nullable(raw: Mapping[str, Any]) -> bool:
     return raw.get("nullable") is True or raw.get("x-nullable") is True
 
@@ -324,7 +320,7 @@ def _implied(raw: Mapping[str, Any], parts: tuple[Shape, ...]) -> Kind:
         return "array"
     if isinstance(raw.get("additionalProperties"), Mapping):
         return "map"
-    kinds = {p.kind for p in parts} - {"any"}
+    kinds: set[Kind] = {p.kind for p in parts if p.kind != "any"}
     if len(kinds) == 1:
         return kinds.pop()
     enum = raw.get("enum")

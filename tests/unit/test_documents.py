@@ -843,3 +843,20 @@ def test_an_error_names_some_of_many():
         Contract.from_swagger(swagger_2(securityDefinitions=schemes), base_urls=SANDBOX)
 
     assert max(len(str(one.value)), len(str(other.value))) < 1000
+
+
+@pytest.mark.parametrize("odd", [True, 7, "text", {"a": 1}, [7, None]])
+def test_what_is_no_list_of_texts_says_nothing(odd):
+    """
+    Tags and media types are hints; without them there are defaults.
+    """
+    body = {"name": "team", "in": "body", "schema": {"type": "object"}}
+    source = swagger_2(
+        {"tags": odd, "consumes": odd, "produces": odd, "parameters": [body]},
+        consumes=odd,
+    )
+    found = prepared(source)
+
+    assert found.operation.tags == ()
+    assert found.operation.body_type == "application/json"
+    assert found.operation.accept is None
