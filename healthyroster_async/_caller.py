@@ -124,6 +124,8 @@ class Caller:
         """
         base = self.pool.contract.base_urls[self.environment]
         url = endpoint.url(base, *values)
+        if query and "?" in url:  # some documents have a query in their paths
+            query = f"&{query[1:]}"
         return Request(
             method=endpoint.method,
             url=url + query if query else url,

@@ -14,7 +14,7 @@ from attrs import asdict, evolve, field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core import swagger
-from healthyroster_async._core.document import Document
+from healthyroster_async._core.document import Document, some
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.hosts import is_loopback
@@ -269,7 +269,7 @@ def _check_headers(
         give = " and ".join(f"{name}=" for name in missing)
         raise ConfigurationError(
             f"the swagger document does not say {' and '.join(missing)}; give {give} "
-            f"(header fields it names: {', '.join(candidates) or 'none'})"
+            f"(header fields it names: {some(candidates) or 'none'})"
         )
 
 

@@ -47,6 +47,8 @@ _READ_BUFFER = 2**16
 # What is read whole are models and error texts; rows are streamed.
 _MAX_BODY = 64 * 2**20
 _MAX_SUFFIX = 256
+# aiohttp would call a body that is not there an octet-stream, and servers answer 415.
+_NO_TYPE = frozenset({"Content-Type"})
 _NO_SECRETS: Mapping[str, str] = {}
 
 
@@ -159,6 +161,7 @@ class AiohttpTransport(Transport):
                     # No variable: a traceback may print those.
                     headers=self._signed(signed) if bare else request.headers,
                     data=request.body,
+                    skip_auto_headers=_NO_TYPE if request.body is None else None,
                     allow_redirects=False,
                     raise_for_status=False,
                     timeout=_client_timeout(request.timeouts.connect),
