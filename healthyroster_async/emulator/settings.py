@@ -16,6 +16,7 @@ from healthyroster_async.emulator import encoding
 from healthyroster_async.emulator.checks import choice, number, whole
 from healthyroster_async.emulator.faults import Fault, FaultPlan, endpoint_name
 from healthyroster_async.emulator.limits import RateLimit
+from healthyroster_async.emulator.operations import ENDPOINTS
 from healthyroster_async.emulator.schema import Casing, Source
 from healthyroster_async.emulator.selection import BadParameterError, select
 from healthyroster_async.emulator.sources import SOURCES
@@ -28,6 +29,8 @@ IdStyle: TypeAlias = Literal["int", "guid", "text"]
 _NAMESPACE = uuid.UUID("6f1d1f0a-0000-4000-8000-68656d756c61")
 MAX_PORT = 65535
 _DEFAULT_ROWS = 1000
+# Ids of 32 bits; and filters look at every object.
+_MOST_ITEMS = 1_000_000
 _OUTAGES = frozenset({"html", "reset", "status"})
 
 
@@ -144,6 +147,10 @@ class Settings:
         providers: Ids of the Healthcare Providers; a number makes ids from 1 on.
         rows: Rows of each provider in each data source; a mapping by name of the data
             source leaves the others at 1000.
+        items: Objects of each resource beside reporting that a provider has; of a
+            resource below another, that each object above it has. They are made up
+            when asked for, and none that is created, changed or deleted is kept so.
+        max_page_size: Objects of a page at most, whatever a request asks for.
         environments: Each listens on a port of its own and has its own credentials.
         seed: Seed of everything that is made up.
         key_casing: How keys in models and rows are spelled.
@@ -183,6 +190,8 @@ class Settings:
         alias="rows",
         repr=False,
     )
+    items: int = field(default=50, validator=whole(least=0, most=_MOST_ITEMS))
+    max_page_size: int = field(default=100, validator=whole(least=1))
     environments: tuple[Environment, ...] = field(
         default=(Environment.SANDBOX,), converter=_environments
     )
@@ -236,6 +245,16 @@ class Settings:
     def credentials(self) -> dict[Environment, Credentials]:
         """Credentials of each environment; the seed decides them."""
         return dict(self._credentials)
+
+    @property
+    def whole_ids(self) -> bool:
+        """Whether the id of every provider is a whole number."""
+        return all(isinstance(provider, int) for provider in self.providers)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names of the endpoints, as grants and faults take them."""
+        return ENDPOINTS
 
     @property
     def sources(self) -> tuple[SourceId, ...]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from healthyroster_async._core.settings import Environment
+from healthyroster_async.emulator import components
+from healthyroster_async.emulator.components import array, ref
+from healthyroster_async.emulator.operations import TAGS
 from healthyroster_async.emulator.schema import cased
 from healthyroster_async.emulator.settings import Settings
 
@@ -22,7 +25,7 @@ def document(
         settings: What is set; it decides names, ids and the shape of answers.
         base_urls: Base URL of each environment.
     """
-    whole = all(isinstance(provider, int) for provider in settings.providers)
+    whole = settings.whole_ids
     provider = {
         "name": "id",
         "in": "path",
@@ -59,7 +62,7 @@ def document(
                     "GetDatasources",
                     "Lists the data sources of a Healthcare Provider",
                     [provider],
-                    _enveloped(_array("DataSource"), settings.list_envelope),
+                    _enveloped(array("DataSource"), settings.list_envelope),
                 )
             },
             "/HealthcareProvider/{id}/Reporting/DataSources/{datasourceid}": {
@@ -67,7 +70,7 @@ def document(
                     "GetDataSource",
                     "Describes a data source: its fields and its parameters",
                     [provider, source],
-                    _ref("DataSourceDetail"),
+                    ref("DataSourceDetail"),
                     "404",
                 )
             },
@@ -76,7 +79,7 @@ def document(
                     "GetDatasourceData",
                     "Returns the rows of a data source",
                     [provider, source],
-                    _enveloped(_array("Row"), settings.envelope),
+                    _enveloped(array("Row"), settings.envelope),
                     "400",
                     "404",
                 )
@@ -88,7 +91,7 @@ def document(
                     "requestBody": {
                         "description": "Values by the names of the parameters.",
                         "content": {
-                            kind: {"schema": _ref("DataParameters")}
+                            kind: {"schema": ref("DataParameters")}
                             for kind in (
                                 "application/json",
                                 "text/json",
@@ -98,9 +101,11 @@ def document(
                     },
                 }
             },
+            **components.paths(provider),
         },
         "components": {
-            "schemas": _schemas(settings),
+            "schemas": _schemas(settings)
+            | components.schemas(settings.key_casing, whole=whole),
             "securitySchemes": {
                 "ApplicationId": {
                     "type": "apiKey",
@@ -118,16 +123,11 @@ def document(
         },
         # Both in one object: they are required together.
         "security": [{"ApplicationId": [], "ApplicationSecret": []}],
-        "tags": [{"name": _TAG, "description": "Flattened rows for reporting tools"}],
+        "tags": [
+            {"name": _TAG, "description": "Flattened rows for reporting tools"},
+            *({"name": name, "description": text} for name, text in TAGS.items()),
+        ],
     }
-
-
-def _ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _array(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": _ref(name)}
 
 
 def _source_id(settings: Settings) -> dict[str, Any]:
@@ -149,32 +149,15 @@ def _operation(
     summary: str,
     parameters: list[dict[str, Any]],
     schema: dict[str, Any],
-    *errors: str,
+    *statuses: str,
 ) -> dict[str, Any]:
-    titles = {
-        "400": ("Bad Request", "ValidationProblemDetails"),
-        "401": ("Unauthorized", "ProblemDetails"),
-        "403": ("Forbidden", "ProblemDetails"),
-        "404": ("Not Found", "ProblemDetails"),
-    }
-    responses: dict[str, Any] = {
-        "200": {
-            "description": "OK",
-            "content": {"application/json": {"schema": schema}},
-        }
-    }
-    for status in sorted({*errors, "401", "403"}):
-        title, problem = titles[status]
-        responses[status] = {
-            "description": title,
-            "content": {"application/problem+json": {"schema": _ref(problem)}},
-        }
+    success = {"description": "OK", "content": components.content(schema)}
     return {
         "tags": [_TAG],
         "summary": summary,
         "operationId": name,
         "parameters": parameters,
-        "responses": responses,
+        "responses": {"200": success} | components.errors(statuses),
     }
 
 
@@ -194,8 +177,8 @@ def _schemas(settings: Settings) -> dict[str, Any]:
         "DataSource": described,
         "DataSourceDetail": described
         | {
-            "fields": _array("DataSourceField") | listing,
-            "parameters": _array("DataSourceParameter") | listing,
+            "fields": array("DataSourceField") | listing,
+            "parameters": array("DataSourceParameter") | listing,
         },
         "DataSourceField": {
             "name": text,
