@@ -24,6 +24,7 @@ from healthyroster_async.emulator import (
 )
 from healthyroster_async.emulator.answers import Answer
 from healthyroster_async.emulator.data import chunks, tails
+from healthyroster_async.emulator.document_versions import NUMBERS
 from healthyroster_async.emulator.faults import Fault
 from healthyroster_async.emulator.gate import Gate
 from healthyroster_async.emulator.limits import RateLimit, Verdict
@@ -88,7 +89,7 @@ class Api:
         if below:
             path = path[len(prefix) :]
         # Pages are found without the prefix too: a person types them.
-        public = self._public(path.lower().rstrip("/"), request.method)
+        public = self._public(environment, path.lower().rstrip("/"), request.method)
         if public is not None:
             return await wire.send(request, self._dated(public), None, None)
         route = routes.find(path, request.method) if below else None
@@ -98,19 +99,22 @@ class Api:
         finally:
             self.seen.leave()
 
-    def _public(self, path: str, method: str) -> Answer | None:
+    def _public(
+        self, environment: Environment, path: str, method: str
+    ) -> Answer | None:
         """Answer what needs no credentials."""
         if method != "GET":
             return None
         if path == "/health":
             return Answer(pieces=(b"Healthy",), content_type="text/plain")
         if path == "/swagger/v1/swagger.json":
-            document = swagger.document(self.settings, self.base_urls)
+            document = swagger.served(self.settings, self.base_urls, environment)
             return Answer(pieces=(orjson.dumps(document, option=orjson.OPT_INDENT_2),))
         if path in {"", "/swagger", "/swagger/index.html"}:
             text = page.render(
                 swagger.document(self.settings, self.base_urls),
                 f"{self.settings.path_prefix}/swagger/v1/swagger.json",
+                NUMBERS[self.settings.document_version],
             )
             return Answer(
                 pieces=(text.encode(),), content_type="text/html; charset=utf-8"

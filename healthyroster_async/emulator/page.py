@@ -70,7 +70,7 @@ summary::-webkit-details-marker { display:none }
 .delete > summary { background:var(--delete-bg) }
 .old .path { text-decoration:line-through }
 .verb { font-weight:700; font-size:.78rem; color:#fff; border-radius:.35rem;
-  min-width:3.6rem; text-align:center; padding:.25rem 0; background:#2563a8 }
+  min-width:4.2rem; text-align:center; padding:.25rem 0; background:#2563a8 }
 .post .verb { background:#1d7f5a }
 .put .verb { background:#8a5c00 }
 .delete .verb { background:#b3261e }
@@ -111,19 +111,20 @@ $schemas
 """)
 
 
-def render(document: Mapping[str, Any], document_url: str) -> str:
+def render(document: Mapping[str, Any], document_url: str, version: str) -> str:
     """Return the page.
 
     Args:
-        document: The swagger document.
-        document_url: Where the page finds it, for its link.
+        document: The swagger document, as OpenAPI 3.0.
+        document_url: Where it is served, for a link.
+        version: The version in which it is.
     """
     info, components = document["info"], document["components"]
     return _PAGE.substitute(
         title=escape(info["title"]),
         description=escape(info["description"]),
         version=escape(info["version"]),
-        openapi=escape(document["openapi"]),
+        openapi=escape(version),
         document_url=escape(document_url),
         servers="".join(
             f"<p><span>{escape(server['description'])}</span>"

@@ -14,6 +14,7 @@ from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import encoding
 from healthyroster_async.emulator.checks import choice, number, whole
+from healthyroster_async.emulator.document_versions import NUMBERS, DocumentVersion
 from healthyroster_async.emulator.faults import Fault, FaultPlan, endpoint_name
 from healthyroster_async.emulator.limits import RateLimit
 from healthyroster_async.emulator.operations import ENDPOINTS
@@ -159,6 +160,8 @@ class Settings:
         list_envelope: The same for the list of data sources.
         pretty: Whether rows are indented.
         id_style: What ids of data sources look like.
+        document_version: Version of the swagger document. 2.0 has room for one host
+            only: there the document of each environment names its own.
         compression: Coding of answers, used if the request accepts it.
         latency: Seconds that an answer takes longer.
         capacity: Requests that are worked on at once, each for ``latency`` seconds; the
@@ -203,6 +206,7 @@ class Settings:
     list_envelope: str | None = field(default=None, validator=_envelope)
     pretty: bool = False
     id_style: IdStyle = field(default="int", validator=choice("int", "guid", "text"))
+    document_version: DocumentVersion = field(default="3.0", validator=choice(*NUMBERS))
     compression: encoding.Coding | None = field(default=None, validator=_compression)
     latency: float = field(default=0.0, validator=number(least=0.0))
     capacity: int | None = field(default=None, validator=whole(least=1))

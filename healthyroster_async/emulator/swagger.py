@@ -8,6 +8,7 @@ from typing import Any
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import components
 from healthyroster_async.emulator.components import array, ref
+from healthyroster_async.emulator.document_versions import NUMBERS, convert
 from healthyroster_async.emulator.operations import TAGS
 from healthyroster_async.emulator.schema import cased
 from healthyroster_async.emulator.settings import Settings
@@ -16,10 +17,21 @@ _TAG = "Reporting"
 _NAMES = {Environment.SANDBOX: "Sandbox", Environment.PRODUCTION: "Production"}
 
 
+def served(
+    settings: Settings,
+    base_urls: Mapping[Environment, str],
+    environment: Environment,
+) -> dict[str, Any]:
+    """Return the document in the version that was set, as an environment serves it."""
+    return convert(
+        document(settings, base_urls), settings.document_version, base_urls[environment]
+    )
+
+
 def document(
     settings: Settings, base_urls: Mapping[Environment, str]
 ) -> dict[str, Any]:
-    """Return the OpenAPI document of an emulator.
+    """Return the document of an emulator, as OpenAPI 3.0.
 
     Args:
         settings: What is set; it decides names, ids and the shape of answers.
@@ -43,7 +55,7 @@ def document(
         "schema": _source_id(settings),
     }
     return {
-        "openapi": "3.0.4",
+        "openapi": NUMBERS["3.0"],
         "info": {
             "title": "Healthy Roster API (emulated)",
             "description": (
