@@ -174,11 +174,12 @@ async def form(
     """
     if request.content_type != FORMS[operation.task]:
         raise UnsupportedError
+    given: dict[str, list[Any]]
     if operation.task == "upload":
         given = await _parts(request)
     else:
         posted = await request.post()
-        given = {name: posted.getall(name) for name in posted}
+        given = {name: list(posted.getall(name)) for name in posted}
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     known = {argument.name: argument for argument in operation.arguments}

@@ -78,11 +78,11 @@ class Shelf:
     def number(self, item_id: Any) -> int | None:
         """Return the number of an object by its id, if there is such an object."""
         text = str(item_id).lower()
-        digits = text.rpartition("-")[2]
-        if self.resource.ids == "guid":
-            number = int(digits, 16) - 1
-        else:
-            number = int(digits) - 1 if digits.isdecimal() else -1
+        base = 16 if self.resource.ids == "guid" else 10
+        try:
+            number = int(text.rpartition("-")[2], base) - 1
+        except ValueError:
+            return None
         if 0 <= number < self.count and str(self.id(number)).lower() == text:
             return number
         return None
