@@ -46,7 +46,7 @@ _BOTH = "both"
     "--items",
     default=50,
     show_default=True,
-    type=click.IntRange(0, 1_000_000),
+    type=click.IntRange(0, 100_000),
     help="Objects of each other resource: patients, teams and so on.",
 )
 @click.option(

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 from attrs import frozen
 
 from healthyroster_async.emulator.components import (
@@ -27,6 +28,14 @@ Schemas = Mapping[str, Schema]
 _SEPARATORS = {"csv": ",", "pipes": "|"}
 _UNKNOWN = "There is no such parameter."
 _REQUIRED = "The value is required."
+# What aiohttp raises at a broken form, an unknown charset and an unknown encoding.
+_NO_FORM = (
+    HttpProcessingError,
+    ValueError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+)
 
 
 class BadInputError(ValueError):
@@ -174,12 +183,10 @@ async def form(
     """
     if request.content_type != FORMS[operation.task]:
         raise UnsupportedError
-    given: dict[str, list[Any]]
-    if operation.task == "upload":
-        given = await _parts(request)
-    else:
-        posted = await request.post()
-        given = {name: list(posted.getall(name)) for name in posted}
+    try:
+        given = await (_parts if operation.task == "upload" else _posted)(request)
+    except _NO_FORM:
+        raise BadInputError({"$": ["The body is no form."]}) from None
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     known = {argument.name: argument for argument in operation.arguments}
@@ -198,25 +205,24 @@ async def form(
     return _unless(errors, values)
 
 
+async def _posted(request: web.BaseRequest) -> dict[str, list[Any]]:
+    posted = await request.post()
+    return {name: list(posted.getall(name)) for name in posted}
+
+
 async def _parts(request: web.BaseRequest) -> dict[str, list[Any]]:
     """Return the parts of a form, without keeping a file in memory."""
     given: dict[str, list[Any]] = {}
-    try:
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                raise BadInputError({"$": ["The body is a form inside a form."]})
-            name = part.name or "$"
-            if part.filename is None:
-                given.setdefault(name, []).append(await part.text())
-                continue
-            size = 0
-            while chunk := await part.read_chunk():
-                size += len(chunk)
-            kind = part.headers.get("Content-Type", "application/octet-stream")
-            file = File(name=part.filename, content_type=kind, size=size)
-            given.setdefault(name, []).append(file)
-    except (ValueError, AssertionError) as error:
-        if isinstance(error, BadInputError):
-            raise
-        raise BadInputError({"$": ["The body is no form."]}) from None
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader):
+            raise ValueError(part)  # noqa: TRY004 - what the client sent is no form
+        entries = given.setdefault(part.name or "$", [])
+        if part.filename is None:
+            entries.append(await part.text())
+            continue
+        size = 0
+        while chunk := await part.read_chunk():
+            size += len(chunk)
+        kind = part.headers.get("Content-Type", "application/octet-stream")
+        entries.append(File(name=part.filename, content_type=kind, size=size))
     return given

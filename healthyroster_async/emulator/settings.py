@@ -30,8 +30,8 @@ IdStyle: TypeAlias = Literal["int", "guid", "text"]
 _NAMESPACE = uuid.UUID("6f1d1f0a-0000-4000-8000-68656d756c61")
 MAX_PORT = 65535
 _DEFAULT_ROWS = 1000
-# Ids of 32 bits; and filters look at every object.
-_MOST_ITEMS = 1_000_000
+# Filters look at every object, and one list gives them all at once.
+_MOST_ITEMS = 100_000
 _OUTAGES = frozenset({"html", "reset", "status"})
 
 

@@ -428,6 +428,32 @@ async def test_bodies_of_another_kind_are_refused():
         assert list(broken) == list(bare) == list(empty) == ["$"]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b"abc",
+        b'Content-Disposition: form-data; name="title"\r\n\r\nabc',
+        b'Content-Disposition: form-data; name="title"\r\n\r\n\xff\r\n--x--\r\n',
+        b"Content-Type: text/plain; charset=none\r\n\r\na\r\n--x--\r\n",
+        b"Content-Transfer-Encoding: none\r\n\r\na\r\n--x--\r\n",
+        b"Content-Type: multipart/mixed; boundary=y\r\n\r\n--y--\r\n--x--\r\n",
+    ],
+)
+async def test_a_broken_form_is_the_clients_fault(part):
+    """
+    500 would be repeated, and come back.
+    """
+    async with running() as (_, caller):
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        data = b"--x\r\n" + part
+        upload = await caller.errors("POST", "Documents", data=data, headers=kind)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        message = await caller.errors("POST", "Messages", data=b"\xff", headers=kind)
+
+        assert list(upload) == list(message) == ["$"]
+
+
 async def test_headers_and_forms_are_looked_at_too():
     """
     They are parameters like all others.
