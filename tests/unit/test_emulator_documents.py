@@ -179,6 +179,18 @@ def test_files_are_said_in_the_way_of_each_version():
     assert files[1]["contentMediaType"] == "application/octet-stream"
 
 
+@pytest.mark.parametrize(("ids", "kind"), [([1, 2], "integer"), ([1, "x"], "string")])
+def test_ids_of_providers_are_of_the_same_type_everywhere(ids, kind):
+    """
+    A client that makes models from the document must read them in every answer.
+    """
+    document = served("3.0", providers=ids)
+    schemas = document["components"]["schemas"]
+
+    assert parameter(document, "GetTeams", "id")["schema"]["type"] == kind
+    assert schemas["Team"]["properties"]["healthcareProviderId"]["type"] == kind
+
+
 def test_changing_the_version_changes_no_other_document():
     """
     Parts are shared between documents; a converter that writes into one spoils all.
