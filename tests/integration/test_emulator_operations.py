@@ -223,6 +223,7 @@ async def test_a_token_leads_from_page_to_page_and_cannot_be_made_up():
         while True:
             page = await caller.get("Patients/7/Problems", pageSize=25, **given)
             found += ids(page["items"])
+            assert len(found) <= 60
             if page["continuationToken"] is None:
                 break
             given = {"continuationToken": page["continuationToken"]}
@@ -246,6 +247,7 @@ async def test_links_lead_from_page_to_page_with_everything_that_was_asked(prefi
         while url:
             response, body = await caller.raw("GET", url)
             linked += ids(orjson.loads(body))
+            assert len(linked) <= 60
             url = str(response.links.get("next", {}).get("url", ""))
         nexts, url = [], f"{emulator.url}/HealthcareProvider/1/IncidentReports"
         url += "?severity=Minor&limit=4"
@@ -253,6 +255,7 @@ async def test_links_lead_from_page_to_page_with_everything_that_was_asked(prefi
             _, body = await caller.raw("GET", url)
             page = orjson.loads(body)
             nexts += page["items"]
+            assert len(nexts) <= 60
             url = page["next"]
         every = (await caller.get("IncidentReports", limit=100))["items"]
 
@@ -299,7 +302,9 @@ async def test_filters_leave_what_they_say():
     """
     async with running(items=100) as (_, caller):
         every = (await caller.get("Patients", pageSize=100))["items"]
-        range_ = {"from": "2025-06-01", "to": "2025-12-31"}
+        # Days on which somebody was registered: both ends belong to the range.
+        days = [every[n]["registeredOn"] for n in (20, 60)]
+        range_ = {"from": days[0], "to": days[1]}
         wanted = {
             (("status", "Active"),): lambda p: p["status"] == "Active",
             (("sports", "Soccer,Rowing"),): lambda p: (
@@ -486,6 +491,8 @@ async def test_what_is_created_or_replaced_comes_back_but_is_not_kept():
         created, raw = await caller.below("POST", "Patients", json=body)
         made = orjson.loads(raw)
         later, _ = await caller.raw("GET", created.headers["Location"])
+        club = BODIES["create_organization"]
+        _, raw_club = await caller.below("POST", "Organizations", json=club)
         before = await caller.get("Patients/4")
         _, raw = await caller.below("PUT", "Patients/4", json=body)
         replaced = orjson.loads(raw)
@@ -496,6 +503,8 @@ async def test_what_is_created_or_replaced_comes_back_but_is_not_kept():
         assert made | body == made
         assert (made["id"], made["email"]) == (51, None)
         assert later.status == 404
+        # What only the server gives a value keeps it.
+        assert orjson.loads(raw_club)["parent"]["id"] > 0
         assert replaced | body == replaced
         assert replaced["id"] == 4
         assert (deleted.status, empty) == (204, b"")
