@@ -88,16 +88,25 @@ class Emulator(Settings):
         self._running()
         return self._elsewhere
 
-    def swagger(self) -> dict[str, Any]:
-        """Return the swagger document."""
+    def swagger(self, environment: Environment | None = None) -> dict[str, Any]:
+        """Return the swagger document, as an environment serves it.
+
+        Args:
+            environment: The environment; ``None`` is the first one.
+        """
         self._running()
-        return swagger.document(self, self.base_urls)
+        wanted = self.environments[0] if environment is None else environment
+        if wanted not in self.base_urls:
+            raise ConfigurationError(f"the emulator has no environment {wanted!r}")
+        return swagger.served(self, self.base_urls, wanted)
 
     def contract(self) -> Contract:
         """Return the ``Contract`` that the swagger document describes."""
         from healthyroster_async._core.contract import Contract  # noqa: PLC0415
 
-        return Contract.from_swagger(self.swagger())
+        # A document of version 2.0 says one host, and not which environment it is.
+        urls = dict(self.base_urls) if self.document_version == "2.0" else None
+        return Contract.from_swagger(self.swagger(), base_urls=urls)
 
     def pool(self, **options: Any) -> ConnectionPool:
         """Return a pool for this emulator, not started; it takes the same options."""
