@@ -250,10 +250,14 @@ class ConnectionPool:
         The variables are ``HEALTHYROSTER_SWAGGER``, ``_ENVIRONMENT``, ``_PROFILE``,
         ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and
         for each environment ``HEALTHYROSTER_SANDBOX_APPLICATION_ID`` and so on,
-        ``_SANDBOX_APPLICATION_SECRET`` or ``_SANDBOX_APPLICATION_SECRET_FILE``, and
-        ``_SANDBOX_BASE_URL``. A profile is a table of
+        ``_SANDBOX_BASE_URL``, and one of ``_SANDBOX_APPLICATION_SECRET``,
+        ``_SANDBOX_APPLICATION_SECRET_FILE``, ``_SANDBOX_APPLICATION_SECRET_COMMAND``,
+        ``_SANDBOX_APPLICATION_SECRET_KEYRING``. A profile is a table of
         ``~/.config/healthyroster/profiles.toml``, with the same names in lower case and
-        without the prefix.
+        without prefix and environment, for it is of one.
+
+        A secret in a file, of a command or in the keyring is read when the pool starts,
+        and again when the API refuses it (401).
 
         Args:
             profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.
