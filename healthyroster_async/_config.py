@@ -130,24 +130,34 @@ def collect(
     return Settings(found=found, profile=own)
 
 
-def made_of(settings: Settings) -> Configuration:
+def made_of(settings: Settings, contract: Contract | None = None) -> Configuration:
     """Return what a pool needs.
+
+    Args:
+        settings: What was found.
+        contract: What ``contract_of`` made of them, where that was asked already.
 
     Raises:
         ConfigurationError: Something is missing or contradicts itself.
     """
     credentials: dict[Environment, Credentials | FetchCredentials] = {}
     for environment in Environment:
-        one = _credentials(environment, settings.found)
+        one = _credentials(environment, settings)
         if one is not None:
             credentials[environment] = one
+    if not credentials and settings.profile is not None:
+        raise ConfigurationError(
+            f"{settings.profile} has no credentials; run: healthyroster config set "
+            f"{settings.profile.name} application_id=..."
+        )
     if not credentials:
         raise ConfigurationError(
             f"no credentials: set {PREFIX}SANDBOX_APPLICATION_ID and "
             f"{PREFIX}SANDBOX_APPLICATION_SECRET (or ..._SECRET_FILE), or those of "
             "PRODUCTION"
         )
-    contract = contract_of(settings)
+    if contract is None:
+        contract = contract_of(settings)
     check_host(settings, contract)
     return Configuration(
         credentials=credentials,
@@ -284,8 +294,9 @@ def _of_profile(profile: Profile) -> dict[str, Setting]:
 
 
 def _credentials(
-    environment: Environment, found: Mapping[str, Setting]
+    environment: Environment, settings: Settings
 ) -> Credentials | FetchCredentials | None:
+    found, profile = settings.found, settings.profile
     prefix = f"{PREFIX}{environment.name}_APPLICATION_"
     application_id = found.get(f"{environment.value}_application_id")
     kinds = [
@@ -295,10 +306,15 @@ def _credentials(
     if not (application_id or secrets):
         return None
     if application_id is None:
-        raise ConfigurationError(f"{prefix}ID is not set, but a secret of it is")
+        raise ConfigurationError(f"{prefix}ID is not set, but {secrets[0].name} is")
     if len(secrets) > 1:
         names = " and ".join(secret.name for secret in secrets)
         raise ConfigurationError(f"both {names} are set; keep one")
+    if not secrets and profile is not None and application_id.origin == "profile":
+        raise ConfigurationError(
+            f"{profile} has an application_id, but no secret of it; run: healthyroster "
+            f"config secret {profile.name}"
+        )
     if not secrets:
         raise ConfigurationError(
             f"{prefix}ID is set, but neither {prefix}SECRET nor {prefix}SECRET_FILE, "

@@ -180,8 +180,15 @@ def keyring_entry(entry: str, name: str) -> tuple[str, str]:
     return service, user
 
 
-def with_keyring(use: Callable[[ModuleType], _T], name: str) -> _T:
+def with_keyring(
+    use: Callable[[ModuleType], _T], name: str, instead: str = INSTEAD
+) -> _T:
     """Do something with the keyring of the system, which blocks.
+
+    Args:
+        use: What to do; its errors are taken for those of the keyring.
+        name: What errors call the setting.
+        instead: What else can be done, as the rest of a sentence.
 
     Raises:
         ConfigurationError: There is none that works, as on a machine without a desktop.
@@ -200,7 +207,7 @@ def with_keyring(use: Callable[[ModuleType], _T], name: str) -> _T:
             "'healthyroster-async[keyring]'"
         )
     raise ConfigurationError(
-        f"{name}: the keyring of this system cannot be used ({kind}); {INSTEAD}"
+        f"{name}: the keyring of this system cannot be used ({kind}); {instead}"
     )
 
 

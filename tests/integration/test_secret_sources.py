@@ -8,8 +8,8 @@ import time
 
 import keyring
 import pytest
-from keyring.backend import KeyringBackend
 from keyring.backends import fail
+from own_keyring import OwnKeyring
 
 from healthyroster_async import (
     ConfigurationError,
@@ -59,25 +59,6 @@ def file(tmp_path):
     file.write_text(f"{SECRET}\n")
     file.chmod(0o600)
     return file
-
-
-class OwnKeyring(KeyringBackend):
-    """A keyring in memory: what a desktop has, without the desktop."""
-
-    priority = 1
-
-    def __init__(self):
-        super().__init__()
-        self.entries = {}
-
-    def get_password(self, service, username):
-        return self.entries.get((service, username))
-
-    def set_password(self, service, username, password):
-        self.entries[service, username] = password
-
-    def delete_password(self, service, username):
-        del self.entries[service, username]
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ ELSEWHERE = "https://elsewhere.test"
         (
             "clinic",
             {"HEALTHYROSTER_PRODUCTION_BASE_URL": ELSEWHERE},
-            "the host api.test, but HEALTHYROSTER_PRODUCTION_BASE_URL .* elsewhere.test",
+            "host api.test, but HEALTHYROSTER_PRODUCTION_BASE_URL .* elsewhere.test",
         ),
         (
             "hosted",
