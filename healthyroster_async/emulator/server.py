@@ -112,8 +112,13 @@ class Emulator(Settings):
 
         Args:
             environment: Whose; those of the first environment by default.
+
+        Raises:
+            ConfigurationError: It has no such environment.
         """
         chosen = self.environments[0] if environment is None else environment
+        if chosen not in self._credentials:
+            raise ConfigurationError("the emulator does not play that environment")
         old = self._credentials[chosen]
         secret = sha256(old.application_secret.reveal().encode()).hexdigest()
         new = Credentials(old.application_id, f"{chosen.value}-secret-{secret[:32]}")

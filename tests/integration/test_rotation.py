@@ -82,6 +82,23 @@ async def test_a_rotated_secret_costs_no_call_and_no_restart(own, vault, emulato
     assert emulator.seen.by_status[200] == 21
 
 
+async def test_each_rotation_is_followed_and_none_leaves_anything(
+    own, vault, emulator, monkeypatch
+):
+    """
+    A pool of a web application sees many; what is kept for one would pile up.
+    """
+    monkeypatch.setattr("healthyroster_async._policies.renewal._AGAIN_S", 0)
+    for asked in range(2, 52):
+        vault.credentials = emulator.rotate()
+        assert await own.session(1).reporting.data_sources()
+        assert vault.asked == asked
+
+    assert len(own._running.transport._sessions) <= 8
+    assert emulator.seen.by_status == {401: 50, 200: 50}
+    assert emulator.seen.connections == 1
+
+
 async def test_a_row_stream_goes_on_with_the_new_secret(own, vault, emulator):
     """
     Rows are opened by another way than other calls.
