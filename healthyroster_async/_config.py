@@ -15,6 +15,7 @@ from attrs import field, frozen
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import Credentials, FetchCredentials
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.hosts import is_same_host
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._profiles import (
     EACH,
@@ -29,8 +30,6 @@ from healthyroster_async._profiles import (
     profile_of,
 )
 from healthyroster_async._secrets import SOURCES
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @frozen(kw_only=True)
@@ -231,19 +230,11 @@ def check_host(settings: Settings, contract: Contract) -> None:
                 f"{chosen.name} leads to {host}; if it is for that one, run: "
                 f"healthyroster config set {profile.name} host={host}"
             )
-    elif not _is_same(pinned, url):
+    elif not is_same_host(pinned, url):
         raise ConfigurationError(
             f"{profile} is for the host {pinned}, but {chosen.name} leads to {host}; "
             "its credentials stay here"
         )
-
-
-def _is_same(pinned: str, url: str) -> bool:
-    parts, own = urlsplit(url), urlsplit(f"//{pinned}")
-    if own.hostname != parts.hostname:
-        return False
-    default = _PORTS[parts.scheme]
-    return own.port is None or own.port == (parts.port or default)
 
 
 def _default(
