@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from attrs import frozen
@@ -28,7 +28,11 @@ from typing_extensions import override
 from healthyroster_async import _config
 from healthyroster_async._caller import Caller
 from healthyroster_async._core.contract import Contract
-from healthyroster_async._core.credentials import Credentials
+from healthyroster_async._core.credentials import (
+    Credentials,
+    FetchCredentials,
+    check_credentials,
+)
 from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.endpoint import path_segment, plain_id
 from healthyroster_async._core.errors import (
@@ -66,6 +70,7 @@ from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.keeping import Kept, open_kept
 from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pacers_of
+from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._session import ProviderSession
@@ -103,6 +108,7 @@ class _Lane:
         self._tell = tell
         self.budget = RetryBudget()
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
+        self.renewal: RenewalPolicy | None = None
         self.telemetry = TelemetryPolicy()
         self.retries: dict[RetrySettings, RetryPolicy] = {}
 
@@ -146,7 +152,7 @@ class ConnectionPool:
 
     def __init__(
         self,
-        credentials: Mapping[Environment, Credentials],
+        credentials: Mapping[Environment, Credentials | FetchCredentials],
         *,
         contract: Contract,
         environment: Environment | None = None,
@@ -162,7 +168,11 @@ class ConnectionPool:
         """Make a pool; nothing is opened before it is started.
 
         Args:
-            credentials: One credential set per environment.
+            credentials: One credential set per environment, or an async function that
+                returns it. The function is awaited when the pool starts, and when the
+                API refuses what it returned (401): calls that are refused together wait
+                for it once, and each is repeated once if the new set differs. The pace
+                stays that of the application id the pool was started with.
             contract: How the API looks.
             environment: The default of ``session``. With one environment configured it
                 is that one; with two, none is assumed.
@@ -184,7 +194,7 @@ class ConnectionPool:
             ConfigurationError: Something is missing or does not fit together.
         """
         check_type("contract", contract, Contract, _GIVE_CONTRACT)
-        _check_credentials(credentials, contract)
+        check_credentials(credentials, contract.base_urls)
         if environment is None and len(credentials) == 1:
             environment = next(iter(credentials))
         self.contract = contract
@@ -240,10 +250,14 @@ class ConnectionPool:
         The variables are ``HEALTHYROSTER_SWAGGER``, ``_ENVIRONMENT``, ``_PROFILE``,
         ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and
         for each environment ``HEALTHYROSTER_SANDBOX_APPLICATION_ID`` and so on,
-        ``_SANDBOX_APPLICATION_SECRET`` or ``_SANDBOX_APPLICATION_SECRET_FILE``, and
-        ``_SANDBOX_BASE_URL``. A profile is a table of
+        ``_SANDBOX_BASE_URL``, and one of ``_SANDBOX_APPLICATION_SECRET``,
+        ``_SANDBOX_APPLICATION_SECRET_FILE``, ``_SANDBOX_APPLICATION_SECRET_COMMAND``,
+        ``_SANDBOX_APPLICATION_SECRET_KEYRING``. A profile is a table of
         ``~/.config/healthyroster/profiles.toml``, with the same names in lower case and
-        without the prefix.
+        without prefix and environment, for it is of one.
+
+        A secret in a file, of a command or in the keyring is read when the pool starts,
+        and again when the API refuses it (401).
 
         Args:
             profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.
@@ -279,6 +293,7 @@ class ConnectionPool:
         A pool that is being closed is waited for, and started again.
 
         Raises:
+            ConfigurationError: Credentials could not be fetched.
             UsageError: The pool is already started in another loop or process.
         """
         loop = asyncio.get_running_loop()
@@ -289,6 +304,7 @@ class ConnectionPool:
                     return self
                 if not running.loop.is_closed():
                     raise _wrong_loop()
+            credentials = await fetch_all(self._credentials)
             transport = AiohttpTransport(
                 agent=self._agent,
                 encrypted=any(
@@ -298,26 +314,22 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
-            kept = await self._open_kept()
+            kept = await self._open_kept(credentials)
+            lanes = {
+                environment: _Lane(
+                    environment,
+                    credentials[environment],
+                    self.contract,
+                    pacing=self._pacing,
+                    kept=kept[environment],
+                    tell=self._on_pacing,
+                )
+                for environment in self._credentials
+            }
+            deadline = DeadlinePolicy()
+            self._add_renewal(lanes, deadline)
             self._closed = False
-            self._running = _Running(
-                loop,
-                os.getpid(),
-                transport,
-                DeadlinePolicy(),
-                {
-                    environment: _Lane(
-                        environment,
-                        credentials,
-                        self.contract,
-                        pacing=self._pacing,
-                        kept=kept[environment],
-                        tell=self._on_pacing,
-                    )
-                    for environment, credentials in self._credentials.items()
-                },
-                {},
-            )
+            self._running = _Running(loop, os.getpid(), transport, deadline, lanes, {})
         return self
 
     async def close(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see below
@@ -527,6 +539,7 @@ class ConnectionPool:
             retry=policy,
             pacing=lane.pacing,
             authentication=lane.authentication,
+            renewal=lane.renewal,
             telemetry=lane.telemetry,
             transport=running.transport,
         )
@@ -568,15 +581,30 @@ class ConnectionPool:
             raise _wrong_loop()
         return running
 
-    async def _open_kept(self) -> dict[Environment, Kept]:
+    def _add_renewal(
+        self, lanes: Mapping[Environment, _Lane], deadline: DeadlinePolicy
+    ) -> None:
+        def in_use() -> dict[Environment, Credentials]:
+            return {e: lane.authentication.credentials for e, lane in lanes.items()}
+
+        for environment, given in self._credentials.items():
+            if not isinstance(given, Credentials):
+                lane = lanes[environment]
+                lane.renewal = RenewalPolicy(
+                    given, lane.authentication, deadline, in_use
+                )
+
+    async def _open_kept(
+        self, credentials: Mapping[Environment, Credentials]
+    ) -> dict[Environment, Kept]:
         return {
             environment: await open_kept(
                 environment.value,
                 self.contract.base_urls[environment],
-                credentials.application_id,
+                one.application_id,
                 self._pacing,
             )
-            for environment, credentials in self._credentials.items()
+            for environment, one in credentials.items()
         }
 
     def _check_environment(self, environment: Environment) -> None:
@@ -627,33 +655,6 @@ class ConnectionPool:
 
         async for provider_id in each(provider_ids):
             yield Job(provider_id, provider_id, partial(made, provider_id))
-
-
-def _check_credentials(credentials: Any, contract: Contract) -> None:
-    if not isinstance(credentials, Mapping) or not credentials:
-        raise ConfigurationError(
-            "credentials are given per environment: {Environment.SANDBOX: "
-            "Credentials(...)}"
-        )
-    for environment, credential in credentials.items():
-        if not isinstance(environment, Environment) or not isinstance(
-            credential, Credentials
-        ):
-            raise ConfigurationError(
-                "credentials map members of Environment to Credentials, not "
-                f"{type(environment).__name__} to {type(credential).__name__}"
-            )
-        if environment not in contract.base_urls:
-            raise ConfigurationError(
-                f"there are credentials of {environment.value}, but the contract has "
-                "no base URL for it; give base_urls="
-            )
-    secrets = [c.application_secret for c in credentials.values()]
-    if len(set(secrets)) < len(secrets):
-        raise ConfigurationError(
-            "sandbox and production have the same application secret; the vendor "
-            "gives each its own, so one of them stands in the wrong place"
-        )
 
 
 def _wrong_loop() -> UsageError:

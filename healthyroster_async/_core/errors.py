@@ -182,7 +182,14 @@ class RedirectError(ResponseError):
 
 
 class AuthenticationError(ResponseError):
-    """The application id or secret was refused (401)."""
+    """The application id or secret was refused (401).
+
+    Attributes:
+        renewals: How often the pool had replaced the credentials before it sent those
+            that were refused; 0 where they cannot be fetched again.
+    """
+
+    renewals: int = 0
 
     @override
     def __str__(self) -> str:

@@ -24,6 +24,11 @@ _FIRST_TIME = (
 )
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+swagger = click.option(
+    "--swagger",
+    metavar="PATH_OR_URL",
+    help="The vendor's swagger document.  [HEALTHYROSTER_SWAGGER]",
+)
 
 
 @frozen(kw_only=True)
@@ -91,11 +96,7 @@ class Access:
 def access(command: F) -> F:
     """Add the options that say how to reach the API."""
     for decorate in (
-        click.option(
-            "--swagger",
-            metavar="PATH_OR_URL",
-            help="The vendor's swagger document.  [HEALTHYROSTER_SWAGGER]",
-        ),
+        swagger,
         click.option(
             "--profile",
             metavar="NAME",

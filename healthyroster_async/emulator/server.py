@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from functools import partial
+from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from attrs import define, field
 from typing_extensions import override
 
+from healthyroster_async._core.credentials import Credentials
 from healthyroster_async._core.errors import ConfigurationError, UsageError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import swagger
@@ -113,6 +115,24 @@ class Emulator(Settings):
         from healthyroster_async._pool import ConnectionPool  # noqa: PLC0415
 
         return ConnectionPool(self.credentials, contract=self.contract(), **options)
+
+    def rotate(self, environment: Environment | None = None) -> Credentials:
+        """Return new credentials, which alone are accepted from now on.
+
+        Args:
+            environment: Whose; those of the first environment by default.
+
+        Raises:
+            ConfigurationError: It has no such environment.
+        """
+        chosen = self.environments[0] if environment is None else environment
+        if chosen not in self._credentials:
+            raise ConfigurationError("the emulator does not play that environment")
+        old = self._credentials[chosen]
+        secret = sha256(old.application_secret.reveal().encode()).hexdigest()
+        new = Credentials(old.application_id, f"{chosen.value}-secret-{secret[:32]}")
+        self._credentials[chosen] = new
+        return new
 
     async def start(self) -> None:
         """Listen. Does nothing if it does already.

@@ -247,7 +247,7 @@ class Settings:
 
     @property
     def credentials(self) -> dict[Environment, Credentials]:
-        """Credentials of each environment; the seed decides them."""
+        """Credentials of each environment; the seed decides the first ones."""
         return dict(self._credentials)
 
     @property
