@@ -14,6 +14,7 @@ from healthyroster_async._version import __version__
 from healthyroster_async.cli import _run
 
 _MODULES = {
+    "access": "healthyroster_async.cli.access",
     "demo": "healthyroster_async.cli.demo",
     "describe": "healthyroster_async.cli.describe",
     "emulate": "healthyroster_async.cli.emulate",
