@@ -84,7 +84,7 @@ def chosen(probes: Sequence[Probe], names: Iterable[str] | None) -> list[Probe]:
             known.setdefault(name, probe)
     wanted: dict[str, Probe] = {}
     for name in names:
-        found = known.get(name) if isinstance(name, str) else None
+        found = known.get(str(name))
         if found is None:
             near = get_close_matches(str(name), known, n=3)
             hint = f"did you mean {' or '.join(near)}?"

@@ -123,7 +123,7 @@ def _missing(report: AccessReport, width: int) -> Iterator[str]:
     if endpoints:
         title = f"Endpoints not authorized ({len(endpoints):,} of "
         title += f"{len(report.endpoints):,})"
-        yield "\n".join((title, *_named(endpoints)))
+        yield "\n".join((title, *_named(endpoints, width)))
     if report.answered and report.exceptions:
         by_endpoint: dict[Endpoint, list[int | str]] = {}
         for one in report.exceptions:
@@ -144,10 +144,12 @@ def _missing(report: AccessReport, width: int) -> Iterator[str]:
         yield "\n".join((title, *_few(lines)))
 
 
-def _named(endpoints: Sequence[Endpoint]) -> Iterator[str]:
+def _named(endpoints: Sequence[Endpoint], width: int) -> Iterator[str]:
     longest = max(len(endpoint.name) for endpoint in endpoints)
-    for endpoint in endpoints:
-        yield f"  {endpoint.name:<{longest}}  {endpoint.label}"
+    lines = [f"  {one.name:<{longest}}  {one.label}" for one in endpoints]
+    if max(map(len, lines)) > width:
+        lines = [f"  {one.name}\n    {one.label}" for one in endpoints]
+    yield from lines
 
 
 def _few(lines: Sequence[str]) -> list[str]:
@@ -211,7 +213,7 @@ def _signs(
 ) -> Iterator[str]:
     """Yield a matrix of signs below numbers, and what the numbers stand for."""
     signs = "   ".join(f"{sign} {grant.value}" for grant, sign in SIGNS.items())
-    yield f"Providers with the same grants   {signs}"
+    yield f"Providers   {signs}"
     step = width - ids - 2
     for begin in range(0, len(names), step):
         numbers = range(begin + 1, min(begin + step, len(names)) + 1)
