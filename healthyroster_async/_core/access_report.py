@@ -79,10 +79,10 @@ class AccessReport:
     application_id: str = field(repr=False)
     providers: tuple[int | str, ...]
     endpoints: tuple[Endpoint, ...]
-    _grid: Grid
-    _asked: Mapping[tuple[str, str], Grant]
-    _unclear: Mapping[tuple[str, str], str]
-    _not_asked: Mapping[str, str]
+    _grid: Grid = field(alias="grid")
+    _asked: Mapping[tuple[str, str], Grant] = field(alias="asked")
+    _unclear: Mapping[tuple[str, str], str] = field(alias="unclear")
+    _not_asked: Mapping[str, str] = field(alias="not_asked")
 
     def grant(self, provider_id: int | str, endpoint: str | Endpoint) -> Grant:
         """Return whether an endpoint, or that of a name, may be called."""
