@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import ssl as tls
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -27,6 +28,9 @@ from typing_extensions import override
 
 from healthyroster_async import _config
 from healthyroster_async._caller import Caller
+from healthyroster_async._checking import AccessCheck
+from healthyroster_async._core.access import AccessMap
+from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import (
     Credentials,
@@ -73,6 +77,7 @@ from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pace
 from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
+from healthyroster_async._probes import chosen, probes_of
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._transports.aiohttp import (
@@ -99,6 +104,7 @@ class _Lane:
         *,
         pacing: PacingSettings,
         kept: Kept,
+        access: AccessMap,
         tell: Callable[[PacingEvent], None] | None,
     ) -> None:
         self.max_pause = pacing.max_pause
@@ -107,9 +113,10 @@ class _Lane:
         self.pacing = PacingPolicy(pacers, tell=self._told)
         self._tell = tell
         self.budget = RetryBudget()
+        self.application_id = credentials.application_id
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.renewal: RenewalPolicy | None = None
-        self.telemetry = TelemetryPolicy()
+        self.telemetry = TelemetryPolicy(access)
         self.retries: dict[RetrySettings, RetryPolicy] = {}
 
     def _told(self, event: PacingEvent) -> None:
@@ -218,6 +225,8 @@ class ConnectionPool:
                 )
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
+        # Kept here and not in what is started: closing the pool forgets nothing.
+        self._access = {e: AccessMap(contract.labels, time.time) for e in credentials}
         self._on_pacing = on_pacing
         self._client_session = client_session
         self._ssl_context = ssl_context
@@ -322,6 +331,7 @@ class ConnectionPool:
                     self.contract,
                     pacing=self._pacing,
                     kept=kept[environment],
+                    access=self._access[environment],
                     tell=self._on_pacing,
                 )
                 for environment in self._credentials
@@ -411,28 +421,9 @@ class ConnectionPool:
             ConfigurationError: The id is empty or would leave its place in the path;
                 or the environment is not named or not configured.
         """
-        if type(provider_id) is not int:  # an int is a plain id in any case
-            provider_id = plain_id("provider_id", provider_id)
-            path_segment("provider_id", provider_id)
         check_priority(priority)
-        chosen = self._default if environment is None else environment
-        if chosen is None:
-            raise ConfigurationError(
-                "the pool has credentials of several environments and none is assumed; "
-                "give environment="
-            )
-        self._check_environment(chosen)
-        return ProviderSession(
-            Caller(
-                pool=self,
-                provider_id=provider_id,
-                environment=chosen,
-                priority=priority,
-                timeouts=self._timeouts,
-                retry=self._retry,
-                deadline=self._deadline,
-            )
-        )
+        caller = self._caller(provider_id, self._chosen(environment), priority)
+        return ProviderSession(caller)
 
     async def fan_out(
         self,
@@ -443,6 +434,7 @@ class ConnectionPool:
         priority: Priority = Priority.BULK,
         concurrency: int | None = None,
         progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
     ) -> Outcomes[V]:
         """Make one call for each provider, concurrently, and keep every outcome.
 
@@ -460,6 +452,11 @@ class ConnectionPool:
                 permits by default.
             progress: Called, not awaited, after each outcome, and where an id that
                 comes again lowers the total.
+            skip_denied: Do not send what is known to be denied: by a 403 of the same
+                endpoint and provider not long ago, or by two that show that the whole
+                provider or endpoint is not granted. Such a call raises
+                ``KnownDenialError``, a ``ForbiddenError``, and the outcome is
+                ``Skipped``. After a quarter of an hour it is sent again.
 
         Returns:
             The outcomes by provider id, in the order of *provider_ids*.
@@ -470,7 +467,9 @@ class ConnectionPool:
         """
         self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
-        jobs = self._jobs(provider_ids, call, environment, priority)
+        jobs = self._jobs(
+            provider_ids, call, environment, priority, skip_denied=skip_denied
+        )
         outcomes = await fan_out(jobs, limit=limit, counting=counting)
         return cast("Outcomes[V]", outcomes)
 
@@ -483,6 +482,7 @@ class ConnectionPool:
         priority: Priority = Priority.BULK,
         concurrency: int | None = None,
         progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
     ) -> AsyncGenerator[Outcome[V], None]:
         """Like ``fan_out``, but yield each outcome as it comes and keep none.
 
@@ -499,9 +499,87 @@ class ConnectionPool:
         """
         self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
-        jobs = self._jobs(provider_ids, call, environment, priority)
+        jobs = self._jobs(
+            provider_ids, call, environment, priority, skip_denied=skip_denied
+        )
         outcomes = as_completed(jobs, limit=limit, counting=counting)
         return cast("AsyncGenerator[Outcome[V], None]", outcomes)
+
+    @property
+    def access(self) -> AccessMap:
+        """What every call has taught about access to the default environment.
+
+        Raises:
+            ConfigurationError: The pool has several environments and no default; see
+                ``access_of``.
+        """
+        return self._access[self._chosen(None)]
+
+    def access_of(self, environment: Environment) -> AccessMap:
+        """Return what every call has taught about access to an environment.
+
+        Raises:
+            ConfigurationError: The environment is not configured.
+        """
+        return self._access[self._chosen(environment)]
+
+    async def check_access(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        operations: Iterable[str] | None = None,
+        *,
+        environment: Environment | None = None,
+        full: bool = False,
+        concurrency: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> AccessReport:
+        """Find out which providers and endpoints the application is granted.
+
+        Only safe operations are called, for as little as they can answer with, and in
+        the bulk lane. What calls of the last quarter of an hour have shown is not asked
+        again. As a provider and an endpoint are granted each for itself, few calls tell
+        the whole matrix; the report says which cells it inferred. A single cell that is
+        an exception is found by *full*, and by the calls themselves. A call that fails
+        leaves its cell unknown and costs no other.
+
+        Args:
+            provider_ids: Healthcare Providers; ``1`` and ``"1"`` are the same one.
+            operations: Names of endpoints, such as ``data_sources``; by default all
+                that can be asked safely.
+            environment: Whose credentials to use, if the pool has several.
+            full: Ask every cell, and infer only what cannot be asked.
+            concurrency: Most calls under way at once; as many as the pool has permits
+                by default.
+            progress: Called, not awaited, after each call; the total grows when it
+                turns out that more are needed.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or there is no such operation.
+            AuthenticationError: The API knows neither id nor secret.
+            UsageError: The pool is not open here.
+        """
+        running = self._alive()
+        check_ids(provider_ids)
+        limit, counting = self._fan((), concurrency, progress)
+        probes = chosen(probes_of(self.contract), operations)
+        chosen_environment = self._chosen(environment)
+        callers: dict[str, Caller] = {}
+        async for provider_id in each(provider_ids):
+            if str(provider_id) not in callers:
+                callers[str(provider_id)] = self._caller(
+                    provider_id, chosen_environment, Priority.BULK
+                )
+        check = AccessCheck(
+            callers=callers,
+            probes=probes,
+            access=self._access[chosen_environment],
+            environment=chosen_environment,
+            application_id=running.lanes[chosen_environment].application_id,
+            full=full,
+            limit=limit,
+            counting=counting,
+        )
+        return await check.run()
 
     def stats(self) -> dict[Environment, EnvironmentStats]:
         """Return what each environment has done and is doing.
@@ -607,6 +685,38 @@ class ConnectionPool:
             for environment, one in credentials.items()
         }
 
+    def _caller(
+        self,
+        provider_id: int | str,
+        environment: Environment,
+        priority: Priority,
+        *,
+        skip_denied: bool = False,
+    ) -> Caller:
+        if type(provider_id) is not int:  # an int is a plain id in any case
+            provider_id = plain_id("provider_id", provider_id)
+            path_segment("provider_id", provider_id)
+        return Caller(
+            pool=self,
+            provider_id=provider_id,
+            environment=environment,
+            priority=priority,
+            timeouts=self._timeouts,
+            retry=self._retry,
+            deadline=self._deadline,
+            skip_denied=skip_denied,
+        )
+
+    def _chosen(self, environment: Environment | None) -> Environment:
+        chosen = self._default if environment is None else environment
+        if chosen is None:
+            raise ConfigurationError(
+                "the pool has credentials of several environments and none is assumed; "
+                "give environment="
+            )
+        self._check_environment(chosen)
+        return chosen
+
     def _check_environment(self, environment: Environment) -> None:
         if environment in self._credentials:
             return
@@ -646,12 +756,16 @@ class ConnectionPool:
         call: Callable[[ProviderSession], Awaitable[V]],
         environment: Environment | None,
         priority: Priority,
+        *,
+        skip_denied: bool,
     ) -> AsyncIterator[Job]:
+        chosen_environment = self._chosen(environment)
+
         async def made(provider_id: int | str) -> V:
-            session = self.session(
-                provider_id, environment=environment, priority=priority
+            caller = self._caller(
+                provider_id, chosen_environment, priority, skip_denied=skip_denied
             )
-            return await call(session)
+            return await call(ProviderSession(caller))
 
         async for provider_id in each(provider_ids):
             yield Job(provider_id, provider_id, partial(made, provider_id))

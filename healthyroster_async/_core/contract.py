@@ -179,6 +179,11 @@ class Contract:
                 f"{names[0]!r}"
             )
 
+    def labels(self) -> dict[str, str]:
+        """Return method and template of every endpoint, by its name."""
+        known = (self.data_sources, self.data_source, self.rows)
+        return self.operations.labels | {e.name: e.label for e in known if e}
+
     def missing(self, endpoint: Endpoint) -> ConfigurationError:
         """Return the error of a call of what the swagger document does not have."""
         near = [o for o in self.operations if "datasource" in o.replace("_", "")]

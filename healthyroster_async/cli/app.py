@@ -14,6 +14,7 @@ from healthyroster_async.cli import _run
 from healthyroster_async.cli._lazy import LazyGroup
 
 _MODULES = {
+    "access": "healthyroster_async.cli.access",
     "config": "healthyroster_async.cli.config",
     "demo": "healthyroster_async.cli.demo",
     "describe": "healthyroster_async.cli.describe",
