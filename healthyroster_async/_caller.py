@@ -164,12 +164,13 @@ class Caller:
             DecodingError: It leads out of the base URL, where no secret goes.
         """
         base = self.pool.contract.base_urls[self.environment]
-        there = urljoin(before.url, url.strip())
-        if not there.startswith(f"{base}/") or not there.isprintable():
+        there = urljoin(before.url, url)
+        plain = url.isprintable() and there.isascii() and " " not in there
+        if not plain or not there.startswith(f"{base}/"):
             raise DecodingError(
                 before.label,
-                "the answer points out of the base URL of its environment, and that "
-                "is not followed",
+                "the answer points out of the base URL of its environment, or to what "
+                "is no URL, and is not followed",
             )
         return evolve(before, url=there, deadline=self._deadline())
 
