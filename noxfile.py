@@ -11,6 +11,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 OLDEST, NEWEST = PYTHONS[0], PYTHONS[-1]
 
+PRISM = "@stoplight/prism-cli@5.14.2"
+
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_external_run = True
@@ -132,6 +134,24 @@ def bench(session: nox.Session) -> None:
     """Measure against peers; needs nginx and a quiet machine."""
     install(session, "bench")
     session.run("python", "benchmarks/calls.py", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def prism(session: nox.Session) -> None:
+    """Call a mock server that nobody here wrote; needs Node 20.
+
+    Arguments are folders with more documents, as is HEALTHYROSTER_DOCUMENTS; ``--all``
+    also calls what would change something.
+    """
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        session.error("Prism needs Node 20 and npm, and they are not on the path")
+    install(session, extras="yaml")
+    folder = session.create_tmp()
+    wanted = ("--no-audit", "--no-fund", "--loglevel=error", "--prefix", folder)
+    session.run("npm", "install", *wanted, PRISM, external=True)
+    more = filter(None, [os.environ.get("HEALTHYROSTER_DOCUMENTS")])
+    command = ("--prism", f"{folder}/node_modules/.bin/prism")
+    session.run("python", "benchmarks/prism.py", *command, *session.posargs, *more)
 
 
 @nox.session(python=NEWEST)

@@ -3,6 +3,13 @@
 See ``ConnectionPool`` for where to begin.
 """
 
+from healthyroster_async._core.access import AccessCell, AccessMap
+from healthyroster_async._core.access_grid import Grant
+from healthyroster_async._core.access_report import (
+    AccessFinding,
+    AccessReport,
+    Basis,
+)
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import Credentials, Secret
 from healthyroster_async._core.endpoint import Endpoint
@@ -20,6 +27,7 @@ from healthyroster_async._core.errors import (
     HealthyRosterError,
     InnerCancellationError,
     InvalidRequestError,
+    KnownDenialError,
     LikelyCause,
     MissingExtraError,
     NotFoundError,
@@ -69,8 +77,13 @@ from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._version import __version__
 
 __all__ = [
+    "AccessCell",
+    "AccessFinding",
+    "AccessMap",
+    "AccessReport",
     "AttemptTimeoutError",
     "AuthenticationError",
+    "Basis",
     "Budget",
     "CallError",
     "CertificateError",
@@ -89,9 +102,11 @@ __all__ = [
     "Failed",
     "File",
     "ForbiddenError",
+    "Grant",
     "HealthyRosterError",
     "InnerCancellationError",
     "InvalidRequestError",
+    "KnownDenialError",
     "LikelyCause",
     "Limit",
     "MissingExtraError",

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
-from healthyroster_async._core.errors import DecodingError
+from healthyroster_async._core.errors import DecodingError, KnownDenialError
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import (
     Environment,
@@ -41,6 +41,7 @@ class Caller:
         retry: Bounds of trying again.
         deadline: Seconds that a call may take in all, or ``None`` for no bound.
         weight: Share of the calls that wait, against those of other providers.
+        skip_denied: Whether what is known to be denied is not sent.
     """
 
     pool: ConnectionPool
@@ -51,6 +52,7 @@ class Caller:
     retry: RetrySettings
     deadline: float | None
     weight: float = 1.0
+    skip_denied: bool = False
 
     @property
     def contract(self) -> Contract:
@@ -68,15 +70,24 @@ class Caller:
     def send(self, endpoint: Endpoint, *values: int | str) -> Awaitable[Response]:
         """Call an endpoint and return its answer, read whole."""
         pipeline = self._pipeline()
-        return pipeline.send(self.request(endpoint, *values))
+        request = self.request(endpoint, *values)
+        if self.skip_denied:
+            self._refuse(request)
+        return pipeline.send(request)
 
     def send_request(self, request: Request) -> Awaitable[Response]:
         """Send a request and return its answer, read whole."""
-        return self._pipeline().send(request)
+        pipeline = self._pipeline()
+        if self.skip_denied:
+            self._refuse(request)
+        return pipeline.send(request)
 
     def open(self, request: Request) -> Awaitable[Response]:
         """Make one attempt, without deadline and retry."""
-        return self._pipeline().open(request)
+        pipeline = self._pipeline()
+        if self.skip_denied:
+            self._refuse(request)
+        return pipeline.open(request)
 
     def repeat(
         self, request: Request, call: Callable[[], Awaitable[_T]]
@@ -124,6 +135,8 @@ class Caller:
         """
         base = self.pool.contract.base_urls[self.environment]
         url = endpoint.url(base, *values)
+        if query and "?" in url:  # some documents have a query in their paths
+            query = f"&{query[1:]}"
         return Request(
             method=endpoint.method,
             url=url + query if query else url,
@@ -151,12 +164,13 @@ class Caller:
             DecodingError: It leads out of the base URL, where no secret goes.
         """
         base = self.pool.contract.base_urls[self.environment]
-        there = urljoin(before.url, url.strip())
-        if not there.startswith(f"{base}/") or not there.isprintable():
+        there = urljoin(before.url, url)
+        plain = url.isprintable() and there.isascii() and " " not in there
+        if not plain or not there.startswith(f"{base}/"):
             raise DecodingError(
                 before.label,
-                "the answer points out of the base URL of its environment, and that "
-                "is not followed",
+                "the answer points out of the base URL of its environment, or to what "
+                "is no URL, and is not followed",
             )
         return evolve(before, url=there, deadline=self._deadline())
 
@@ -164,6 +178,14 @@ class Caller:
         if self.deadline is None:
             return None
         return self.deadline + asyncio.get_running_loop().time()
+
+    def _refuse(self, request: Request) -> None:
+        """Raise what is known of a request that would be denied."""
+        access = self.pool.access_of(self.environment)
+        denial = access.denial(self.provider_id, request.label)
+        if denial is not None:
+            made_up = Response(request=request, status=403)
+            raise KnownDenialError(made_up, denial.cause, denial.evidence, denial.age)
 
     def _pipeline(self) -> Pipeline:
         return self.pool._pipeline(self.environment, self.retry)  # noqa: SLF001 - ours

@@ -24,6 +24,7 @@ from healthyroster_async._core.errors import (
     ForbiddenError,
     HealthyRosterError,
     InnerCancellationError,
+    KnownDenialError,
     PoolClosedError,
 )
 from healthyroster_async._core.outcome import (
@@ -58,10 +59,10 @@ async def outcome_of(job: Job) -> Outcome[object]:
     key, provider_id = job.key, job.provider_id
     try:
         value = await job.call()
+    except (KnownDenialError, PoolClosedError) as error:
+        return Skipped(key=key, provider_id=provider_id, error=error)
     except ForbiddenError as error:
         return Denied(key=key, provider_id=provider_id, error=error)
-    except PoolClosedError as error:
-        return Skipped(key=key, provider_id=provider_id, error=error)
     except HealthyRosterError as error:
         return Failed(key=key, provider_id=provider_id, error=error)
     except asyncio.CancelledError as error:
@@ -138,6 +139,10 @@ class Counting:
             self._now, done=self._now.done + 1, **{name: getattr(self._now, name) + 1}
         )
         self._tell(self._now)
+
+    def expect(self, calls: int) -> None:
+        """Add calls to the total that have turned out to be needed."""
+        self._now = attrs.evolve(self._now, total=(self._now.total or 0) + calls)
 
     def drop(self) -> None:
         """Take a call off the total that need not be made."""

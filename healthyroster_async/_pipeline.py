@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.pacing import PacingPolicy
+from healthyroster_async._policies.renewal import RenewalPolicy
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._transports.base import Transport
@@ -18,10 +19,11 @@ _T = TypeVar("_T")
 
 
 class Pipeline:
-    """Deadline, retry, pacing, authentication, telemetry, transport.
+    """Deadline, renewal, retry, pacing, authentication, telemetry, transport.
 
     Retry stands outside pacing, so each attempt pays for itself and a sleeping retry
-    holds no permit; secrets are put on last.
+    holds no permit; secrets are put on last. Renewal is there only for credentials that
+    can be fetched again, and outside retry, so that a call is repeated for it once.
 
     Attributes:
         send: Makes a call whose answer is read whole.
@@ -35,19 +37,25 @@ class Pipeline:
         retry: RetryPolicy,
         pacing: PacingPolicy,
         authentication: AuthenticationPolicy,
+        renewal: RenewalPolicy | None,
         telemetry: TelemetryPolicy,
         transport: Transport,
     ) -> None:
-        sign = partial(authentication, send=partial(telemetry, send=transport.send))
+        signed: Callable[..., Awaitable[Response]] = authentication
+        self._repeated: Callable[..., Awaitable[Any]] = retry.run
+        if renewal is not None:
+            signed = renewal.sign
+            self._repeated = partial(renewal.run, retry.run)
+        sign = partial(signed, send=partial(telemetry, send=transport.send))
         self.open: Callable[[Request], Awaitable[Response]] = partial(pacing, send=sign)
+        again: Callable[[Request], Awaitable[Response]] = partial(retry, send=self.open)
         self.send: Callable[[Request], Awaitable[Response]] = partial(
-            deadline, send=partial(retry, send=self.open)
+            deadline, send=again if renewal is None else partial(renewal.run, again)
         )
         self._deadline = deadline
-        self._retry = retry
 
     def repeat(
         self, request: Request, call: Callable[[], Awaitable[_T]]
     ) -> Awaitable[_T]:
         """Await *call* within the deadline of *request*, several times if need be."""
-        return self._deadline.run(request, self._retry.run, call)
+        return self._deadline.run(request, self._repeated, call)

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import ssl as tls
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from attrs import frozen
@@ -27,8 +28,15 @@ from typing_extensions import override
 
 from healthyroster_async import _config
 from healthyroster_async._caller import Caller
+from healthyroster_async._checking import AccessCheck
+from healthyroster_async._core.access import AccessMap
+from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
-from healthyroster_async._core.credentials import Credentials
+from healthyroster_async._core.credentials import (
+    Credentials,
+    FetchCredentials,
+    check_credentials,
+)
 from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.endpoint import path_segment, plain_id
 from healthyroster_async._core.errors import (
@@ -66,8 +74,10 @@ from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.keeping import Kept, open_kept
 from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pacers_of
+from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
+from healthyroster_async._probes import chosen, probes_of
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._transports.aiohttp import (
@@ -94,6 +104,7 @@ class _Lane:
         *,
         pacing: PacingSettings,
         kept: Kept,
+        access: AccessMap,
         tell: Callable[[PacingEvent], None] | None,
     ) -> None:
         self.max_pause = pacing.max_pause
@@ -102,8 +113,10 @@ class _Lane:
         self.pacing = PacingPolicy(pacers, tell=self._told)
         self._tell = tell
         self.budget = RetryBudget()
+        self.application_id = credentials.application_id
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
-        self.telemetry = TelemetryPolicy()
+        self.renewal: RenewalPolicy | None = None
+        self.telemetry = TelemetryPolicy(access)
         self.retries: dict[RetrySettings, RetryPolicy] = {}
 
     def _told(self, event: PacingEvent) -> None:
@@ -146,7 +159,7 @@ class ConnectionPool:
 
     def __init__(
         self,
-        credentials: Mapping[Environment, Credentials],
+        credentials: Mapping[Environment, Credentials | FetchCredentials],
         *,
         contract: Contract,
         environment: Environment | None = None,
@@ -162,7 +175,11 @@ class ConnectionPool:
         """Make a pool; nothing is opened before it is started.
 
         Args:
-            credentials: One credential set per environment.
+            credentials: One credential set per environment, or an async function that
+                returns it. The function is awaited when the pool starts, and when the
+                API refuses what it returned (401): calls that are refused together wait
+                for it once, and each is repeated once if the new set differs. The pace
+                stays that of the application id the pool was started with.
             contract: How the API looks.
             environment: The default of ``session``. With one environment configured it
                 is that one; with two, none is assumed.
@@ -184,7 +201,7 @@ class ConnectionPool:
             ConfigurationError: Something is missing or does not fit together.
         """
         check_type("contract", contract, Contract, _GIVE_CONTRACT)
-        _check_credentials(credentials, contract)
+        check_credentials(credentials, contract.base_urls)
         if environment is None and len(credentials) == 1:
             environment = next(iter(credentials))
         self.contract = contract
@@ -208,6 +225,8 @@ class ConnectionPool:
                 )
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
+        # Kept here and not in what is started: closing the pool forgets nothing.
+        self._access = {e: AccessMap(contract.labels, time.time) for e in credentials}
         self._on_pacing = on_pacing
         self._client_session = client_session
         self._ssl_context = ssl_context
@@ -240,10 +259,14 @@ class ConnectionPool:
         The variables are ``HEALTHYROSTER_SWAGGER``, ``_ENVIRONMENT``, ``_PROFILE``,
         ``_APPLICATION_ID_HEADER``, ``_APPLICATION_SECRET_HEADER``, ``_ROWS_KEY``, and
         for each environment ``HEALTHYROSTER_SANDBOX_APPLICATION_ID`` and so on,
-        ``_SANDBOX_APPLICATION_SECRET`` or ``_SANDBOX_APPLICATION_SECRET_FILE``, and
-        ``_SANDBOX_BASE_URL``. A profile is a table of
+        ``_SANDBOX_BASE_URL``, and one of ``_SANDBOX_APPLICATION_SECRET``,
+        ``_SANDBOX_APPLICATION_SECRET_FILE``, ``_SANDBOX_APPLICATION_SECRET_COMMAND``,
+        ``_SANDBOX_APPLICATION_SECRET_KEYRING``. A profile is a table of
         ``~/.config/healthyroster/profiles.toml``, with the same names in lower case and
-        without the prefix.
+        without prefix and environment, for it is of one.
+
+        A secret in a file, of a command or in the keyring is read when the pool starts,
+        and again when the API refuses it (401).
 
         Args:
             profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.
@@ -279,6 +302,7 @@ class ConnectionPool:
         A pool that is being closed is waited for, and started again.
 
         Raises:
+            ConfigurationError: Credentials could not be fetched.
             UsageError: The pool is already started in another loop or process.
         """
         loop = asyncio.get_running_loop()
@@ -289,6 +313,7 @@ class ConnectionPool:
                     return self
                 if not running.loop.is_closed():
                     raise _wrong_loop()
+            credentials = await fetch_all(self._credentials)
             transport = AiohttpTransport(
                 agent=self._agent,
                 encrypted=any(
@@ -298,26 +323,23 @@ class ConnectionPool:
                 session=self._client_session,
             )
             await transport.start()
-            kept = await self._open_kept()
+            kept = await self._open_kept(credentials)
+            lanes = {
+                environment: _Lane(
+                    environment,
+                    credentials[environment],
+                    self.contract,
+                    pacing=self._pacing,
+                    kept=kept[environment],
+                    access=self._access[environment],
+                    tell=self._on_pacing,
+                )
+                for environment in self._credentials
+            }
+            deadline = DeadlinePolicy()
+            self._add_renewal(lanes, deadline)
             self._closed = False
-            self._running = _Running(
-                loop,
-                os.getpid(),
-                transport,
-                DeadlinePolicy(),
-                {
-                    environment: _Lane(
-                        environment,
-                        credentials,
-                        self.contract,
-                        pacing=self._pacing,
-                        kept=kept[environment],
-                        tell=self._on_pacing,
-                    )
-                    for environment, credentials in self._credentials.items()
-                },
-                {},
-            )
+            self._running = _Running(loop, os.getpid(), transport, deadline, lanes, {})
         return self
 
     async def close(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see below
@@ -399,28 +421,9 @@ class ConnectionPool:
             ConfigurationError: The id is empty or would leave its place in the path;
                 or the environment is not named or not configured.
         """
-        if type(provider_id) is not int:  # an int is a plain id in any case
-            provider_id = plain_id("provider_id", provider_id)
-            path_segment("provider_id", provider_id)
         check_priority(priority)
-        chosen = self._default if environment is None else environment
-        if chosen is None:
-            raise ConfigurationError(
-                "the pool has credentials of several environments and none is assumed; "
-                "give environment="
-            )
-        self._check_environment(chosen)
-        return ProviderSession(
-            Caller(
-                pool=self,
-                provider_id=provider_id,
-                environment=chosen,
-                priority=priority,
-                timeouts=self._timeouts,
-                retry=self._retry,
-                deadline=self._deadline,
-            )
-        )
+        caller = self._caller(provider_id, self._chosen(environment), priority)
+        return ProviderSession(caller)
 
     async def fan_out(
         self,
@@ -431,6 +434,7 @@ class ConnectionPool:
         priority: Priority = Priority.BULK,
         concurrency: int | None = None,
         progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
     ) -> Outcomes[V]:
         """Make one call for each provider, concurrently, and keep every outcome.
 
@@ -448,6 +452,11 @@ class ConnectionPool:
                 permits by default.
             progress: Called, not awaited, after each outcome, and where an id that
                 comes again lowers the total.
+            skip_denied: Do not send what is known to be denied: by a 403 of the same
+                endpoint and provider not long ago, or by two that show that the whole
+                provider or endpoint is not granted. Such a call raises
+                ``KnownDenialError``, a ``ForbiddenError``, and the outcome is
+                ``Skipped``. After a quarter of an hour it is sent again.
 
         Returns:
             The outcomes by provider id, in the order of *provider_ids*.
@@ -458,7 +467,9 @@ class ConnectionPool:
         """
         self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
-        jobs = self._jobs(provider_ids, call, environment, priority)
+        jobs = self._jobs(
+            provider_ids, call, environment, priority, skip_denied=skip_denied
+        )
         outcomes = await fan_out(jobs, limit=limit, counting=counting)
         return cast("Outcomes[V]", outcomes)
 
@@ -471,6 +482,7 @@ class ConnectionPool:
         priority: Priority = Priority.BULK,
         concurrency: int | None = None,
         progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
     ) -> AsyncGenerator[Outcome[V], None]:
         """Like ``fan_out``, but yield each outcome as it comes and keep none.
 
@@ -487,9 +499,87 @@ class ConnectionPool:
         """
         self._check_fan_out(provider_ids, call, environment, priority)
         limit, counting = self._fan(provider_ids, concurrency, progress)
-        jobs = self._jobs(provider_ids, call, environment, priority)
+        jobs = self._jobs(
+            provider_ids, call, environment, priority, skip_denied=skip_denied
+        )
         outcomes = as_completed(jobs, limit=limit, counting=counting)
         return cast("AsyncGenerator[Outcome[V], None]", outcomes)
+
+    @property
+    def access(self) -> AccessMap:
+        """What every call has taught about access to the default environment.
+
+        Raises:
+            ConfigurationError: The pool has several environments and no default; see
+                ``access_of``.
+        """
+        return self._access[self._chosen(None)]
+
+    def access_of(self, environment: Environment) -> AccessMap:
+        """Return what every call has taught about access to an environment.
+
+        Raises:
+            ConfigurationError: The environment is not configured.
+        """
+        return self._access[self._chosen(environment)]
+
+    async def check_access(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        operations: Iterable[str] | None = None,
+        *,
+        environment: Environment | None = None,
+        full: bool = False,
+        concurrency: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> AccessReport:
+        """Find out which providers and endpoints the application is granted.
+
+        Only safe operations are called, for as little as they can answer with, and in
+        the bulk lane. What calls of the last quarter of an hour have shown is not asked
+        again. As a provider and an endpoint are granted each for itself, few calls tell
+        the whole matrix; the report says which cells it inferred. A single cell that is
+        an exception is found by *full*, and by the calls themselves. A call that fails
+        leaves its cell unknown and costs no other.
+
+        Args:
+            provider_ids: Healthcare Providers; ``1`` and ``"1"`` are the same one.
+            operations: Names of endpoints, such as ``data_sources``; by default all
+                that can be asked safely.
+            environment: Whose credentials to use, if the pool has several.
+            full: Ask every cell, and infer only what cannot be asked.
+            concurrency: Most calls under way at once; as many as the pool has permits
+                by default.
+            progress: Called, not awaited, after each call; the total grows when it
+                turns out that more are needed.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or there is no such operation.
+            AuthenticationError: The API knows neither id nor secret.
+            UsageError: The pool is not open here.
+        """
+        running = self._alive()
+        check_ids(provider_ids)
+        limit, counting = self._fan((), concurrency, progress)
+        probes = chosen(probes_of(self.contract), operations)
+        chosen_environment = self._chosen(environment)
+        callers: dict[str, Caller] = {}
+        async for provider_id in each(provider_ids):
+            if str(provider_id) not in callers:
+                callers[str(provider_id)] = self._caller(
+                    provider_id, chosen_environment, Priority.BULK
+                )
+        check = AccessCheck(
+            callers=callers,
+            probes=probes,
+            access=self._access[chosen_environment],
+            environment=chosen_environment,
+            application_id=running.lanes[chosen_environment].application_id,
+            full=full,
+            limit=limit,
+            counting=counting,
+        )
+        return await check.run()
 
     def stats(self) -> dict[Environment, EnvironmentStats]:
         """Return what each environment has done and is doing.
@@ -527,6 +617,7 @@ class ConnectionPool:
             retry=policy,
             pacing=lane.pacing,
             authentication=lane.authentication,
+            renewal=lane.renewal,
             telemetry=lane.telemetry,
             transport=running.transport,
         )
@@ -568,16 +659,63 @@ class ConnectionPool:
             raise _wrong_loop()
         return running
 
-    async def _open_kept(self) -> dict[Environment, Kept]:
+    def _add_renewal(
+        self, lanes: Mapping[Environment, _Lane], deadline: DeadlinePolicy
+    ) -> None:
+        def in_use() -> dict[Environment, Credentials]:
+            return {e: lane.authentication.credentials for e, lane in lanes.items()}
+
+        for environment, given in self._credentials.items():
+            if not isinstance(given, Credentials):
+                lane = lanes[environment]
+                lane.renewal = RenewalPolicy(
+                    given, lane.authentication, deadline, in_use
+                )
+
+    async def _open_kept(
+        self, credentials: Mapping[Environment, Credentials]
+    ) -> dict[Environment, Kept]:
         return {
             environment: await open_kept(
                 environment.value,
                 self.contract.base_urls[environment],
-                credentials.application_id,
+                one.application_id,
                 self._pacing,
             )
-            for environment, credentials in self._credentials.items()
+            for environment, one in credentials.items()
         }
+
+    def _caller(
+        self,
+        provider_id: int | str,
+        environment: Environment,
+        priority: Priority,
+        *,
+        skip_denied: bool = False,
+    ) -> Caller:
+        if type(provider_id) is not int:  # an int is a plain id in any case
+            provider_id = plain_id("provider_id", provider_id)
+            path_segment("provider_id", provider_id)
+        return Caller(
+            pool=self,
+            provider_id=provider_id,
+            environment=environment,
+            priority=priority,
+            timeouts=self._timeouts,
+            retry=self._retry,
+            deadline=self._deadline,
+            skip_denied=skip_denied,
+        )
+
+    def _chosen(self, environment: Environment | None) -> Environment:
+        chosen = self._default if environment is None else environment
+        if chosen is None:
+            raise ConfigurationError(
+                "the pool has credentials of several environments and none is assumed; "
+                "give environment="
+            )
+        self._check_environment(chosen)
+        return chosen
 
     def _check_environment(self, environment: Environment) -> None:
         if environment in self._credentials:
@@ -618,42 +756,19 @@ class ConnectionPool:
         call: Callable[[ProviderSession], Awaitable[V]],
         environment: Environment | None,
         priority: Priority,
+        *,
+        skip_denied: bool,
     ) -> AsyncIterator[Job]:
+        chosen_environment = self._chosen(environment)
+
         async def made(provider_id: int | str) -> V:
-            session = self.session(
-                provider_id, environment=environment, priority=priority
+            caller = self._caller(
+                provider_id, chosen_environment, priority, skip_denied=skip_denied
             )
-            return await call(session)
+            return await call(ProviderSession(caller))
 
         async for provider_id in each(provider_ids):
             yield Job(provider_id, provider_id, partial(made, provider_id))
-
-
-def _check_credentials(credentials: Any, contract: Contract) -> None:
-    if not isinstance(credentials, Mapping) or not credentials:
-        raise ConfigurationError(
-            "credentials are given per environment: {Environment.SANDBOX: "
-            "Credentials(...)}"
-        )
-    for environment, credential in credentials.items():
-        if not isinstance(environment, Environment) or not isinstance(
-            credential, Credentials
-        ):
-            raise ConfigurationError(
-                "credentials map members of Environment to Credentials, not "
-                f"{type(environment).__name__} to {type(credential).__name__}"
-            )
-        if environment not in contract.base_urls:
-            raise ConfigurationError(
-                f"there are credentials of {environment.value}, but the contract has "
-                "no base URL for it; give base_urls="
-            )
-    secrets = [c.application_secret for c in credentials.values()]
-    if len(set(secrets)) < len(secrets):
-        raise ConfigurationError(
-            "sandbox and production have the same application secret; the vendor "
-            "gives each its own, so one of them stands in the wrong place"
-        )
 
 
 def _wrong_loop() -> UsageError:

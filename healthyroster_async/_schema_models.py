@@ -33,6 +33,8 @@ _PYTHON = {
     "bytes": "bytes",
     "any": "Any",
 }
+# Deeper than anybody nests lists, and far from the interpreter's own bound.
+_DEEPEST, _DEEPEST_LISTS = 8, 60
 _MOMENTS: dict[str, type[date]] = {"date": date, "date-time": datetime}
 
 
@@ -49,12 +51,14 @@ class Model:
         return f"<{type(self).__name__}: {', '.join(names) or 'empty'}>"
 
 
-def annotation(shape: Shape) -> str:
+def annotation(shape: Shape, depth: int = 0) -> str:
     """Return the type of a shape as Python writes it."""
+    if depth > _DEEPEST:  # a list of itself has a type without end
+        return "Any"
     if shape.kind == "array":
-        return f"tuple[{annotation(shape.items)}, ...]"
+        return f"tuple[{annotation(shape.items, depth + 1)}, ...]"
     if shape.kind == "map":
-        return f"dict[str, {annotation(shape.values)}]"
+        return f"dict[str, {annotation(shape.values, depth + 1)}]"
     if shape.kind == "object":
         return shape.name
     if shape.kind == "text" and shape.format in _MOMENTS:
@@ -75,6 +79,7 @@ class Models:
         self._given = {} if classes is None else classes
         self._classes: dict[str, type] = {}
         self._hooks: dict[str, Hook] = {}
+        self._depth = 0
 
     def __getattr__(self, name: str) -> type:
         if name.startswith("_"):
@@ -112,8 +117,14 @@ class Models:
         if known is not None:
             return known
         # What holds itself finds what is being made, once it is.
-        self._hooks[shape.where] = lambda value: self._hooks[shape.where](value)  # noqa: PLW0108
-        made = self._hooks[shape.where] = self._make(shape)
+        later: Hook = lambda value: self._hooks[shape.where](value)  # noqa: E731, PLW0108
+        self._hooks[shape.where] = later
+        self._depth += 1
+        try:
+            made = _kept if self._depth > _DEEPEST_LISTS else self._make(shape)
+        finally:
+            self._depth -= 1
+        self._hooks[shape.where] = made
         return made
 
     def _make(self, shape: Shape) -> Hook:
@@ -239,12 +250,26 @@ class Decoder:
         value = response.json()
         expected = self._expected
         if expected is None or type(value) is expected:
-            return self._hook(value)
+            return structured(self._hook, value, response)
         if value is None:
             return None
         reason = f"a {expected.__name__} was expected, not a {type(value).__name__}"
         del value  # a traceback may print it
         raise DecodingError(response.request.label, reason)
+
+
+def structured(hook: Hook, value: Any, response: Response) -> Any:
+    """Return what a hook makes of a value of an answer.
+
+    Raises:
+        DecodingError: It is nested too deep.
+    """
+    try:
+        return hook(value)
+    except RecursionError:
+        pass
+    del value  # a traceback may print it
+    raise DecodingError(response.request.label, "the answer is nested too deep")
 
 
 def _is_json(media: str) -> bool:

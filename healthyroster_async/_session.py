@@ -204,6 +204,7 @@ class ProviderSession:
         *,
         concurrency: int = 100,
         progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
     ) -> Outcomes[V]:
         """Make several calls about the provider concurrently and keep every outcome.
 
@@ -211,6 +212,7 @@ class ProviderSession:
             calls: What to call, by a name of your own; each gets this session.
             concurrency: Most calls under way at once.
             progress: Called, not awaited, after each outcome.
+            skip_denied: Do not send what is known to be denied; see ``pool.fan_out``.
 
         Returns:
             The outcomes by name, in the order of *calls*.
@@ -226,10 +228,13 @@ class ProviderSession:
                 'name of yours: {"sources": lambda s: s.reporting.data_sources()}'
             )
         check_calls("a value of calls", *calls.values())
+        session = self
+        if skip_denied:
+            session = ProviderSession(attrs.evolve(self._caller, skip_denied=True))
 
         async def jobs() -> AsyncIterator[Job]:
             for name, call in calls.items():
-                yield Job(name, self.provider_id, partial(call, self))
+                yield Job(name, self.provider_id, partial(call, session))
 
         limit = checked_limit(concurrency)
         counting = Counting(progress, len(calls))

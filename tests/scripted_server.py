@@ -38,12 +38,14 @@ class Server:
 
     Attributes:
         requests: The method of each request that came.
+        heads: Its request line and header fields.
     """
 
     def __init__(self, *script, then=None):
         self.script = list(script)
         self.then = answer() if then is None else then
         self.requests = []
+        self.heads = []
         self._tasks = set()
 
     async def __aenter__(self):
@@ -72,6 +74,7 @@ class Server:
                 )
                 await reader.readexactly(int(fields.get("content-length", 0)))
                 self.requests.append(head.split()[0])
+                self.heads.append(head)
                 step = self.script.pop(0) if self.script else self.then
                 for part in step if isinstance(step, tuple) else (step,):
                     if isinstance(part, End):

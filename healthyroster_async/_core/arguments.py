@@ -19,9 +19,10 @@ from healthyroster_async._core.endpoint import path_segment
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.naming import snake
 from healthyroster_async._core.operation import Operation, Parameter
+from healthyroster_async._core.schemas import ANY
 from healthyroster_async._core.values import File, fitting, json_body, plain_text
 
-_FORM = "application/x-www-form-urlencoded"
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 @frozen
@@ -47,6 +48,7 @@ class Binding:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self._slots = operation.endpoint.placeholders
+        self._headers = {} if operation.accept is None else {"Accept": operation.accept}
         self._required = tuple(p for p in operation.parameters if p.required)
         self._by_name = {p.name: p for p in operation.parameters}
         for parameter in operation.parameters:
@@ -78,7 +80,7 @@ class Binding:
             raise TypeError(f"{operation.name}() is missing {', '.join(missing)}")
         if operation.provider is not None:
             given[operation.provider] = provider_id
-        return self._placed(given) if given else Bound(())
+        return self._placed(given) if given else Bound((), headers=self._headers)
 
     def check(self, name: str) -> None:
         """Refuse a name that is none of the operation's parameters.
@@ -108,7 +110,7 @@ class Binding:
         filled: dict[str, int | str] = {}
         query: list[tuple[str, str]] = []
         form: list[tuple[str, str | File]] = []
-        headers: dict[str, str] = {}
+        headers = dict(self._headers)
         body: bytes | None = None
         for parameter, value in given.items():
             where = parameter.where
@@ -147,9 +149,13 @@ class Binding:
         media = self.operation.body_type or "application/json"
         if isinstance(value, File):
             return value.content, media
-        if isinstance(value, str) and "json" not in media:
+        if "json" in media:
+            return json_body(value), media
+        if isinstance(value, str):
             return value.encode(), media
-        return json_body(value), media
+        if isinstance(value, dict) and media in {_FORM, _MULTIPART}:
+            return self._form([p for k, v in value.items() for p in _part(k, v)])
+        raise TypeError(f"body is sent as {media}: give a text or bytes of that")
 
     def _form(self, form: list[tuple[str, str | File]]) -> tuple[bytes, str]:
         plain = [(n, v) for n, v in form if isinstance(v, str)]
@@ -166,6 +172,14 @@ def _field(parameter: Parameter, value: Any) -> str:
             f"{parameter.name} holds a character that cannot stand in a header field"
         )
     return text
+
+
+def _part(name: str, value: Any) -> list[tuple[str, str | File]]:
+    """Return a member of a form that the document does not describe."""
+    parameter = Parameter(
+        name=name, wire=name, where="form", required=False, shape=ANY, style="multi"
+    )
+    return [] if value is None else _form_parts(parameter, value)
 
 
 def _form_parts(parameter: Parameter, value: Any) -> list[tuple[str, str | File]]:

@@ -14,7 +14,7 @@ from attrs import asdict, evolve, field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core import swagger
-from healthyroster_async._core.document import Document
+from healthyroster_async._core.document import Document, some
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.hosts import is_loopback
@@ -179,6 +179,11 @@ class Contract:
                 f"{names[0]!r}"
             )
 
+    def labels(self) -> dict[str, str]:
+        """Return method and template of every endpoint, by its name."""
+        known = (self.data_sources, self.data_source, self.rows)
+        return self.operations.labels | {e.name: e.label for e in known if e}
+
     def missing(self, endpoint: Endpoint) -> ConfigurationError:
         """Return the error of a call of what the swagger document does not have."""
         near = [o for o in self.operations if "datasource" in o.replace("_", "")]
@@ -269,7 +274,7 @@ def _check_headers(
         give = " and ".join(f"{name}=" for name in missing)
         raise ConfigurationError(
             f"the swagger document does not say {' and '.join(missing)}; give {give} "
-            f"(header fields it names: {', '.join(candidates) or 'none'})"
+            f"(header fields it names: {some(candidates) or 'none'})"
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Container, Mapping
+from typing import Any, NoReturn, TypeAlias
 
 from attrs import field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.settings import Environment
 
 
 class Secret:
@@ -109,3 +111,50 @@ class Credentials:
 
     application_id: str = field(converter=_application_id)
     application_secret: Secret = field(converter=_application_secret)
+
+
+# A coroutine function that returns them: called when a pool starts and after a 401.
+FetchCredentials: TypeAlias = Callable[[], Awaitable[Credentials]]
+
+
+def check_credentials(credentials: Any, hosts: Container[Environment]) -> None:
+    """Refuse what is no credential set, or leads to none, or belongs to no host.
+
+    Raises:
+        ConfigurationError: The text says what to give.
+    """
+    if not isinstance(credentials, Mapping) or not credentials:
+        raise ConfigurationError(
+            "credentials are given per environment: {Environment.SANDBOX: "
+            "Credentials(...)}"
+        )
+    for environment, given in credentials.items():
+        known = isinstance(given, Credentials) or callable(given)
+        if not isinstance(environment, Environment) or not known:
+            raise ConfigurationError(
+                "credentials map members of Environment to Credentials, or to an async "
+                f"function that returns them, not {type(environment).__name__} to "
+                f"{type(given).__name__}"
+            )
+        if environment not in hosts:
+            raise ConfigurationError(
+                f"there are credentials of {environment.value}, but the contract has "
+                "no base URL for it; give base_urls="
+            )
+    check_apart(
+        {e: given for e, given in credentials.items() if isinstance(given, Credentials)}
+    )
+
+
+def check_apart(credentials: Mapping[Environment, Credentials]) -> None:
+    """Refuse one secret for two environments: one of them would get the other's.
+
+    Raises:
+        ConfigurationError: Two are the same.
+    """
+    secrets = [c.application_secret for c in credentials.values()]
+    if len(set(secrets)) < len(secrets):
+        raise ConfigurationError(
+            "sandbox and production have the same application secret; the vendor "
+            "gives each its own, so one of them stands in the wrong place"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
 
-_SHOWN = 60
+_SHOWN, _MOST_SHOWN = 60, 12
 # A reference may lead to a reference; nobody writes longer chains than this.
 _MOST_STEPS = 32
 
@@ -56,9 +56,21 @@ def sequence(value: Any, where: str) -> list[Any]:
     return value
 
 
+def some(words: Iterable[str]) -> str:
+    """Return words for an error, of many only the first."""
+    every = list(dict.fromkeys(words))
+    return ", ".join([*every[:_MOST_SHOWN], *(["..."] if every[_MOST_SHOWN:] else [])])
+
+
 def text(value: Any) -> str:
     """Return a text of the document, or none if something else stands there."""
     return value if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list, or none if something else stands there."""
+    given = value if isinstance(value, list) else []
+    return [item for item in given if isinstance(item, str)]
 
 
 @frozen
@@ -81,11 +93,13 @@ class Document:
             ConfigurationError: The version is another one.
         """
         said = raw.get("swagger", raw.get("openapi"))
-        version = ".".join(str(said).strip().split(".")[:2])
+        # Aliases of YAML make lists that no memory could hold if they were printed.
+        said = str(said) if isinstance(said, str | int | float) else type(said).__name__
+        version = ".".join(said.strip().split(".")[:2])
         if version == "2":
             version = "2.0"
         if version != "2.0" and not version.startswith("3."):
-            shown = str(said)[:_SHOWN]
+            shown = said[:_SHOWN]
             raise ConfigurationError(
                 f"the swagger document has version {shown!r}; versions 2.0, 3.0 and "
                 "3.1 are read"
@@ -113,19 +127,28 @@ class Document:
                 wrong(where, "$ref is no text")
             if not target.startswith("#"):
                 wrong(where, "$ref leads out of the document; only it alone is read")
-            value, where = self._at(target, where), target
+            value, where = self._at(target, where)
         wrong(where, "$ref leads in a circle")
 
-    def _at(self, target: str, where: str) -> Any:
+    def _at(self, target: str, where: str) -> tuple[Any, str]:
+        """Return what a pointer leads to, and the one spelling of that pointer."""
         found: Any = self.raw
+        if target in {"#", "#/"}:
+            return found, "#"
+        keys: list[str] = []
         for step in target.removeprefix("#").removeprefix("/").split("/"):
-            key = unquote(step).replace("~1", "/").replace("~0", "~")
+            key = step.replace("~1", "/").replace("~0", "~")
+            if not (isinstance(found, Mapping) and key in found):
+                key = unquote(step).replace("~1", "/").replace("~0", "~")
+            keys.append(key)
             if isinstance(found, Mapping) and key in found:
                 found = found[key]
-            elif isinstance(found, list) and key.isdecimal() and int(key) < len(found):
+            elif isinstance(found, list) and _is_index(key) and int(key) < len(found):
                 found = found[int(key)]
-            elif target in {"#", "#/"}:
-                return found
             else:
                 wrong(where, f"$ref leads nowhere: {target[:_SHOWN]}")
-        return found
+        return found, pointer("#", *keys)
+
+
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdecimal() and len(key) < _SHOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from healthyroster_async._core.operation import Parameter
 from healthyroster_async._core.values import File, json_body, plain_text
@@ -63,7 +63,9 @@ def query_of(given: list[tuple[str, str]]) -> str:
 
 def form_of(given: list[tuple[str, str]]) -> bytes:
     """Return a form, URL-encoded."""
-    return "&".join(f"{quote_plus(n)}={quote_plus(t)}" for n, t in given).encode()
+    # A space as %20, which every server undoes; some take a plus sign for one.
+    said = (f"{quote(name, safe='')}={quote(text, safe='')}" for name, text in given)
+    return "&".join(said).encode()
 
 
 def multipart_of(given: list[tuple[str, str | File]]) -> tuple[bytes, str]:

@@ -14,6 +14,21 @@ from attrs import Factory, field, frozen
 from healthyroster_async._core.errors import ConfigurationError
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
+# What stands in a path or a query as it is (RFC 3986, sections 3.3 and 3.4); an escape
+# is one already.
+_PLAIN = "/?:@!$&'()*+,;=%"
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def _template(_: object, __: object, value: str) -> None:
+    if not value.isprintable() or {"#", "\\"} & set(value):
+        raise ConfigurationError(
+            f"the path {value!r} holds a character that cannot be sent in one"
+        )
+    if {".", ".."} & set(value.partition("?")[0].split("/")):
+        raise ConfigurationError(
+            f"the path {value!r} holds a dot segment, which leads out of the base URL"
+        )
 
 
 @frozen(kw_only=True)
@@ -23,7 +38,8 @@ class Endpoint:
     Attributes:
         name: What the grants call it and the access map too.
         method: HTTP method.
-        template: Path below the base URL, with placeholders in braces.
+        template: Path below the base URL, with placeholders in braces; it may have a
+            query.
         safe: Whether repeating it changes nothing. It belongs to the endpoint, not to
             the verb: the rows are asked for with a POST that only reads.
         label: Method and template, for logs and errors.
@@ -32,7 +48,7 @@ class Endpoint:
 
     name: str
     method: str
-    template: str
+    template: str = field(validator=_template)
     safe: bool
     label: str = field(
         init=False,
@@ -72,10 +88,20 @@ class Endpoint:
 def _fill(
     base: str, template: str, placeholders: tuple[str, ...], *values: int | str
 ) -> str:
-    path = template
-    for name, value in zip(placeholders, values, strict=True):
-        path = path.replace(f"{{{name}}}", path_segment(name, value), 1)
-    return base + path
+    first, *between = _between(template)
+    path = base + first
+    for name, value, after in zip(placeholders, values, between, strict=True):
+        path += path_segment(name, value) + after
+    return path
+
+
+@lru_cache(maxsize=4096)
+def _between(template: str) -> tuple[str, ...]:
+    """Return what stands around the placeholders, escaped where it has to be."""
+    return tuple(
+        quote(_NO_ESCAPE.sub("%25", plain), safe=_PLAIN)
+        for plain in _PLACEHOLDER.split(template)[::2]
+    )
 
 
 def plain_id(name: str, value: object) -> int | str:

@@ -17,6 +17,7 @@
     │   │   ├── RedirectError       3xx: never followed
     │   │   ├── AuthenticationError 401
     │   │   ├── ForbiddenError      403
+    │   │   │   └── KnownDenialError    ... of a call before, so this one was not sent
     │   │   ├── NotFoundError       404
     │   │   ├── InvalidRequestError 400, 422
     │   │   ├── RateLimitedError    429, 403 of a quota: the API asked for fewer calls
@@ -28,7 +29,8 @@
     ├── InnerCancellationError      what a call of a fan-out waited for was cancelled
     └── MissingExtraError           a package of an extra is not installed
 
-None prints a body, a secret, a query or a filled-in path, pickled or not.
+None prints a body, a secret, a query or a filled-in path, pickled or not. Only the
+evidence of a ``ForbiddenError`` names the provider that it is about.
 """
 
 from __future__ import annotations
@@ -146,8 +148,8 @@ class ResponseError(CallError):
         retry_after: Seconds the API asked to wait, or ``None`` if it did not say.
     """
 
-    def __init__(self, response: Response) -> None:
-        super().__init__(response)
+    def __init__(self, response: Response, *more: object) -> None:
+        super().__init__(response, *more)
         self.response: Response = response
         self.label: str = response.request.label
         # Read now: a date is compared with the clock, and a pickle has no body.
@@ -182,7 +184,14 @@ class RedirectError(ResponseError):
 
 
 class AuthenticationError(ResponseError):
-    """The application id or secret was refused (401)."""
+    """The application id or secret was refused (401).
+
+    Attributes:
+        renewals: How often the pool had replaced the credentials before it sent those
+            that were refused; 0 where they cannot be fetched again.
+    """
+
+    renewals: int = 0
 
     @override
     def __str__(self) -> str:
@@ -202,21 +211,74 @@ class LikelyCause(enum.Enum):
 
 
 class ForbiddenError(ResponseError):
-    """The application has no access (403): a provider or an endpoint is not granted."""
+    """The application has no access (403): a provider or an endpoint is not granted.
+
+    Attributes:
+        likely_cause: Which of the two grants is most likely missing. The answer alone
+            does not say: other calls of the pool do, as far as there were any.
+        evidence: What they were, in words; it names the provider.
+    """
+
+    def __init__(
+        self,
+        response: Response,
+        likely_cause: LikelyCause = LikelyCause.UNKNOWN,
+        evidence: str = "",
+        *more: object,
+    ) -> None:
+        super().__init__(response, likely_cause, evidence, *more)
+        self.likely_cause: LikelyCause = likely_cause
+        self.evidence: str = evidence
 
     @property
-    def likely_cause(self) -> LikelyCause:
-        """Which of the two grants is most likely missing.
+    def _meaning(self) -> str:
+        meaning = _MEANINGS[self.likely_cause]
+        return f"{meaning}: {self.evidence}" if self.evidence else meaning
 
-        The answer alone does not say, so this is ``UNKNOWN`` until other calls do.
-        """
-        return LikelyCause.UNKNOWN
+    @override
+    def __str__(self) -> str:
+        return f"{self.label}: no access (403); {self._meaning}"
+
+
+_MEANINGS = {
+    LikelyCause.PROVIDER_NOT_GRANTED: (
+        "the application is most likely not granted this Healthcare Provider"
+    ),
+    LikelyCause.ENDPOINT_NOT_AUTHORIZED: (
+        "the application is most likely not authorized for this endpoint"
+    ),
+    LikelyCause.UNKNOWN: (
+        "the application must be granted both this Healthcare Provider and this "
+        "endpoint"
+    ),
+}
+
+
+class KnownDenialError(ForbiddenError):
+    """A call was not sent, for it was denied not long ago.
+
+    Only calls of a fan-out with ``skip_denied=True`` end so. The ``response`` is made
+    up: a 403 without a body.
+
+    Attributes:
+        age: Seconds since the denial was seen.
+    """
+
+    def __init__(
+        self,
+        response: Response,
+        likely_cause: LikelyCause = LikelyCause.UNKNOWN,
+        evidence: str = "",
+        age: float = 0.0,
+    ) -> None:
+        super().__init__(response, likely_cause, evidence, age)
+        self.age: float = age
 
     @override
     def __str__(self) -> str:
         return (
-            f"{self.label}: no access (403); the application must be granted both this "
-            "Healthcare Provider and this endpoint"
+            f"{self.label}: not sent, for it was denied {self.age:.0f} s ago (403); "
+            f"{self._meaning}"
         )
 
 

@@ -10,6 +10,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ from healthyroster_async._core.settings import check_type
 
 _FETCH_TIMEOUT_S = 30.0
 _MAX_BYTES = 32 * 2**20
+# Deeper than any document, and far from the interpreter's own bound.
+_DEEPEST = 200
 # Longest first: the mark of UTF-16 begins that of UTF-32.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -44,7 +47,7 @@ def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
         UsageError: It would have to be fetched while an event loop runs here.
     """
     if isinstance(source, Mapping):
-        document: Any = source
+        document: Any = _plain(source, {})
     else:
         raw = source if isinstance(source, bytes) else _read(_place(source))
         document = _parse(raw)
@@ -70,12 +73,51 @@ def _parse(raw: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        if "recursion" in error.msg.lower():
+            raise ConfigurationError(
+                "the swagger document is nested too deep"
+            ) from None
         if text.lstrip()[:1] not in {"", "{", "["}:
             return yaml_text.parse(text)
         raise ConfigurationError(
             f"the swagger document is no JSON: line {error.lineno}, "
             f"column {error.colno}"
         ) from None
+
+
+def _plain(value: Any, made: dict[int, Any], depth: int = 0) -> Any:
+    """Return what Python holds as JSON would give it: a copy of our own.
+
+    Whoever parses YAML on their own has keys such as ``200`` and values such as dates.
+    """
+    if not isinstance(value, Mapping | list | tuple):
+        return value.isoformat() if isinstance(value, date | time) else value
+    known = made.get(id(value))
+    if known is not None:
+        return known
+    if depth > _DEEPEST:
+        raise ConfigurationError(
+            "the swagger document is nested too deep, or holds itself"
+        )
+    plain: Any
+    if isinstance(value, Mapping):
+        plain = {_key(k): _plain(v, made, depth + 1) for k, v in value.items()}
+    else:
+        plain = [_plain(item, made, depth + 1) for item in value]
+    made[id(value)] = plain
+    return plain
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if key is None or isinstance(key, bool):
+        return orjson.dumps(key).decode()
+    if isinstance(key, int | float):
+        return str(key)
+    raise ConfigurationError(
+        f"the swagger document has a key of type {type(key).__name__}; give texts"
+    )
 
 
 def _place(source: Any) -> str | Path:

@@ -49,16 +49,25 @@ def identifier(text: str) -> str:
     return name
 
 
+class Names:
+    """Names of which none is given twice."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
+        self._counts: dict[str, int] = {}
+
+    def give(self, name: str) -> str:
+        """Return a name, with a number if it is taken."""
+        unique = name
+        # Where many want the same one, none begins to count at two.
+        while unique in self._taken:
+            self._counts[name] = self._counts.get(name, 1) + 1
+            unique = f"{name}_{self._counts[name]}"
+        self._taken.add(unique)
+        return unique
+
+
 def distinct(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """Return names of which none comes twice: the later ones get a number."""
-    seen = set(taken)
-    counts: dict[str, int] = {}
-    result: list[str] = []
-    for name in names:
-        unique = name
-        while unique in seen:
-            counts[name] = counts.get(name, 1) + 1
-            unique = f"{name}_{counts[name]}"
-        seen.add(unique)
-        result.append(unique)
-    return result
+    given = Names(taken)
+    return [given.give(name) for name in names]

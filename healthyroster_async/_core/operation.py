@@ -50,6 +50,8 @@ class Operation:
             Healthcare Provider.
         body_type: Media type of the body, or ``None`` if it has none.
         answer: What it answers, or ``None`` if the document does not say.
+        accept: Media types of its answer, as a header field asks for them; ``None`` if
+            JSON is one of them, which is asked for anyway.
         answer_headers: Names of the header fields of its answer, in lower case.
         summary: What it does, in a line.
         description: What the document says besides.
@@ -64,6 +66,7 @@ class Operation:
     provider: Parameter | None = field(default=None, repr=False)
     body_type: str | None = field(default=None, repr=False)
     answer: Shape | None = field(default=None, repr=False)
+    accept: str | None = field(default=None, repr=False)
     answer_headers: frozenset[str] = field(default=frozenset(), repr=False)
     summary: str = ""
     description: str = field(default="", repr=False)

@@ -15,22 +15,34 @@ from healthyroster_async._core.document import (
     pointer,
     sequence,
     text,
+    texts,
     wrong,
 )
 from healthyroster_async._core.endpoint import Endpoint
-from healthyroster_async._core.naming import identifier
+from healthyroster_async._core.naming import Names, identifier
 from healthyroster_async._core.operation import Operation, Parameter, Where
 from healthyroster_async._core.schemas import ANY, Schemas, Shape
 
 # RFC 9110, section 9.2.1: these only read, if the server keeps to it.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WHERE = frozenset({"path", "query", "header", "cookie"})
-# HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are ignored).
-_NO_ARGUMENTS = frozenset({"accept", "authorization", "content-type"})
+# HTTP's own (OpenAPI 3.1, section 4.8.12.1: such parameters are ignored); what says
+# where a request goes and ends is nobody's to choose.
+_NO_ARGUMENTS = frozenset(
+    {"accept", "accept-encoding", "authorization", "connection", "content-length",
+     "content-type", "host", "transfer-encoding", "upgrade", "user-agent"}
+)  # fmt: skip
+# RFC 9110, section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _STYLES = {"spaceDelimited": "ssv", "pipeDelimited": "pipes", "deepObject": "deep"}
 _COLLECTIONS = frozenset({"csv", "ssv", "tsv", "pipes", "multi"})
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _BINARY = "application/octet-stream"
+_MEDIA = re.compile(rf"{_TOKEN.pattern}/{_TOKEN.pattern}")
+_ANY_MEDIA = frozenset({"application/*", "*/*"})
+# Errors come as JSON whatever a success is.
+_OR_JSON = "application/json;q=0.1"
+_MOST_MEDIA = 8
 _PROVIDER = re.compile(r"healthcareproviders?(?:id)?")
 
 
@@ -87,7 +99,7 @@ class Reading:
             self.safe & {found.name, operation_id, f"{found.method} {found.template}"}
         )
         given, body_type = self._arguments(found)
-        answer, answer_headers = self._answer(found)
+        answer, media, answer_headers = self._answer(found)
         endpoint = Endpoint(
             name=found.name, method=found.method, template=found.template, safe=safe
         )
@@ -104,11 +116,12 @@ class Reading:
             provider=provider,
             body_type=body_type,
             answer=answer,
+            accept=_accept(media),
             answer_headers=answer_headers,
             summary=" ".join(text(raw.get("summary")).split()),
             description=text(raw.get("description")).strip(),
             deprecated=raw.get("deprecated") is True,
-            tags=tuple(t for t in raw.get("tags") or () if isinstance(t, str)),
+            tags=tuple(texts(raw.get("tags"))),
         )
 
     def _arguments(self, found: Found) -> tuple[list[Parameter], str | None]:
@@ -121,15 +134,13 @@ class Reading:
         for (name, place), (raw, where) in merged.items():
             kinds.add(place)
             if place in _WHERE:
-                hidden = place == "header" and name.lower() in (
-                    self.hidden | _NO_ARGUMENTS
-                )
-                if not hidden:
+                if place != "header" or name.lower() not in self._not_given:
                     given.append(self._parameter(raw, where, name, place))
             elif place == "formData":
                 given.append(self._parameter(raw, where, name, "form"))
             elif place == "body":
                 shape = self.schemas.shape(raw.get("schema"), pointer(where, "schema"))
+                shape = _sendable(shape, _best(self._consumes(found)))
                 given.append(_body(shape, raw, required=raw.get("required") is True))
             else:
                 wrong(
@@ -146,6 +157,13 @@ class Reading:
             return given, _FORM if plain and not files else _MULTIPART
         return given, None
 
+    @property
+    def _not_given(self) -> frozenset[str]:
+        """Header fields that are no arguments."""
+        if self.document.is_swagger_2:  # where a token has no other place
+            return self.hidden | _NO_ARGUMENTS - {"authorization"}
+        return self.hidden | _NO_ARGUMENTS
+
     def _raw_parameters(self, found: Found) -> Iterator[tuple[Mapping[str, Any], str]]:
         outer = found.where.rpartition("/")[0]
         for holder, above in ((found.item, outer), (found.raw, found.where)):
@@ -155,14 +173,16 @@ class Reading:
                 yield mapping(raw, where), where
 
     def _consumes(self, found: Found) -> list[str]:
-        said = found.raw.get("consumes") or self.document.raw.get("consumes") or []
-        return [media for media in said if isinstance(media, str)]
+        own = texts(found.raw.get("consumes"))
+        return own or texts(self.document.raw.get("consumes"))
 
     def _parameter(
         self, raw: Mapping[str, Any], where: str, name: str, place: str
     ) -> Parameter:
         if not name:
             wrong(where, "a parameter has no name")
+        if place in {"header", "cookie"} and not _TOKEN.fullmatch(name):
+            wrong(where, f"a {place} parameter has a name that cannot be sent")
         style = "csv"
         schema, at = raw.get("schema"), pointer(where, "schema")
         if self.document.is_swagger_2 and schema is None:
@@ -176,10 +196,7 @@ class Reading:
             schema, at = mapping(inner, place_of).get("schema"), place_of
             style = "json"
         else:
-            style = _STYLES.get(text(raw.get("style")), "csv")
-            exploded = raw.get("explode", place in {"query", "cookie"})
-            if style == "csv" and exploded is True and place in {"query", "cookie"}:
-                style = "multi"
+            style = _style(raw, place, style)
         return Parameter(
             name=identifier(name),
             wire=name,
@@ -202,24 +219,27 @@ class Reading:
         shape = self.schemas.shape(schema, pointer(at, "schema"))
         required = raw.get("required") is True
         if media in {_FORM, _MULTIPART} and shape.kind == "object":
+            place = pointer(at, "encoding")
+            encoding = mapping(content[media].get("encoding"), place)
             return [
                 Parameter(
                     name=identifier(member.wire),
                     wire=member.wire,
                     where="form",
-                    required=member.required,
+                    required=member.required and not member.read_only,
                     shape=member.shape,
-                    style="multi",
+                    style=_style(encoding.get(member.wire), "form", "multi"),
                     description=member.shape.description,
                 )
                 for member in shape.members
             ], media
         if media == _BINARY and shape.kind in {"any", "text"}:
             shape = Shape("bytes", at)
+        shape = _sendable(shape, media)
         return [_body(shape, raw, required=required)], _plain_json(media)
 
-    def _answer(self, found: Found) -> tuple[Shape | None, frozenset[str]]:
-        """Return what a success looks like, and the names of its header fields."""
+    def _answer(self, found: Found) -> tuple[Shape | None, list[str], frozenset[str]]:
+        """Return what a success looks like, its media types and its header fields."""
         place = pointer(found.where, "responses")
         responses = mapping(found.raw.get("responses"), place)
         good = sorted(s for s in map(str, responses) if re.fullmatch(r"2\d\d|2XX", s))
@@ -233,8 +253,16 @@ class Reading:
             names = names or frozenset(name.lower() for name in headers)
             shape = self._answer_shape(raw, where)
             if shape is not None:
-                return shape, names
-        return None, names
+                return shape, self._media(found, raw), names
+        return None, [], names
+
+    def _media(self, found: Found, raw: Mapping[str, Any]) -> list[str]:
+        """Return the media types of an answer."""
+        said = raw.get("content")
+        if self.document.is_swagger_2:
+            said = found.raw.get("produces") or self.document.raw.get("produces")
+        media = said if isinstance(said, Mapping | list) else ()
+        return [m for m in media if isinstance(m, str)]
 
     def _answer_shape(self, raw: Mapping[str, Any], where: str) -> Shape | None:
         if self.document.is_swagger_2:
@@ -250,6 +278,24 @@ class Reading:
             if schema is None and media == _BINARY:
                 return Shape("bytes", at)
         return None if schema is None else self.schemas.shape(schema, at)
+
+
+def _sendable(shape: Shape, media: str | None) -> Shape:
+    """Return the shape of a body: what is no JSON or form is given as it is sent."""
+    plain = "application/json" if media is None else _plain_json(media)
+    known = "json" in plain or plain in {_FORM, _MULTIPART}
+    return shape if known or shape.kind in {"bytes", "text"} else ANY
+
+
+def _style(raw: Any, place: str, otherwise: str) -> str:
+    """Return how an array or object is written in OpenAPI 3."""
+    if not isinstance(raw, Mapping):
+        return otherwise
+    style = _STYLES.get(text(raw.get("style")), "csv")
+    forms = place in {"query", "cookie", "form"}
+    if style == "csv" and forms and raw.get("explode", True) is True:
+        return "multi"
+    return style
 
 
 def _body(shape: Shape, raw: Mapping[str, Any], *, required: bool) -> Parameter:
@@ -278,6 +324,17 @@ def _best(known: Iterable[str]) -> str | None:
     return min(known, key=rank, default=None)
 
 
+def _accept(media: list[str]) -> str | None:
+    """Return the header field that asks for an answer, unless it is JSON."""
+    plain = [m.partition(";")[0].strip().lower() for m in media]
+    known = [m for m in plain if _MEDIA.fullmatch(m)][:_MOST_MEDIA]
+    if not known or "application/json" in plain:
+        return None
+    if _ANY_MEDIA & set(plain):
+        return "application/json, */*;q=0.1"
+    return ", ".join([*dict.fromkeys(known), _OR_JSON])
+
+
 def _plain_json(media: str) -> str:
     plain = media.partition(";")[0].strip().lower()
     return "application/json" if "json" in plain or "*" in plain else plain
@@ -302,15 +359,15 @@ def _unnamed(endpoint: Endpoint, given: list[Parameter]) -> list[Parameter]:
 
 def _named(parameters: list[Parameter]) -> list[Parameter]:
     """Give each parameter a name of its own, with its place where two have one."""
-    seen = {"paging", "raw"}  # what every call takes besides
+    taken = {"paging", "raw"}  # what every call takes besides
+    given = Names(taken)
     named: list[Parameter] = []
     for parameter in parameters:
-        name, number = parameter.name, 1
-        while name in seen:
-            number += 1
-            place = parameter.where if number == 2 else number  # noqa: PLR2004
-            name = f"{parameter.name}_{place}"
-        seen.add(name)
+        name, placed = parameter.name, f"{parameter.name}_{parameter.where}"
+        if name in taken and placed not in taken:
+            name = placed
+        name = given.give(name)
+        taken.add(name)
         named.append(evolve(parameter, name=name))
     return named
 

@@ -118,6 +118,11 @@ class Operations(Mapping[str, Operation]):
         times = Counter(ids)
         return {i: n for i, n in zip(ids, self._found, strict=True) if times[i] == 1}
 
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Method and template of each operation, by its name; none is read for it."""
+        return {name: f"{f.method} {f.template}" for name, f in self._found.items()}
+
     @override
     def __getitem__(self, name: str) -> Operation:
         known = self._read.get(name)

@@ -70,7 +70,10 @@ class Failed:
 
 @frozen(kw_only=True)
 class Skipped:
-    """The call was not made, or not to its end, because the pool was closed.
+    """The call was not made, or not to its end.
+
+    The pool was closed, or with ``skip_denied=True`` it was known that the call would
+    be denied; then ``error`` is a ``KnownDenialError``.
 
     Attributes:
         key: What the call would have been made for.

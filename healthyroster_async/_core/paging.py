@@ -131,15 +131,15 @@ def _items(answer: Shape) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def _key_of(answer: Shape, words: tuple[str, ...]) -> str | None:
-    if answer.kind != "object":
+def _key_of(answer: Shape, words: tuple[str, ...], depth: int = 0) -> str | None:
+    if answer.kind != "object" or depth > len(_WRAPPERS):
         return None
     for member in answer.members:
         if plain(member.wire) in words and member.shape.kind in {"text", "any"}:
             return member.wire
     for member in answer.members:
         if plain(member.wire) in _WRAPPERS and member.shape.kind == "object":
-            inner = _key_of(member.shape, words)
+            inner = _key_of(member.shape, words, depth + 1)
             if inner:
                 return f"{member.wire}.{inner}"
     return None

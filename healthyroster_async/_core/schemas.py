@@ -18,10 +18,11 @@ from healthyroster_async._core.document import (
     pointer,
     sequence,
     text,
+    texts,
     wrong,
 )
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.naming import distinct, identifier, pascal, snake
+from healthyroster_async._core.naming import Names, distinct, identifier, pascal, snake
 
 Kind: TypeAlias = Literal[
     "text", "integer", "number", "boolean", "array", "object", "map", "bytes", "any"
@@ -37,6 +38,7 @@ _KINDS: dict[str, Kind] = {
 }
 # Deeper than anybody nests, and far from the interpreter's own bound.
 _DEEPEST = 60
+_DEEPEST_PLACE = 200
 _SAYS_NOTHING = frozenset({"allOf", "description", "nullable", "title", "x-nullable"})
 # A model has these of its own.
 _RESERVED_MEMBERS = ("extra",)
@@ -69,9 +71,9 @@ class Shape:
     name: str = ""
     description: str = ""
     open: bool = True
-    _raw: Mapping[str, Any] = field(factory=dict, repr=False)
-    _parts: tuple[Shape, ...] = field(default=(), repr=False)
-    _schemas: Schemas | None = field(default=None, repr=False)
+    _raw: Mapping[str, Any] = field(factory=dict, repr=False, alias="raw")
+    _parts: tuple[Shape, ...] = field(default=(), repr=False, alias="parts")
+    _schemas: Schemas | None = field(default=None, repr=False, alias="schemas")
 
     @property
     def items(self) -> Shape:
@@ -107,12 +109,14 @@ class Member:
         wire: Its key in the API.
         required: Whether the document says that it is always there.
         shape: What it looks like.
+        read_only: Whether only answers have it.
     """
 
     name: str
     wire: str
     required: bool
     shape: Shape
+    read_only: bool = False
 
 
 class Schemas:
@@ -130,8 +134,9 @@ class Schemas:
         self._shapes: dict[int, Shape] = {}
         self._members: dict[int, tuple[Member, ...]] = {}
         self._depth = 0
+        self._components: dict[str, Any] = {}
         self._names = self._component_names()
-        self._inline: set[str] = set()
+        self._free = Names(self._names.values())
 
     def _component_names(self) -> dict[str, str]:
         """Return the name of the class of each named schema, by its place."""
@@ -150,10 +155,11 @@ class Schemas:
             name if times[name] == 1 else pascal(key)
             for name, key in zip(short, keys, strict=True)
         ]
-        return {
-            pointer(place, key): name
-            for key, name in zip(keys, distinct(names), strict=True)
-        }
+        places = [pointer(place, key) for key in keys]
+        self._components = dict(
+            zip(places, mapping(found, place).values(), strict=True)
+        )
+        return dict(zip(places, distinct(names), strict=True))
 
     @property
     def named(self) -> dict[str, str]:
@@ -162,9 +168,7 @@ class Schemas:
 
     def at(self, where: str) -> Shape:
         """Return the shape of the named schema at a place."""
-        reference = {"$ref": where}
-        target, place = self._document.follow(reference, where)
-        return self.shape(target, place)
+        return self.shape(self._components[where], where)
 
     def shape(self, raw: Any, where: str) -> Shape:
         """Return the shape that a schema describes.
@@ -180,7 +184,7 @@ class Schemas:
         self._shapes[id(raw)] = ANY  # what it is as long as it is being read
         self._depth += 1
         try:
-            if self._depth > _DEEPEST:
+            if self._depth > _DEEPEST or where.count("/") > _DEEPEST_PLACE:
                 wrong(where, "schemas are nested too deep")
             made = self._make(mapping(raw, where), where)
         except ConfigurationError as error:
@@ -274,9 +278,7 @@ class Schemas:
         title = text(raw.get("title"))
         steps = [s.replace("~1", "/").replace("~0", "~") for s in where.split("/")]
         name = pascal(title) if title else _inline_name(steps, self._names)
-        (unique,) = distinct([name], {*self._names.values(), *self._inline})
-        self._inline.add(unique)
-        return unique
+        return self._free.give(name)
 
     def members(self, shape: Shape) -> tuple[Member, ...]:
         """Return the members of an object, those of its parts included."""
@@ -284,30 +286,26 @@ class Schemas:
         known = self._members.get(id(raw))
         if known is not None:
             return known
-        found: dict[str, tuple[bool, Shape]] = {
-            member.wire: (member.required, member.shape)
+        found: dict[str, tuple[bool, Shape, bool]] = {
+            member.wire: (member.required, member.shape, member.read_only)
             for part in shape._parts  # noqa: SLF001 - ours
             for member in part.members
         }
-        required = set(_texts(raw.get("required")))
+        required = set(texts(raw.get("required")))  # 2.0 has a bool there
         place = pointer(shape.where, "properties")
         for wire, schema in mapping(raw.get("properties"), place).items():
             inner = self.shape(schema, pointer(place, wire))
-            found[wire] = (wire in required, inner)
+            own = isinstance(schema, Mapping) and schema.get("readOnly") is True
+            found[wire] = (wire in required, inner, own)
         names = distinct((snake(wire) for wire in found), _RESERVED_MEMBERS)
         made = tuple(
-            Member(name, wire, is_required or wire in required, inner)
-            for name, (wire, (is_required, inner)) in zip(
+            Member(name, wire, is_required or wire in required, inner, read_only)
+            for name, (wire, (is_required, inner, read_only)) in zip(
                 names, found.items(), strict=True
             )
         )
         self._members[id(raw)] = made
         return made
-
-
-def _texts(value: Any) -> list[str]:
-    given = value if isinstance(value, list) else []  # 2.0 has a bool there
-    return [v for v in given if isinstance(v, str)]
 
 
 def _nullable(raw: Mapping[str, Any]) -> bool:
@@ -322,7 +320,7 @@ def _implied(raw: Mapping[str, Any], parts: tuple[Shape, ...]) -> Kind:
         return "array"
     if isinstance(raw.get("additionalProperties"), Mapping):
         return "map"
-    kinds = {p.kind for p in parts} - {"any"}
+    kinds: set[Kind] = {p.kind for p in parts if p.kind != "any"}
     if len(kinds) == 1:
         return kinds.pop()
     enum = raw.get("enum")

@@ -15,6 +15,7 @@ from healthyroster_async._core.document import (
     mapping,
     pointer,
     sequence,
+    some,
     text,
 )
 from healthyroster_async._core.operations import paths
@@ -97,7 +98,7 @@ def read(document: Document) -> SwaggerReading:
 
 def _about(document: Document, servers: list[tuple[str, str]]) -> str:
     if servers:
-        urls = ", ".join(dict.fromkeys(url for url, _ in servers))
+        urls = some(url for url, _ in servers)
         which = "its server is" if len(servers) == 1 else "each of its servers is"
         return f"does not say which environment {which} ({urls})"
     below = text(document.raw.get("basePath")) or next(
@@ -121,7 +122,7 @@ def _servers(document: Document) -> Iterator[tuple[str, str]]:
         for url in itertools.islice(_filled(server, number), _MOST_SERVERS):
             if url.lower().startswith(("http://", "https://")):
                 yield url, f"{about} {url}"
-    host = document.raw.get("host")
+    host = text(document.raw.get("host"))
     if host:
         schemes = sequence(document.raw.get("schemes"), "#/schemes") or ["https"]
         # Where both are offered, the secret goes the safe way.
@@ -141,7 +142,9 @@ def _filled(server: Mapping[str, Any], number: int) -> Iterator[str]:
         variable = mapping(one, pointer(place, name))
         values = sequence(variable.get("enum"), pointer(place, name, "enum"))
         values = values or [variable.get("default", "")]
-        choices.append([(name, str(value)) for value in values])
+        choices.append(
+            [(name, str(v)) for v in values if isinstance(v, str | int | float)]
+        )
     for chosen in itertools.product(*choices):
         filled = url
         for name, value in chosen:
@@ -183,7 +186,7 @@ def _everywhere(
     times: Counter[str] = Counter()
     words: dict[str, str] = {}
     for verb, _, item, where in every:
-        names = set()
+        names: dict[str, None] = {}  # in the order of the document
         for place, holder in (
             (where, item),
             (pointer(where, verb.lower()), item[verb.lower()]),
@@ -195,9 +198,9 @@ def _everywhere(
                 raw = mapping(raw, inner)
                 name = text(raw.get("name"))
                 if raw.get("in") == "header" and name.lower() not in _NO_CREDENTIALS:
-                    names.add(name)
+                    names[name] = None
                     words.setdefault(name, f"{name} {text(raw.get('description'))}")
-        times.update(names)
+        times.update(list(names))
     most = _SHARE_OF_ALL * len(every)
     return {name: words[name] for name, count in times.items() if count >= most}
 

@@ -129,6 +129,8 @@ def plain_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, dict | list):  # no style says how, and JSON is read by most
+        return json_body(value).decode()
     return str(value)
 
 
@@ -179,7 +181,11 @@ def _object(shape: Shape, value: Any, name: str) -> dict[str, Any]:
         else:
             names = ", ".join(m.wire for m in shape.members)
             raise TypeError(f"{name} has no member {key!r}; it has {names}")
-    missing = [m.wire for m in shape.members if m.required and m.wire not in made]
+    missing = [
+        m.wire
+        for m in shape.members
+        if m.required and not m.read_only and m.wire not in made
+    ]
     if value is not given:  # a model has no other way to say null
         nullable = {m.wire for m in shape.members if m.shape.nullable}
         made |= dict.fromkeys(nullable & set(missing))

@@ -18,6 +18,8 @@ _NULLS = re.compile(r"~|null|Null|NULL|")
 _BOOLS = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INTS = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,29})")  # 010 is a code, not a number
 _FLOATS = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?")
+_MOST_MERGED = 2_000_000
+_UNDER_WAY = object()
 _OCTAL_LIKE = re.compile(r"[-+]?0[0-9]+")
 
 
@@ -37,7 +39,7 @@ def parse(text: str) -> Any:
         ) from None
     try:
         # The loader only composes nodes: no object is ever made by a tag.
-        return _value(yaml.compose(text, Loader=_loader()), {})
+        return _Reading().value(yaml.compose(text, Loader=_loader()))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "?"
@@ -61,43 +63,62 @@ def _loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _value(node: Any, made: dict[Any, Any]) -> Any:
-    """Return what a node stands for; an alias gives the same object again."""
-    if node is None:
-        return None
-    if node in made:
-        if made[node] is _value:
-            raise ConfigurationError("the swagger document holds itself, by an alias")
-        return made[node]
-    made[node] = _value  # what is under way
-    if node.id == "mapping":
-        value: Any = _mapping(node, made)
-    elif node.id == "sequence":
-        value = [_value(item, made) for item in node.value]
-    else:
-        # Quoted texts and blocks have a style, plain scalars have none.
-        value = _scalar(node.value) if not node.style else node.value
-    made[node] = value
-    return value
+class _Reading:
+    """Nodes becoming values; an alias gives the same object again."""
 
+    def __init__(self) -> None:
+        self._made: dict[Any, Any] = {}
+        self._merged = 0
 
-def _mapping(node: Any, made: dict[Any, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    own: dict[str, Any] = {}
-    for key, item in node.value:
-        value = _value(item, made)
-        if key.id != "scalar":
-            raise ConfigurationError(
-                "the swagger document has a key that is no text, "
-                f"line {key.start_mark.line + 1}"
-            )
-        if key.value == "<<" and not key.style:
-            for part in value if isinstance(value, list) else [value]:
-                if isinstance(part, dict):
-                    merged = part | merged
+    def value(self, node: Any) -> Any:
+        """Return what a node stands for."""
+        if node is None:
+            return None
+        made = self._made
+        if node in made:
+            if made[node] is _UNDER_WAY:
+                raise ConfigurationError(
+                    "the swagger document holds itself, by an alias"
+                )
+            return made[node]
+        made[node] = _UNDER_WAY
+        if node.id == "mapping":
+            value: Any = self._mapping(node)
+        elif node.id == "sequence":
+            value = [self.value(item) for item in node.value]
         else:
-            own[key.value] = value
-    return merged | own
+            # Quoted texts and blocks have a style, plain scalars have none.
+            value = _scalar(node.value) if not node.style else node.value
+        made[node] = value
+        return value
+
+    def _mapping(self, node: Any) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        for key, item in node.value:
+            value = self.value(item)
+            if key.id != "scalar":
+                raise ConfigurationError(
+                    "the swagger document has a key that is no text, "
+                    f"line {key.start_mark.line + 1}"
+                )
+            if key.value == "<<" and not key.style:
+                for part in value if isinstance(value, list) else [value]:
+                    if isinstance(part, dict):
+                        self._count(len(part) + len(merged))
+                        merged = part | merged
+            else:
+                own[key.value] = value
+        return merged | own
+
+    def _count(self, members: int) -> None:
+        """Refuse what a few bytes could blow up beyond all memory."""
+        self._merged += members
+        if self._merged > _MOST_MERGED:
+            raise ConfigurationError(
+                "the swagger document is too large once its merge keys (<<) are filled "
+                "in"
+            )
 
 
 def _scalar(text: str) -> Any:

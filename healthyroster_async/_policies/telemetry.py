@@ -8,7 +8,10 @@ from collections.abc import Awaitable, Callable
 
 from attrs import evolve
 
+from healthyroster_async._core.access import AccessMap
 from healthyroster_async._core.errors import (
+    ForbiddenError,
+    ResponseError,
     TransportError,
     error_for,
 )
@@ -21,12 +24,14 @@ class TelemetryPolicy:
     """Counts every attempt of an environment, and raises what is no success.
 
     Attributes:
+        access: What the answers teach about access.
         attempts: Requests sent.
         answers: How often each HTTP status came.
         failures: How often each kind of transport error came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, access: AccessMap) -> None:
+        self.access: AccessMap = access
         self.attempts: int = 0
         self.answers: Counter[int] = Counter()
         self.failures: Counter[str] = Counter()
@@ -50,10 +55,21 @@ class TelemetryPolicy:
             _logger.debug("%s: answered %d", label, status, extra=fields)
         failure = error_for(response)
         if failure is not None:
-            raise failure
+            raise self._explained(failure)
+        self.access.answered(signed.request.provider_id, label)
         if response.stream is not None:
             return evolve(response, stream=_CountedStream(response.stream, self))
         return response
+
+    def _explained(self, failure: ResponseError) -> ResponseError:
+        """Return a failure with what other calls tell about it."""
+        if not isinstance(failure, ForbiddenError):
+            return failure
+        request = failure.request
+        denial = self.access.refused(request.provider_id, request.label)
+        if denial is None:
+            return failure
+        return ForbiddenError(failure.response, denial.cause, denial.evidence)
 
     def failed(self, error: TransportError) -> None:
         """Count an attempt, or an answer under way, that came to nothing."""

@@ -24,7 +24,12 @@ from healthyroster_async._core.paging import Pages, PagesError, Paging, detect
 from healthyroster_async._core.schemas import ANY, Shape
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._core.values import File
-from healthyroster_async._schema_models import Decoder, Models, annotation
+from healthyroster_async._schema_models import (
+    Decoder,
+    Models,
+    annotation,
+    structured,
+)
 from healthyroster_async._shapes import Hook
 
 if TYPE_CHECKING:
@@ -277,7 +282,7 @@ class OperationCall:
             response = await caller.send_request(request)
             items, step = _turned(pages, response)
             for item in items:
-                yield item_of(item)
+                yield structured(item_of, item, response)
             if step is None:
                 return
             if isinstance(step, str):

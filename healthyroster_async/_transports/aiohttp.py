@@ -47,6 +47,10 @@ _READ_BUFFER = 2**16
 # What is read whole are models and error texts; rows are streamed.
 _MAX_BODY = 64 * 2**20
 _MAX_SUFFIX = 256
+# aiohttp would call a body that is not there an octet-stream, and servers answer 415.
+_NO_TYPE = frozenset({"Content-Type"})
+# One per environment would do, but for those of secrets that were just replaced.
+_MAX_SESSIONS = 8
 _NO_SECRETS: Mapping[str, str] = {}
 
 
@@ -114,8 +118,9 @@ class AiohttpTransport(Transport):
         self._given = session
         self._connector: aiohttp.TCPConnector | None = None
         # One per environment, over one connector: header fields that are given once
-        # cost a call nothing.
-        self._sessions: dict[int, aiohttp.ClientSession] = {}
+        # cost a call nothing. They are found by identity, so the secrets stay with
+        # them: else new ones in the same place of memory would get the old session.
+        self._sessions: dict[int, tuple[Mapping[str, str], aiohttp.ClientSession]] = {}
         self._streams: set[_AiohttpStream] = set()
         self._bounds = Bounds()
         self._closed = False
@@ -159,6 +164,7 @@ class AiohttpTransport(Transport):
                     # No variable: a traceback may print those.
                     headers=self._signed(signed) if bare else request.headers,
                     data=request.body,
+                    skip_auto_headers=_NO_TYPE if request.body is None else None,
                     allow_redirects=False,
                     raise_for_status=False,
                     timeout=_client_timeout(request.timeouts.connect),
@@ -205,7 +211,7 @@ class AiohttpTransport(Transport):
         for stream in tuple(self._streams):
             stream.close()
         sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
+        for _, session in sessions.values():
             await session.close()
         if self._connector is not None:
             await self._connector.close()
@@ -214,19 +220,25 @@ class AiohttpTransport(Transport):
         return {**self._headers, **signed.request.headers, **signed.secrets}
 
     def _session_for(self, secrets: Mapping[str, str]) -> aiohttp.ClientSession:
-        session = self._sessions.get(id(secrets))
-        if session is None:
-            if self._connector is None or self._closed:
-                raise PoolClosedError("the transport is not open")
-            session = self._sessions[id(secrets)] = aiohttp.ClientSession(
-                connector=self._connector,
-                connector_owner=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={**self._headers, **secrets},
-                read_bufsize=_READ_BUFFER,
-                middlewares=(_sent_once,),
-                trust_env=False,  # else netrc adds an Authorization header
-            )
+        found = self._sessions.get(id(secrets))
+        if found is not None:
+            return found[1]
+        if self._connector is None or self._closed:
+            raise PoolClosedError("the transport is not open")
+        session = aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={**self._headers, **secrets},
+            read_bufsize=_READ_BUFFER,
+            middlewares=(_sent_once,),
+            trust_env=False,  # else netrc adds an Authorization header
+        )
+        self._sessions[id(secrets)] = secrets, session
+        if len(self._sessions) > _MAX_SESSIONS:
+            # Its secrets were replaced long ago; the connections are not its own.
+            oldest = next(iter(self._sessions))
+            self._sessions.pop(oldest)[1].detach()
         return session
 
     def _stream(

@@ -24,6 +24,11 @@ _FIRST_TIME = (
 )
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+swagger = click.option(
+    "--swagger",
+    metavar="PATH_OR_URL",
+    help="The vendor's swagger document.  [HEALTHYROSTER_SWAGGER]",
+)
 
 
 @frozen(kw_only=True)
@@ -48,17 +53,8 @@ class Access:
         Raises:
             HealthyRosterError: Something is missing, or the call came to nothing.
         """
-        wanted = Environment(self.environment) if self.environment else None
-        # It may fetch the document, which blocks: so not in the loop.
-        try:
-            pool = ConnectionPool.from_environment(
-                profile=self.profile, swagger=self.swagger, environment=wanted
-            )
-        except ConfigurationError as error:
-            if not any(name.startswith("HEALTHYROSTER_") for name in os.environ):
-                error.add_note(_FIRST_TIME)
-            raise
-        session = self._session(pool, wanted)
+        pool = pool_of(self.environment, self.profile, self.swagger)
+        session = pool.session(self.provider)
 
         async def main() -> T:
             async with pool:
@@ -72,30 +68,40 @@ class Access:
 
         return _run.run(main)
 
-    def _session(
-        self, pool: ConnectionPool, wanted: Environment | None
-    ) -> ProviderSession:
-        try:
-            return pool.session(self.provider)
-        except ConfigurationError:
-            if wanted is not None or len(pool.environments) == 1:
-                raise
-        pool.session(self.provider, environment=pool.environments[0])  # is the id one?
+
+def pool_of(
+    environment: str | None, profile: str | None, swagger: str | None
+) -> ConnectionPool:
+    """Return a pool, not started, with an environment to use by default.
+
+    Raises:
+        ConfigurationError: Something is missing, or no environment is named.
+    """
+    wanted = Environment(environment) if environment else None
+    # It may fetch the document, which blocks: so not in the loop.
+    try:
+        pool = ConnectionPool.from_environment(
+            profile=profile, swagger=swagger, environment=wanted
+        )
+    except ConfigurationError as error:
+        if not any(name.startswith("HEALTHYROSTER_") for name in os.environ):
+            error.add_note(_FIRST_TIME)
+        raise
+    try:
+        pool.access  # noqa: B018 - it is that of the default environment
+    except ConfigurationError:
         raise ConfigurationError(
             "there are credentials of several environments and none is assumed; give "
             "--environment sandbox or --environment production, or set "
             "HEALTHYROSTER_ENVIRONMENT"
-        )
+        ) from None
+    return pool
 
 
 def access(command: F) -> F:
     """Add the options that say how to reach the API."""
     for decorate in (
-        click.option(
-            "--swagger",
-            metavar="PATH_OR_URL",
-            help="The vendor's swagger document.  [HEALTHYROSTER_SWAGGER]",
-        ),
+        swagger,
         click.option(
             "--profile",
             metavar="NAME",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from importlib import import_module
 from typing import Any, NoReturn
 
 import rich_click as click
@@ -12,8 +11,11 @@ from typing_extensions import override
 
 from healthyroster_async._version import __version__
 from healthyroster_async.cli import _run
+from healthyroster_async.cli._lazy import LazyGroup
 
 _MODULES = {
+    "access": "healthyroster_async.cli.access",
+    "config": "healthyroster_async.cli.config",
     "demo": "healthyroster_async.cli.demo",
     "describe": "healthyroster_async.cli.describe",
     "emulate": "healthyroster_async.cli.emulate",
@@ -24,19 +26,8 @@ _EPILOG = "Exit codes:\n\n" + "\n\n".join(
 )
 
 
-class _Commands(click.RichGroup):
-    """Subcommands that cost nothing until they are asked for."""
-
-    @override
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_MODULES)
-
-    @override
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _MODULES:
-            return None
-        command: click.Command = import_module(_MODULES[cmd_name]).command
-        return command
+class _Commands(LazyGroup):
+    """The outermost group: it says with which code the process ends."""
 
     @override
     def make_context(self, *args: Any, **options: Any) -> Any:
@@ -57,6 +48,7 @@ class _Commands(click.RichGroup):
 
 @click.group(
     cls=_Commands,
+    modules=_MODULES,
     epilog=_EPILOG,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},

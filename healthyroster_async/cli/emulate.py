@@ -43,6 +43,13 @@ _BOTH = "both"
     help="Rows of each data source.",
 )
 @click.option(
+    "--items",
+    default=50,
+    show_default=True,
+    type=click.IntRange(0, 100_000),
+    help="Objects of each other resource: patients, teams and so on.",
+)
+@click.option(
     "--seed",
     default=0,
     show_default=True,
@@ -72,6 +79,13 @@ _BOTH = "both"
     help="Ids of data sources.",
 )
 @click.option(
+    "--document-version",
+    default="3.0",
+    show_default=True,
+    type=click.Choice(["2.0", "3.0", "3.1"]),
+    help="Version of the swagger document.",
+)
+@click.option(
     "--latency",
     default=0.0,
     metavar="SECONDS",
@@ -99,8 +113,8 @@ _BOTH = "both"
     multiple=True,
     metavar="PROVIDER[:ENDPOINT]",
     help="Grant to leave out, of all providers with *; ENDPOINT is data_sources, "
-    "data_source or rows, and all of them if it is left out. "
-    "Repeatable.",
+    "data_source, rows or another operation such as get_patients, and all of them if "
+    "it is left out. Repeatable.",
 )
 def command(environment: str, denied: Sequence[str], **settings: Any) -> None:
     """Run a local Healthy Roster with synthetic data until Ctrl-C.
@@ -139,6 +153,10 @@ def _announce(emulator: Emulator) -> None:
         prefix = f"HEALTHYROSTER_{environment.name}_APPLICATION"
         variables[f"{prefix}_ID"] = credentials.application_id
         variables[f"{prefix}_SECRET"] = credentials.application_secret.reveal()
+        if emulator.document_version == "2.0":
+            # That version has no words for which environment a host is.
+            name = f"HEALTHYROSTER_{environment.name}_BASE_URL"
+            variables[name] = emulator.base_urls[environment]
     # Of several environments none is assumed, so one has to be named.
     variables["HEALTHYROSTER_ENVIRONMENT"] = emulator.environments[0].value
     for name, value in variables.items():
@@ -146,7 +164,8 @@ def _announce(emulator: Emulator) -> None:
     sys.stdout.flush()
     _console.message(
         f"A local Healthy Roster with synthetic data listens on {emulator.url}\n"
-        f"  look at it   {emulator.url}/swagger\n"
+        f"  look at it   {emulator.url}/swagger, "
+        f"{len(emulator.endpoints)} endpoints\n"
         "  call it      paste the export lines into another terminal, then:\n"
         "               healthyroster sources 1\n"
         "  stop it      Ctrl-C"

@@ -221,8 +221,7 @@ def _spelled(value: Any, casing: Casing) -> Any:
 
 
 def _provider_type(settings: Settings) -> str:
-    whole = all(isinstance(provider, int) for provider in settings.providers)
-    return "integer" if whole else "string"
+    return "integer" if settings.whole_ids else "string"
 
 
 def cut(pieces: Iterable[bytes], after: int) -> Iterator[bytes]:

@@ -4,67 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 from healthyroster_async._core.settings import Environment
-from healthyroster_async.emulator import answers, dialects, page, swagger, wire
+from healthyroster_async.emulator import (
+    answers,
+    dialects,
+    inputs,
+    page,
+    routes,
+    serving,
+    swagger,
+    wire,
+)
 from healthyroster_async.emulator.answers import Answer
 from healthyroster_async.emulator.data import chunks, tails
+from healthyroster_async.emulator.document_versions import NUMBERS
 from healthyroster_async.emulator.faults import Fault
 from healthyroster_async.emulator.gate import Gate
 from healthyroster_async.emulator.limits import RateLimit, Verdict
+from healthyroster_async.emulator.routes import Route
 from healthyroster_async.emulator.schema import Source
 from healthyroster_async.emulator.seen import Seen
 from healthyroster_async.emulator.selection import BadParameterError, select
 from healthyroster_async.emulator.settings import ProviderId, Settings, SourceId
 from healthyroster_async.emulator.sources import SOURCES
 
-_ROUTES = (
-    ("data_sources", "GET", r"/healthcareprovider/([^/]+)/datasources"),
-    (
-        "data_source",
-        "GET",
-        r"/healthcareprovider/([^/]+)/reporting/datasources/([^/]+)",
-    ),
-    (
-        "rows",
-        "POST",
-        r"/healthcareprovider/([^/]+)/reporting/datasources/([^/]+)/data",
-    ),
-)
-# ASP.NET matches paths without regard to case, and a slash at the end is nothing.
-_PATTERNS = tuple(
-    (name, method, re.compile(f"{pattern}/?", re.IGNORECASE))
-    for name, method, pattern in _ROUTES
-)
-_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 200, 401, 403, 404, 405
-_BAD_REQUEST, _UNSUPPORTED = 400, 415
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _NOT_ALLOWED = 401, 403, 404, 405
+_REDIRECT, _BAD_REQUEST, _UNSUPPORTED = 300, 400, 415
 _PAUSING = frozenset({429, 503})
 _STATUS_KINDS = frozenset({"status", "html"})
-
-
-@frozen
-class _Route:
-    endpoint: str
-    method: str
-    provider: str
-    source: str | None
-
-
-def _route(path: str) -> _Route | None:
-    for name, method, pattern in _PATTERNS:
-        match = pattern.fullmatch(path)
-        if match is not None:
-            provider, *source = (unquote(group) for group in match.groups())
-            return _Route(name, method, provider, source[0] if source else None)
-    return None
 
 
 @define(kw_only=True, eq=False)
@@ -115,29 +89,32 @@ class Api:
         if below:
             path = path[len(prefix) :]
         # Pages are found without the prefix too: a person types them.
-        public = self._public(path.lower().rstrip("/"), request.method)
+        public = self._public(environment, path.lower().rstrip("/"), request.method)
         if public is not None:
             return await wire.send(request, self._dated(public), None, None)
-        route = _route(path) if below else None
+        route = routes.find(path, request.method) if below else None
         self.seen.enter()
         try:
             return await self._api(environment, request, route)
         finally:
             self.seen.leave()
 
-    def _public(self, path: str, method: str) -> Answer | None:
+    def _public(
+        self, environment: Environment, path: str, method: str
+    ) -> Answer | None:
         """Answer what needs no credentials."""
         if method != "GET":
             return None
         if path == "/health":
             return Answer(pieces=(b"Healthy",), content_type="text/plain")
         if path == "/swagger/v1/swagger.json":
-            document = swagger.document(self.settings, self.base_urls)
+            document = swagger.served(self.settings, self.base_urls, environment)
             return Answer(pieces=(orjson.dumps(document, option=orjson.OPT_INDENT_2),))
         if path in {"", "/swagger", "/swagger/index.html"}:
             text = page.render(
                 swagger.document(self.settings, self.base_urls),
                 f"{self.settings.path_prefix}/swagger/v1/swagger.json",
+                NUMBERS[self.settings.document_version],
             )
             return Answer(
                 pieces=(text.encode(),), content_type="text/html; charset=utf-8"
@@ -145,7 +122,7 @@ class Api:
         return None
 
     async def _api(
-        self, environment: Environment, request: web.BaseRequest, route: _Route | None
+        self, environment: Environment, request: web.BaseRequest, route: Route | None
     ) -> web.StreamResponse:
         settings, seen = self.settings, self.seen
         endpoint = route.endpoint if route else "other"
@@ -172,14 +149,17 @@ class Api:
             self._gate.turned_away(entry)
             return response
         try:
-            return await self._serve(request, route, application, entry.headers)
+            return await self._serve(
+                environment, request, route, application, entry.headers
+            )
         finally:
             self._gate.leave(entry)
 
     async def _serve(
         self,
+        environment: Environment,
         request: web.BaseRequest,
-        route: _Route | None,
+        route: Route | None,
         application: str,
         said: Mapping[str, str],
     ) -> web.StreamResponse:
@@ -188,9 +168,9 @@ class Api:
         if route is None:
             answer = answers.problem(_NOT_FOUND, self._trace())
             return await self._finish(request, answer, said)
-        answer = await self._answer(request, route)
+        answer = await self._answer(environment, request, route)
         fault = None
-        if answer.status == _OK:
+        if answer.status < _REDIRECT:
             fault = self.settings.next_fault(route.endpoint, self._provider(route))
         if fault is not None:
             return await self._fail(request, fault, application, answer, said)
@@ -218,12 +198,12 @@ class Api:
             self.seen.paused((application, None), self._gate.now(), now + pause)
         return response
 
-    def _provider(self, route: _Route) -> ProviderId:
+    def _provider(self, route: Route) -> ProviderId:
         """Return the provider as it was given, or as the path has it."""
         known = self.settings.provider(route.provider)
         return route.provider if known is None else known
 
-    def _key(self, route: _Route) -> tuple[ProviderId, SourceId]:
+    def _key(self, route: Route) -> tuple[ProviderId, SourceId]:
         source = self.settings.source(route.source or "")
         source_id = self.settings.source_id(source) if source else ""
         return self._provider(route), source_id
@@ -277,10 +257,12 @@ class Api:
             content_type=body.content_type,
         )
 
-    async def _answer(self, request: web.BaseRequest, route: _Route) -> Answer:
+    async def _answer(
+        self, environment: Environment, request: web.BaseRequest, route: Route
+    ) -> Answer:
         settings = self.settings
-        if request.method != route.method:
-            allowed = {"Allow": route.method}
+        if request.method not in route.methods:
+            allowed = {"Allow": ", ".join(route.methods)}
             return answers.problem(_NOT_ALLOWED, self._trace(), headers=allowed)
         if not settings.granted(route.provider, route.endpoint):
             return answers.problem(
@@ -289,14 +271,43 @@ class Api:
                 detail="The application has no access to this data or endpoint.",
             )
         provider = settings.provider(route.provider)
-        source = None if route.source is None else settings.source(route.source)
-        if provider is None or (source is None and route.source is not None):
+        if provider is None:
             return answers.problem(_NOT_FOUND, self._trace())
-        if source is None:
+        if route.operation is None:
+            return await self._reporting(request, route, provider)
+        call = serving.Call(
+            settings=settings,
+            operation=route.operation,
+            provider=provider,
+            ids=route.ids,
+            request=request,
+            origin=self.base_urls[environment].removesuffix(settings.path_prefix),
+        )
+        return await self._operation(call)
+
+    async def _reporting(
+        self, request: web.BaseRequest, route: Route, provider: ProviderId
+    ) -> Answer:
+        settings = self.settings
+        if route.source is None:
             return answers.data_sources(settings, SOURCES)
+        source = settings.source(route.source)
+        if source is None:
+            return answers.problem(_NOT_FOUND, self._trace())
         if route.endpoint == "data_source":
             return answers.data_source(settings, source)
         return await self._rows(request, provider, source)
+
+    async def _operation(self, call: serving.Call) -> Answer:
+        """Answer an operation that is none of reporting."""
+        try:
+            return await serving.answer(call)
+        except inputs.BadInputError as error:
+            return answers.problem(_BAD_REQUEST, self._trace(), errors=error.errors)
+        except inputs.UnsupportedError:
+            return answers.problem(_UNSUPPORTED, self._trace())
+        except serving.MissingError:
+            return answers.problem(_NOT_FOUND, self._trace())
 
     async def _rows(
         self, request: web.BaseRequest, provider: ProviderId, source: Source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
@@ -10,6 +11,7 @@ from attrs import Attribute, Factory, define, field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async.emulator.checks import choice, number, whole
+from healthyroster_async.emulator.operations import ENDPOINTS, OPERATIONS, REPORTING
 
 FaultKind: TypeAlias = Literal[
     "status",
@@ -31,20 +33,32 @@ KINDS: tuple[FaultKind, ...] = (
     "html",
     "redirect",
 )
-ENDPOINTS = ("data_sources", "data_source", "rows")
+
+
+_IDS = {name.lower(): endpoint for endpoint, name in REPORTING.items()} | {
+    operation.id.lower(): operation.endpoint for operation in OPERATIONS
+}
 
 
 def endpoint_name(value: str) -> str:
     """Check the name of an endpoint.
 
     Raises:
-        ConfigurationError: There is no such endpoint.
+        ConfigurationError: There is no such endpoint; the text names near ones.
     """
-    if value not in {*ENDPOINTS, "*"}:
+    if value in {*ENDPOINTS, "*"}:
+        return value
+    # Whoever has the document at hand gives the operationId.
+    text = str(value).lower()
+    near = [_IDS[text]] if text in _IDS else difflib.get_close_matches(text, ENDPOINTS)
+    if near:
         raise ConfigurationError(
-            f"endpoint is {value!r}; give one of {', '.join(ENDPOINTS)} or '*'"
+            f"endpoint is {value!r}; did you mean {' or '.join(near)}?"
         )
-    return value
+    raise ConfigurationError(
+        f"endpoint is {value!r}; give '*', {', '.join(REPORTING)}, or the operationId "
+        "of another operation in snake_case, such as get_patients"
+    )
 
 
 def _probability(instance: object, attribute: Attribute[Any], value: Any) -> None:

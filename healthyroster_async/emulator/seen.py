@@ -41,7 +41,8 @@ class Seen:
     Attributes:
         requests: API requests; the swagger pages are none.
         by_endpoint: API requests by endpoint: ``data_sources``, ``data_source``,
-            ``rows``, and ``other`` for paths that do not exist.
+            ``rows``, the other operations as ``Emulator.endpoints`` names them, and
+            ``other`` for paths that do not exist.
         by_status: Answers by the status that was sent.
         by_provider: API requests by provider id, as far as it was read.
         accepted_at: Requests that the rate limit let in (or that met none), by the

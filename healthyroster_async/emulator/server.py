@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from functools import partial
+from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from attrs import define, field
 from typing_extensions import override
 
+from healthyroster_async._core.credentials import Credentials
 from healthyroster_async._core.errors import ConfigurationError, UsageError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import swagger
@@ -88,22 +90,49 @@ class Emulator(Settings):
         self._running()
         return self._elsewhere
 
-    def swagger(self) -> dict[str, Any]:
-        """Return the swagger document."""
+    def swagger(self, environment: Environment | None = None) -> dict[str, Any]:
+        """Return the swagger document, as an environment serves it.
+
+        Args:
+            environment: The environment; ``None`` is the first one.
+        """
         self._running()
-        return swagger.document(self, self.base_urls)
+        wanted = self.environments[0] if environment is None else environment
+        if wanted not in self.base_urls:
+            raise ConfigurationError(f"the emulator has no environment {wanted!r}")
+        return swagger.served(self, self.base_urls, wanted)
 
     def contract(self) -> Contract:
         """Return the ``Contract`` that the swagger document describes."""
         from healthyroster_async._core.contract import Contract  # noqa: PLC0415
 
-        return Contract.from_swagger(self.swagger())
+        # A document of version 2.0 says one host, and not which environment it is.
+        urls = dict(self.base_urls) if self.document_version == "2.0" else None
+        return Contract.from_swagger(self.swagger(), base_urls=urls)
 
     def pool(self, **options: Any) -> ConnectionPool:
         """Return a pool for this emulator, not started; it takes the same options."""
         from healthyroster_async._pool import ConnectionPool  # noqa: PLC0415
 
         return ConnectionPool(self.credentials, contract=self.contract(), **options)
+
+    def rotate(self, environment: Environment | None = None) -> Credentials:
+        """Return new credentials, which alone are accepted from now on.
+
+        Args:
+            environment: Whose; those of the first environment by default.
+
+        Raises:
+            ConfigurationError: It has no such environment.
+        """
+        chosen = self.environments[0] if environment is None else environment
+        if chosen not in self._credentials:
+            raise ConfigurationError("the emulator does not play that environment")
+        old = self._credentials[chosen]
+        secret = sha256(old.application_secret.reveal().encode()).hexdigest()
+        new = Credentials(old.application_id, f"{chosen.value}-secret-{secret[:32]}")
+        self._credentials[chosen] = new
+        return new
 
     async def start(self) -> None:
         """Listen. Does nothing if it does already.

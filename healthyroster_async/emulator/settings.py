@@ -14,8 +14,10 @@ from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import encoding
 from healthyroster_async.emulator.checks import choice, number, whole
+from healthyroster_async.emulator.document_versions import NUMBERS, DocumentVersion
 from healthyroster_async.emulator.faults import Fault, FaultPlan, endpoint_name
 from healthyroster_async.emulator.limits import RateLimit
+from healthyroster_async.emulator.operations import ENDPOINTS
 from healthyroster_async.emulator.schema import Casing, Source
 from healthyroster_async.emulator.selection import BadParameterError, select
 from healthyroster_async.emulator.sources import SOURCES
@@ -28,6 +30,8 @@ IdStyle: TypeAlias = Literal["int", "guid", "text"]
 _NAMESPACE = uuid.UUID("6f1d1f0a-0000-4000-8000-68656d756c61")
 MAX_PORT = 65535
 _DEFAULT_ROWS = 1000
+# Filters look at every object, and one list gives them all at once.
+_MOST_ITEMS = 100_000
 _OUTAGES = frozenset({"html", "reset", "status"})
 
 
@@ -144,6 +148,10 @@ class Settings:
         providers: Ids of the Healthcare Providers; a number makes ids from 1 on.
         rows: Rows of each provider in each data source; a mapping by name of the data
             source leaves the others at 1000.
+        items: Objects of each resource beside reporting that a provider has; of a
+            resource below another, that each object above it has. They are made up
+            when asked for, and none that is created, changed or deleted is kept so.
+        max_page_size: Objects of a page at most, whatever a request asks for.
         environments: Each listens on a port of its own and has its own credentials.
         seed: Seed of everything that is made up.
         key_casing: How keys in models and rows are spelled.
@@ -152,6 +160,8 @@ class Settings:
         list_envelope: The same for the list of data sources.
         pretty: Whether rows are indented.
         id_style: What ids of data sources look like.
+        document_version: Version of the swagger document. 2.0 has room for one host
+            only: there the document of each environment names its own.
         compression: Coding of answers, used if the request accepts it.
         latency: Seconds that an answer takes longer.
         capacity: Requests that are worked on at once, each for ``latency`` seconds; the
@@ -183,6 +193,8 @@ class Settings:
         alias="rows",
         repr=False,
     )
+    items: int = field(default=50, validator=whole(least=0, most=_MOST_ITEMS))
+    max_page_size: int = field(default=100, validator=whole(least=1))
     environments: tuple[Environment, ...] = field(
         default=(Environment.SANDBOX,), converter=_environments
     )
@@ -194,6 +206,7 @@ class Settings:
     list_envelope: str | None = field(default=None, validator=_envelope)
     pretty: bool = False
     id_style: IdStyle = field(default="int", validator=choice("int", "guid", "text"))
+    document_version: DocumentVersion = field(default="3.0", validator=choice(*NUMBERS))
     compression: encoding.Coding | None = field(default=None, validator=_compression)
     latency: float = field(default=0.0, validator=number(least=0.0))
     capacity: int | None = field(default=None, validator=whole(least=1))
@@ -234,8 +247,18 @@ class Settings:
 
     @property
     def credentials(self) -> dict[Environment, Credentials]:
-        """Credentials of each environment; the seed decides them."""
+        """Credentials of each environment; the seed decides the first ones."""
         return dict(self._credentials)
+
+    @property
+    def whole_ids(self) -> bool:
+        """Whether the id of every provider is a whole number."""
+        return all(isinstance(provider, int) for provider in self.providers)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names of the endpoints, as grants and faults take them."""
+        return ENDPOINTS
 
     @property
     def sources(self) -> tuple[SourceId, ...]:

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from healthyroster_async._core.settings import Environment
+from healthyroster_async.emulator import components
+from healthyroster_async.emulator.components import array, ref
+from healthyroster_async.emulator.document_versions import NUMBERS, convert
+from healthyroster_async.emulator.operations import TAGS
 from healthyroster_async.emulator.schema import cased
 from healthyroster_async.emulator.settings import Settings
 
@@ -13,16 +17,27 @@ _TAG = "Reporting"
 _NAMES = {Environment.SANDBOX: "Sandbox", Environment.PRODUCTION: "Production"}
 
 
+def served(
+    settings: Settings,
+    base_urls: Mapping[Environment, str],
+    environment: Environment,
+) -> dict[str, Any]:
+    """Return the document in the version that was set, as an environment serves it."""
+    return convert(
+        document(settings, base_urls), settings.document_version, base_urls[environment]
+    )
+
+
 def document(
     settings: Settings, base_urls: Mapping[Environment, str]
 ) -> dict[str, Any]:
-    """Return the OpenAPI document of an emulator.
+    """Return the document of an emulator, as OpenAPI 3.0.
 
     Args:
         settings: What is set; it decides names, ids and the shape of answers.
         base_urls: Base URL of each environment.
     """
-    whole = all(isinstance(provider, int) for provider in settings.providers)
+    whole = settings.whole_ids
     provider = {
         "name": "id",
         "in": "path",
@@ -40,7 +55,7 @@ def document(
         "schema": _source_id(settings),
     }
     return {
-        "openapi": "3.0.4",
+        "openapi": NUMBERS["3.0"],
         "info": {
             "title": "Healthy Roster API (emulated)",
             "description": (
@@ -59,7 +74,7 @@ def document(
                     "GetDatasources",
                     "Lists the data sources of a Healthcare Provider",
                     [provider],
-                    _enveloped(_array("DataSource"), settings.list_envelope),
+                    _enveloped(array("DataSource"), settings.list_envelope),
                 )
             },
             "/HealthcareProvider/{id}/Reporting/DataSources/{datasourceid}": {
@@ -67,7 +82,7 @@ def document(
                     "GetDataSource",
                     "Describes a data source: its fields and its parameters",
                     [provider, source],
-                    _ref("DataSourceDetail"),
+                    ref("DataSourceDetail"),
                     "404",
                 )
             },
@@ -76,7 +91,7 @@ def document(
                     "GetDatasourceData",
                     "Returns the rows of a data source",
                     [provider, source],
-                    _enveloped(_array("Row"), settings.envelope),
+                    _enveloped(array("Row"), settings.envelope),
                     "400",
                     "404",
                 )
@@ -88,7 +103,7 @@ def document(
                     "requestBody": {
                         "description": "Values by the names of the parameters.",
                         "content": {
-                            kind: {"schema": _ref("DataParameters")}
+                            kind: {"schema": ref("DataParameters")}
                             for kind in (
                                 "application/json",
                                 "text/json",
@@ -98,9 +113,11 @@ def document(
                     },
                 }
             },
+            **components.paths(provider),
         },
         "components": {
-            "schemas": _schemas(settings),
+            "schemas": _schemas(settings)
+            | components.schemas(settings.key_casing, whole=whole),
             "securitySchemes": {
                 "ApplicationId": {
                     "type": "apiKey",
@@ -118,16 +135,11 @@ def document(
         },
         # Both in one object: they are required together.
         "security": [{"ApplicationId": [], "ApplicationSecret": []}],
-        "tags": [{"name": _TAG, "description": "Flattened rows for reporting tools"}],
+        "tags": [
+            {"name": _TAG, "description": "Flattened rows for reporting tools"},
+            *({"name": name, "description": text} for name, text in TAGS.items()),
+        ],
     }
-
-
-def _ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _array(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": _ref(name)}
 
 
 def _source_id(settings: Settings) -> dict[str, Any]:
@@ -149,32 +161,15 @@ def _operation(
     summary: str,
     parameters: list[dict[str, Any]],
     schema: dict[str, Any],
-    *errors: str,
+    *statuses: str,
 ) -> dict[str, Any]:
-    titles = {
-        "400": ("Bad Request", "ValidationProblemDetails"),
-        "401": ("Unauthorized", "ProblemDetails"),
-        "403": ("Forbidden", "ProblemDetails"),
-        "404": ("Not Found", "ProblemDetails"),
-    }
-    responses: dict[str, Any] = {
-        "200": {
-            "description": "OK",
-            "content": {"application/json": {"schema": schema}},
-        }
-    }
-    for status in sorted({*errors, "401", "403"}):
-        title, problem = titles[status]
-        responses[status] = {
-            "description": title,
-            "content": {"application/problem+json": {"schema": _ref(problem)}},
-        }
+    success = {"description": "OK", "content": components.content(schema)}
     return {
         "tags": [_TAG],
         "summary": summary,
         "operationId": name,
         "parameters": parameters,
-        "responses": responses,
+        "responses": {"200": success} | components.errors(statuses),
     }
 
 
@@ -194,8 +189,8 @@ def _schemas(settings: Settings) -> dict[str, Any]:
         "DataSource": described,
         "DataSourceDetail": described
         | {
-            "fields": _array("DataSourceField") | listing,
-            "parameters": _array("DataSourceParameter") | listing,
+            "fields": array("DataSourceField") | listing,
+            "parameters": array("DataSourceParameter") | listing,
         },
         "DataSourceField": {
             "name": text,

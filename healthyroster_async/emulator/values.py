@@ -26,7 +26,7 @@ DAYS = 730
 """The dates of the rows rise over so many days from the first."""
 DATES = tuple(FIRST_DAY + dt.timedelta(days=day) for day in range(DAYS))
 
-_GIVEN = (
+GIVEN = (
     "Zibble",
     "Oonlo",
     "Farrik",
@@ -36,15 +36,15 @@ _GIVEN = (
     "Ipswell",
     "Yorra",
 )
-_FAMILIES = (
+FAMILIES = (
     "Quillfeather", "Brindlewhisk", "Mossgrommet", "Thistledown-Oop", "O'Wobbleton",
     "Fennelspark", "Grübelwald", "Ñandúpico", "Pumpernott", "Vexley-Bramblethorpe",
 )  # fmt: skip
-_SERVICE_NAMES = ("Ice", "Taping", "Massage", "Stretching", "Heat", "Cold Tub", "Brace")
-_OFFSETS = ("-05:00", "-04:00", "+00:00", "+05:30")
+SERVICE_NAMES = ("Ice", "Taping", "Massage", "Stretching", "Heat", "Cold Tub", "Brace")
+OFFSETS = ("-05:00", "-04:00", "+00:00", "+05:30")
 _TIME_ZONES = ("UTC-05:00", "UTC-06:00", "UTC-07:00", "UTC+01:00")
 # What breaks row splitters that do not know strings, in the way people enter it.
-_PHRASES = (
+PHRASES = (
     'Says it is "much better" today.',
     "Line one\nLine two\r\n\tindented",
     "Left a brace like this },{ in the text",
@@ -88,11 +88,11 @@ def filter_value(column: Column, source: Source, seed: int, slot: int) -> Any:
 
 
 def _full_name(title: str, rng: random.Random) -> str:
-    return f"{title} {rng.choice(_FAMILIES)} {rng.randrange(10000):04d}"
+    return f"{title} {rng.choice(FAMILIES)} {rng.randrange(10000):04d}"
 
 
 def _note(rng: random.Random) -> str:
-    return " ".join(rng.choices(_PHRASES, k=rng.choice((1, 1, 2, 3))))
+    return " ".join(rng.choices(PHRASES, k=rng.choice((1, 1, 2, 3))))
 
 
 def _date(rng: random.Random) -> dt.date:
@@ -134,9 +134,9 @@ _MAKERS: Mapping[str, Callable[[random.Random], Any]] = {
     "birth": lambda rng: f"{rng.randrange(1960, 2015)}-{rng.randrange(1, 13):02d}-15",
     "utc": lambda rng: f"{_date(rng)}T{_time(rng)}.{rng.randrange(10**7):07d}Z",
     "naive": lambda rng: f"{_date(rng)}T{_time(rng)}",
-    "offset": lambda rng: f"{_date(rng)}T{_time(rng)}{rng.choice(_OFFSETS)}",
-    "given": lambda rng: rng.choice(_GIVEN),
-    "family": lambda rng: rng.choice(_FAMILIES),
+    "offset": lambda rng: f"{_date(rng)}T{_time(rng)}{rng.choice(OFFSETS)}",
+    "given": lambda rng: rng.choice(GIVEN),
+    "family": lambda rng: rng.choice(FAMILIES),
     "patientName": lambda rng: _full_name("Patient", rng),
     "providerName": lambda rng: _full_name("Provider", rng),
     "contact": lambda rng: _full_name("Contact", rng),
@@ -146,7 +146,7 @@ _MAKERS: Mapping[str, Callable[[random.Random], Any]] = {
     "code": lambda rng: f"X{rng.randrange(100):02d}.{rng.randrange(1000)}",
     "guid": lambda rng: str(uuid.UUID(int=rng.getrandbits(128), version=4)),
     "note": _note,
-    "serviceName": lambda rng: rng.choice(_SERVICE_NAMES),
+    "serviceName": lambda rng: rng.choice(SERVICE_NAMES),
     "timeZone": lambda rng: rng.choice(_TIME_ZONES),
     "object": _object,
     "array": _array,
@@ -178,7 +178,7 @@ def tail_values(source: Source, style: Style, slot: int) -> dict[str, Any]:
             if column.kind == "organization":
                 organization = value
         elif column.kind == "organizationName":
-            family = _FAMILIES[organization % len(_FAMILIES)]
+            family = FAMILIES[organization % len(FAMILIES)]
             value = f"Organization {family} {organization:04d}"
         elif rng.random() < column.nulls:
             value = None

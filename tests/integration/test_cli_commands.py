@@ -343,6 +343,23 @@ def test_the_options_of_a_limit_are_the_ones_there_are():
             assert f"limit_{attribute.name}" in options
 
 
+@pytest.mark.parametrize("version", ["2.0", "3.1"])
+def test_the_document_can_be_of_another_version(version):
+    """
+    The export lines work whichever the vendor hands out.
+    """
+    emulate = Emulate("--document-version", version, "--items", "7")
+    with urllib.request.urlopen(emulate.variables["HEALTHYROSTER_SWAGGER"]) as answer:
+        document = json.load(answer)
+    sources = run("sources", "1", variables=emulate.variables)
+    _, errors = emulate.stop()
+
+    told = document.get("swagger", document.get("openapi", ""))
+    assert told.startswith(version)
+    assert sources.returncode == 0, sources.stderr
+    assert "43 endpoints" in errors
+
+
 def test_with_two_environments_none_is_assumed():
     """
     Calling production by accident is worse than being asked.
@@ -417,6 +434,9 @@ def test_the_description_is_found_by_id_and_by_name(call, variables):
         (["demo", "--rate-limit", "fast"], {}, 2, "give one such as 20/1"),
         (["emulate", "--rate-limit", "0/1"], {}, 2, "above 0"),
         (["emulate", "--deny", "1:everything"], {}, 2, "endpoint is 'everything'"),
+        (["emulate", "--deny", "1:get_patent"], {}, 2, "did you mean get_patient"),
+        (["emulate", "--document-version", "3"], {}, 2, "--document-version"),
+        (["emulate", "--items", "-1"], {}, 2, "--items"),
         (["emulate", "--deny", "999"], {}, 2, "'999' names no Healthcare Provider"),
         (["emulate", "--deny", ":rows"], {}, 2, "':rows' names no Healthcare Prov"),
         (["emulate", "--deny", "*:rows", "--deny", "x"], {}, 2, "'x' names no"),

@@ -813,12 +813,17 @@ async def test_the_document_describes_what_is_served(prefix):
             emulator.base_urls.values()
         )
         assert document["security"] == [{"ApplicationId": [], "ApplicationSecret": []}]
-        for path, item in document["paths"].items():
-            (operation,) = item.values()
+        operations = [
+            (path, operation)
+            for path, item in document["paths"].items()
+            for operation in item.values()
+        ]
+        for path, operation in operations:
             inside = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
             assert all(f"{{{name}}}" in path for name in inside)
             assert path.count("{") == len(inside)
-            assert {"200", "401", "403"} <= set(operation["responses"])
+            assert {"401", "403"} <= set(operation["responses"])
+            assert {"200", "201", "204"} & set(operation["responses"])
         assert contract.application_id_header == "X-Emu-App"
         assert contract.base_urls == emulator.base_urls
         response, _ = await caller.rows(1, emulator.sources[0])

@@ -330,7 +330,7 @@ async def test_the_client_is_set_as_it_should_be(monkeypatch):
     """
     async with Emulator(providers=1) as emulator, emulator.pool() as own:
         await own.session(1).reporting.data_sources()
-        (session,) = own._running.transport._sessions.values()
+        ((_, session),) = own._running.transport._sessions.values()
         connector = session.connector
 
         assert connector.limit == 0

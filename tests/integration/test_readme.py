@@ -1,5 +1,6 @@
 """The README's code runs as it stands, and what it lists is all there is."""
 
+import asyncio
 import inspect
 import logging
 import pkgutil
@@ -11,14 +12,20 @@ import code_of
 import orjson
 import pytest
 
-from healthyroster_async import ConnectionPool, Environment, _config, _policies
+from healthyroster_async import (
+    ConnectionPool,
+    Environment,
+    _config,
+    _policies,
+    _profiles,
+)
 from healthyroster_async.emulator import Emulator
 
 README = Path("README.md").read_text(encoding="utf-8")
 EXAMPLE, NOTEBOOK, TEST = code_of.blocks("README.md")
 DOCUMENT = {
     "openapi": "3.0.4",
-    "servers": [{"url": "https://sandbox.test"}],
+    "servers": [{"url": "https://sandbox.example.com"}],
     "components": {
         "securitySchemes": {
             "Id": {"type": "apiKey", "in": "header", "name": "X-Id"},
@@ -83,16 +90,17 @@ def test_the_profile_is_one(folder):
     Who copies it changes the values, and nothing else.
     """
     (folder / "swagger.json").write_bytes(orjson.dumps(DOCUMENT))
-    profiles = _config.profile_file({"XDG_CONFIG_HOME": str(folder)})
+    profiles = _profiles.profile_file({"XDG_CONFIG_HOME": str(folder)})
     profiles.parent.mkdir()
     secret = folder / "secret"
     secret.write_text("s3cr3t\n")
+    secret.chmod(0o600)
     text = re.sub(r'"/etc/[^"]*', f'"{(folder / "swagger.json").as_posix()}', PROFILE)
     profiles.write_text(re.sub(r'"/run/[^"]*', f'"{secret.as_posix()}', text))
     found = _config.read({"XDG_CONFIG_HOME": str(folder)}, profile="clinic")
 
     assert found.environment is Environment.SANDBOX
-    credentials = found.credentials[Environment.SANDBOX]
+    credentials = asyncio.run(found.credentials[Environment.SANDBOX]())
     assert credentials.application_id == "app-id"
     assert credentials.application_secret.reveal() == "s3cr3t"
 
@@ -101,8 +109,10 @@ def test_every_variable_is_named_and_no_other():
     """
     A setting that nobody is told of does not exist.
     """
-    each = [f"{e.value}_{k}" for e in Environment for k in _config._EACH]
-    known = {f"HEALTHYROSTER_{k.upper()}" for k in (*_config._SHARED, *each, "profile")}
+    each = [f"{e.value}_{k}" for e in Environment for k in _profiles.EACH]
+    known = {
+        f"HEALTHYROSTER_{k.upper()}" for k in (*_profiles.SHARED, *each, "profile")
+    }
 
     told = inspect.getdoc(ConnectionPool.from_environment)
 

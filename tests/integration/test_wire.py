@@ -55,6 +55,21 @@ async def test_nothing_is_sent_again_behind_our_back(method, end, kept):
     assert (stats.attempts, stats.retries) == (1 + kept, 0)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+async def test_a_body_that_is_not_there_has_no_media_type(method):
+    """
+    aiohttp calls it an octet-stream, and strict servers answer 415 to that.
+    """
+    async with Server(answer(), answer()) as server, server.pool() as own:
+        clinic = own.session(1)
+        await clinic.request(method, "/HealthcareProvider/{id}/Note")
+        await clinic.request(method, "/HealthcareProvider/{id}/Note", json=[])
+
+    without, with_one = (head.lower() for head in server.heads)
+    assert "content-type" not in without
+    assert "content-type: application/json" in with_one
+
+
 async def test_a_session_of_ones_own_is_used_as_it_is():
     """
     What its aiohttp repeats by itself is neither kept from it nor counted; README and

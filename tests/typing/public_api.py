@@ -4,8 +4,12 @@ from collections.abc import Hashable
 from typing import Any, assert_type
 
 from healthyroster_async import (
+    AccessMap,
+    AccessReport,
     ConnectionPool,
     ForbiddenError,
+    Grant,
+    LikelyCause,
     Outcome,
     Outcomes,
     ProviderSession,
@@ -27,8 +31,15 @@ async def check(pool: ConnectionPool) -> None:
     assert_type(outcomes, Outcomes[list[DataSource]])
     for error in outcomes.denied.values():
         assert_type(error, ForbiddenError)
+        assert_type(error.likely_cause, LikelyCause)
+        assert_type(error.evidence, str)
     by_provider = dict(outcomes)
     assert_type(by_provider, dict[Hashable, Outcome[list[DataSource]]])
     assert_type(outcomes.get(1), Outcome[list[DataSource]] | None)
     async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
         assert_type(outcome, Outcome[list[DataSource]])
+    assert_type(pool.access, AccessMap)
+    report = await pool.check_access([1, 2], ["rows"], full=True)
+    assert_type(report, AccessReport)
+    assert_type(report.grant(1, "rows"), Grant)
+    assert_type(report.request_text(), str)

@@ -327,7 +327,7 @@ def test_a_form_is_encoded_as_its_media_type_says():
     ).bind(7, {"title": "a", "file": File(b"\x00\r\n", 'q"\r\n.txt', "text/plain")})
     boundary = upload.headers["Content-Type"].partition("boundary=")[2].encode()
 
-    assert plain.body == b"title=a+b%26c"
+    assert plain.body == b"title=a%20b%26c"
     assert plain.headers == {"Content-Type": "application/x-www-form-urlencoded"}
     assert upload.body == (
         b"--" + boundary + b'\r\nContent-Disposition: form-data; name="title"\r\n\r\na'

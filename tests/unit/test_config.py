@@ -1,9 +1,12 @@
 """Settings from variables and profiles."""
 
+import traceback
+
 import pytest
 
 from healthyroster_async import ConfigurationError, ConnectionPool, Environment
-from healthyroster_async._config import profile_file, read
+from healthyroster_async._config import read
+from healthyroster_async._profiles import profile_file
 
 VARIABLES = {
     "HEALTHYROSTER_SANDBOX_APPLICATION_ID": "app-1",
@@ -17,9 +20,43 @@ PROFILE = """
 environment = "production"
 application_id_header = "X-Profile-Id"
 application_secret_header = "X-Profile-Secret"
-production_application_id = "app-2"
-production_application_secret = "s3cr3t-2"
-production_base_url = "https://api.test"
+application_id = "app-2"
+application_secret_file = "secret-2"
+base_url = "https://api.test"
+[prefixed]
+sandbox_application_id = "app-3"
+sandbox_application_secret_file = "secret-3"
+sandbox_base_url = "https://sandbox.test"
+[unpinned]
+environment = "sandbox"
+application_id = "app-4"
+application_secret_file = "secret-4"
+[hosted]
+environment = "sandbox"
+host = "sandbox.test"
+application_id = "app-5"
+application_secret_file = "secret-5"
+[secret]
+environment = "sandbox"
+application_secret = "s3cr3t"
+[both]
+sandbox_application_id = "app-6"
+production_application_id = "app-7"
+[neither]
+application_id = "app-8"
+[twice]
+environment = "sandbox"
+application_id = "app-9"
+sandbox_application_id = "app-9"
+[kinds]
+environment = "sandbox"
+application_secret_file = "secret-10"
+application_secret_command = "pass clinic"
+[nowhere]
+environment = "sandbox"
+host = "https://sandbox.test"
+[staging]
+environment = "staging"
 [strange]
 passwort = "s3cr3t"
 [number]
@@ -82,24 +119,6 @@ def test_without_anything_it_says_where_to_begin():
         read({})
 
 
-def test_a_secret_may_stand_in_a_file(tmp_path):
-    """
-    Orchestrators mount secrets as files, with a line end.
-    """
-    file = tmp_path / "secret"
-    file.write_text("from-file\n")
-    variables = VARIABLES | {
-        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": "",
-        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET_FILE": str(file),
-    }
-    secret = read(variables).credentials[Environment.SANDBOX].application_secret
-    file.unlink()
-
-    assert secret.reveal() == "from-file"
-    with pytest.raises(ConfigurationError, match="SECRET_FILE cannot be read"):
-        read(variables)
-
-
 def test_a_variable_wins_over_the_profile(profiles):
     """
     Argument over variable over profile over document.
@@ -120,11 +139,18 @@ def test_a_variable_wins_over_the_profile(profiles):
         ("nobody", "has no profile 'nobody'"),
         ("strange", "passwort"),
         ("number", "texts for"),
+        ("secret", 'no place for one: .*run "healthyroster config secret secret"'),
+        ("both", "one environment and one host"),
+        ("neither", 'add environment = "sandbox"'),
+        ("twice", "application_id twice"),
+        ("kinds", "both application_secret_file and application_secret_command"),
+        ("nowhere", "give one such as api.example.com"),
+        ("staging", "'staging'; give sandbox or production"),
     ],
 )
 def test_a_wrong_profile_is_told_without_its_values(profiles, name, sentence):
     """
-    The profile file holds secrets; an error names keys only.
+    A secret may stand in it all the same; an error names keys only.
     """
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         read(profiles, profile=name)
@@ -137,6 +163,115 @@ def test_a_broken_profile_file_is_not_quoted(profiles):
     """
     profile_file(profiles).write_text('[x]\napplication_secret = "s3cr3t')
 
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ConfigurationError, match=r"at line 2|end of doc") as caught:
         read(profiles, profile="x")
     assert "s3cr3t" not in str(caught.value)
+
+
+HEADERS = {
+    "HEALTHYROSTER_APPLICATION_ID_HEADER": "X-Id",
+    "HEALTHYROSTER_APPLICATION_SECRET_HEADER": "X-Secret",
+}
+ELSEWHERE = "https://elsewhere.test"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        (
+            "clinic",
+            {"HEALTHYROSTER_PRODUCTION_BASE_URL": ELSEWHERE},
+            "host api.test, but HEALTHYROSTER_PRODUCTION_BASE_URL .* elsewhere.test",
+        ),
+        (
+            "hosted",
+            {"HEALTHYROSTER_SANDBOX_BASE_URL": "https://sandbox.test.evil.test"},
+            "for the host sandbox.test, but .* leads to sandbox.test.evil.test",
+        ),
+        (
+            "unpinned",
+            {"HEALTHYROSTER_SANDBOX_BASE_URL": ELSEWHERE},
+            "does not say which host .*config set unpinned host=elsewhere.test",
+        ),
+        (
+            "clinic",
+            {"HEALTHYROSTER_ENVIRONMENT": "sandbox"},
+            "ENVIRONMENT is sandbox, but the profile 'clinic' is for production",
+        ),
+    ],
+)
+def test_a_profile_is_bound_to_one_environment_and_host(
+    profiles, name, changes, sentence
+):
+    """
+    A variable left over from another task must not send the secret elsewhere.
+    """
+    with pytest.raises(ConfigurationError, match=sentence):
+        read(profiles | HEADERS | changes, profile=name)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://SANDBOX.test/api", "https://sandbox.test:443"]
+)
+def test_a_host_is_the_same_however_it_is_written(profiles, url):
+    """
+    Paths and the usual port belong to no host.
+    """
+    variables = profiles | HEADERS | {"HEALTHYROSTER_SANDBOX_BASE_URL": url}
+
+    assert list(read(variables, profile="hosted").credentials) == [Environment.SANDBOX]
+
+
+def test_the_port_counts_where_a_profile_names_one(profiles):
+    """
+    On this machine every service has the same host.
+    """
+    file = profile_file(profiles)
+    file.write_text(file.read_text().replace('"sandbox.test"', '"sandbox.test:8443"'))
+    variables = profiles | HEADERS
+    given = "https://sandbox.test:8443"
+    assert read(variables | {"HEALTHYROSTER_SANDBOX_BASE_URL": given}, profile="hosted")
+
+    with pytest.raises(ConfigurationError, match=r"sandbox\.test:8443, but"):
+        read(
+            variables | {"HEALTHYROSTER_SANDBOX_BASE_URL": "https://sandbox.test"},
+            profile="hosted",
+        )
+
+
+def test_keys_may_name_the_environment_of_their_profile(profiles):
+    """
+    Profiles that were written with the names of the variables go on working.
+    """
+    found = read(profiles | HEADERS, profile="prefixed")
+
+    assert list(found.credentials) == [Environment.SANDBOX]
+    assert found.environment is Environment.SANDBOX
+
+
+def test_a_secret_in_a_variable_takes_the_place_of_that_of_the_profile(profiles):
+    """
+    Else a machine without the file cannot use the profile.
+    """
+    variables = profiles | {"HEALTHYROSTER_PRODUCTION_APPLICATION_SECRET": "own"}
+    found = read(variables, profile="clinic").credentials[Environment.PRODUCTION]
+
+    assert found.application_id == "app-2"
+    assert found.application_secret.reveal() == "own"
+
+
+def test_no_local_variable_shows_the_environment_of_the_process():
+    """
+    What is missing is told with a traceback, and error reporters print locals.
+    """
+    variables = {**VARIABLES, "HEALTHYROSTER_APPLICATION_ID_HEADER": ""}
+    with pytest.raises(ConfigurationError) as caught:
+        read(variables)
+    shown = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    ).stack
+
+    assert "contract_of" in {frame.name for frame in shown}
+    for frame in shown:
+        if "healthyroster_async" in frame.filename:
+            assert "s3cr3t" not in str(frame.locals)

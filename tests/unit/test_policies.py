@@ -31,6 +31,7 @@ from healthyroster_async import (
     RetrySettings,
     ServerError,
 )
+from healthyroster_async._core.access import AccessMap
 from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.errors import error_for
 from healthyroster_async._core.verdicts import Verdict
@@ -402,7 +403,7 @@ async def test_every_attempt_is_counted_and_logged_by_its_template(caplog):
     Whoever operates the pool sees what happened, and no patient.
     """
     caplog.set_level(logging.DEBUG)
-    policy = TelemetryPolicy()
+    policy = TelemetryPolicy(AccessMap(dict, lambda: 0.0))
     authentication = AuthenticationPolicy(
         Environment.SANDBOX, credentials(), contract()
     )

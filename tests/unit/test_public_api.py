@@ -36,3 +36,4 @@ def test_importing_costs_no_extra():
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
 
     assert not loaded & {"click", "rich", "uvloop", "pyarrow", "polars", "pandas"}
+    assert not loaded & {"keyring", "tomlkit"}
