@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 
 import orjson
 import pyarrow as pa
@@ -219,9 +220,7 @@ def same(held, value):
     if isinstance(held, str) and not isinstance(value, str):
         if isinstance(value, bool | list):
             return json.loads(held) == value
-        return float(held) == float(value) and (
-            isinstance(value, float) or int(held) == value
-        )
+        return Decimal(held) == Decimal(repr(value))
     return held == value and isinstance(held, bool) == isinstance(value, bool)
 
 
