@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # orjson makes floats of integers that need more than 64 bits.
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _EXACT = float(2**53)
+_SHORTEST_MOMENT = len("2026-01-31T08:30")
 _SCALE, _PRECISION = 10, 38
 
 
@@ -68,6 +69,7 @@ class FrameBuilder:
         self._words = dict(declared)
         self._kinds: dict[str, Kind] = {}
         self._types: dict[str, Any] = {}
+        self._long: set[str] = set()
         self.drift: dict[str, str] = {}
 
     @property
@@ -112,6 +114,8 @@ class FrameBuilder:
 
     def _fast(self, part: bytes, border: bytes) -> pa.Table | None:
         pa = self._pa
+        if not _is_utf8(part):
+            return None
         lines = part.replace(border, b"}\n" + border[border.index(b"{") :])
         # Rows that are indented have line ends of their own.
         pretty = b"\n" in lines[: lines.find(b"}\n{")]
@@ -127,19 +131,19 @@ class FrameBuilder:
             )
         except pa.ArrowException:
             return None
-        # As many braces as rows: none stands in a text, and no object in a row. So
-        # every border is one, for no text holds it: its quote would be escaped there.
-        if part.count(b"{") != table.num_rows or not self._exact(table):
+        # No text holds a border: its quote would be escaped there. As each line was
+        # read as one object, the part is those objects with commas between them.
+        if part.count(border) + 1 != table.num_rows or not self._exact(table):
             return None
         return self._typed(table)
 
     def _exact(self, table: pa.Table) -> bool:
-        """Return whether no integer lost digits because its column holds floats."""
+        """Return whether floats are numbers of JSON, and no integer lost digits."""
         compute = self._pa.compute
         for name, kind in self._kinds.items():
             if kind == "number":
-                ends = compute.min_max(table[name]).as_py()
-                if any(v is not None and abs(v) >= _EXACT for v in ends.values()):
+                size = compute.abs(table[name])
+                if compute.any(compute.invert(compute.less(size, _EXACT))).as_py():
                     return False
         return True
 
@@ -175,6 +179,8 @@ class FrameBuilder:
             if self._declared and name not in self._declared:
                 self._note(name, "not in the data source's list of fields")
         kind = promoted(held, seen)
+        if kind == "number" and name in self._long:
+            kind = "text"  # a float would not hold the integers that came before
         if kind == "decimal" and not _fit_decimal(values):
             kind = "text"
         if held not in {kind, "unknown"}:
@@ -195,6 +201,10 @@ class FrameBuilder:
             if kind in {"date", "moment"}:
                 column = self._timed(name, column)
                 table = table.set_column(at, name, column)
+            elif kind == "integer" and name not in self._long:
+                ends = self._pa.compute.min_max(column).as_py().values()
+                if any(v is not None and abs(v) >= _EXACT for v in ends):
+                    self._long.add(name)
             known = self._types.get(name)
             if known is None or self._pa.types.is_null(known):
                 self._types[name] = column.type
@@ -209,6 +219,8 @@ class FrameBuilder:
             return pa.nulls(len(column), self._types.get(name, pa.null()))
         if self._kinds[name] == "date":
             tries = [pa.date32()]
+        elif compute.min(compute.utf8_length(texts)).as_py() < _SHORTEST_MOMENT:
+            tries = []  # a date, which is no midnight
         elif compute.all(_in_utc(compute, texts)).as_py():
             tries = [pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")]
         else:
@@ -225,6 +237,16 @@ class FrameBuilder:
         )
         self._kinds[name] = "text"
         return column
+
+
+def _is_utf8(part: bytes) -> bool:
+    if part.isascii():
+        return True
+    try:
+        part.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read_types(pa: Any) -> dict[str, Any]:
@@ -313,7 +335,10 @@ def _cast(pa: Any, column: Any, to: Any) -> Any:
     """Return a column as another type; as text the way that JSON writes it."""
     types = pa.types
     if to == pa.string() and types.is_timestamp(column.type):
-        return pa.compute.replace_substring(column.cast(pa.string()), " ", "T")
+        texts = pa.compute.replace_substring(column.cast(pa.string()), " ", "T")
+        for zeros, rest in ((r"\.0+(Z?)$", r"\1"), (r"(\.\d*[1-9])0+(Z?)$", r"\1\2")):
+            texts = pa.compute.replace_substring_regex(texts, zeros, rest)
+        return texts
     if to == pa.string() and types.is_floating(column.type):
         values = [_text(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(values, pa.string())])

@@ -25,7 +25,7 @@ ROW = {"id": 1, "rate": 0.5, "flag": True, "on": "2026-01-31", "note": "x"}
 ROW |= {"at": "2026-01-31T08:30:00.123Z"}
 
 
-def table_of(raw, declared=DECLARED, *, size=1 << 20, part=200, lines=False):
+def table_of(raw, declared=DECLARED, *, size=500, part=200, lines=False):
     builder = FrameBuilder(declared)
     splitter = Splitter(
         path=None,
@@ -94,7 +94,14 @@ def test_types_are_those_that_the_data_source_names():
         ("at", ["2026-01-31T08:30:00"], "timestamp[us]", None),
         ("at", ["2026-01-31T08:30:00.1234567"], "timestamp[ns]", None),
         ("at", ["2026-01-31T08:30:00+02:00"], "string", ["2026-01-31T08:30:00+02:00"]),
-        ("at", ["2026-01-31T08:30:00Z", "2026-01-31T08:30:00"], "string", None),
+        (
+            "at",
+            ["2026-01-31T08:30:00Z", "2026-01-31T08:30:00"],
+            "string",
+            ["2026-01-31T08:30:00Z", "2026-01-31T08:30:00"],
+        ),
+        ("at", ["2026-01-31T08:30:00Z", "2026-01-31"], "string", None),
+        ("at", ["2026-01-31"], "string", ["2026-01-31"]),
         ("new", [1, 2], "int64", [1, 2]),
         ("new", [None, None], "null", [None, None]),
         ("new", ["a", [1]], "string", ["a", "[1]"]),
@@ -115,6 +122,61 @@ def test_a_value_that_does_not_fit_makes_its_column_wider(
     fits = type_.split("[")[0] in {"int64", "double", "bool", "date32", "timestamp"}
     if name not in {"new", "note"} and not fits:
         assert said is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "held"),
+    [
+        ("new", 1, 1),
+        ("rate", 2**60 + 1, str(2**60 + 1)),
+        ("id", 2**70, str(2**70)),
+        ("note", 1.5, "1.5"),
+        ("note", '},{"id":1', '},{"id":1'),
+        ("note", [{"id": 1}, {"id": 2}], '[{"id":1},{"id":2}]'),
+        ("note", "\u00e9\U0001f600\u0000", "\u00e9\U0001f600\u0000"),
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_what_comes_late_is_not_lost(name, value, held, indent):
+    """
+    Parts are read fast, with the columns of those before; this one is not.
+    """
+    rows = [ROW] * 300 + [ROW | {name: value}] + [ROW] * 300
+    separators = (",", ":") if indent is None else None
+    raw = json.dumps(rows, indent=indent, separators=separators).encode()
+    table, _ = table_of(raw, part=5000)
+
+    assert table.num_rows == 601
+    assert table[name][300].as_py() == held
+    assert table["id"][299].as_py() in {1, "1"}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (b'},{"id"', b'}{"id"'),
+        (b'},{"id"', b'} {"id"'),
+        (b'},{"id"', b'},null,{"id"'),
+        (b'"rate":0.5', b'"rate":NaN'),
+        (b'"rate":0.5', b'"rate":Infinity'),
+        (b'"rate":0.5', b'"rate":.5'),
+        (b'"note":"x"', b'"note":"\xff"'),
+        (b'"note":"x"', b'"note":"\x01"'),
+        (b'"note":"x"', b'"note":"\\ud800"'),
+        (b'"note":"x"', b'"note":"x",'),
+    ],
+)
+def test_what_is_no_json_is_no_table(good, bad):
+    """
+    In the middle of parts that are read fast, where nobody would see it.
+    """
+    raw = orjson.dumps([ROW] * 600)
+    middle = raw.index(good, len(raw) // 2)
+    broken = raw[:middle] + bad + raw[middle + len(good) :]
+
+    table_of(raw, part=5000)
+    with pytest.raises(BrokenRowsError):
+        table_of(broken, part=5000)
 
 
 def test_what_drifted_is_said_in_a_line_a_column():
@@ -262,4 +324,4 @@ def test_date_times_are_written_as_json_has_them():
     table, _ = of_rows(ROW)
     texts = recast(table, as_text(table.schema))
 
-    assert texts["at"].to_pylist() == ["2026-01-31T08:30:00.123000Z"]
+    assert texts["at"].to_pylist() == ["2026-01-31T08:30:00.123Z"]
