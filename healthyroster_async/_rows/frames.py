@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from healthyroster_async._core.errors import MissingExtraError
-from healthyroster_async._rows.kinds import Kind, declared_kind, kind_of, promoted
+from healthyroster_async._rows.kinds import (
+    Kind,
+    declared_kind,
+    kind_of,
+    promoted,
+    within,
+)
 from healthyroster_async._rows.splitter import BrokenRowsError
 
 if TYPE_CHECKING:
@@ -179,8 +185,8 @@ class FrameBuilder:
             if self._declared and name not in self._declared:
                 self._note(name, "not in the data source's list of fields")
         kind = promoted(held, seen)
-        if kind == "number" and name in self._long:
-            kind = "text"  # a float would not hold the integers that came before
+        if kind == "number" and (name in self._long or not within(values, 2**53)):
+            kind = "text"  # a float would not hold the integers that came
         if kind == "decimal" and not _fit_decimal(values):
             kind = "text"
         if held not in {kind, "unknown"}:

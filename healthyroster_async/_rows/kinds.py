@@ -51,15 +51,16 @@ def kind_of(values: Iterable[Any]) -> Kind:
     if types == {bool}:
         return "boolean"
     if types == {int}:
-        return "integer" if _all_within(values, _LARGEST) else "text"
+        return "integer" if within(values, _LARGEST) else "text"
     if Decimal in types and types <= {int, Decimal}:
         return "decimal"
     if types <= {int, float}:
-        return "number" if _all_within(values, _EXACT) else "text"
+        return "number" if within(values, _EXACT) else "text"
     return "text"
 
 
-def _all_within(values: Iterable[Any], bound: int) -> bool:
+def within(values: Iterable[Any], bound: int) -> bool:
+    """Return whether the integers among some values are smaller than a bound."""
     return all(-bound <= v < bound for v in values if type(v) is int)
 
 
