@@ -75,12 +75,7 @@ def read(
         ConfigurationError: Something is missing or contradicts itself; the text names
             the variable.
     """
-    name = profile or variables.get(f"{_PREFIX}PROFILE") or None
-    found = {} if name is None else _profile(profile_file(variables), name)
-    for key in (*_SHARED, *(f"{e.value}_{k}" for e in Environment for k in _EACH)):
-        value = variables.get(_PREFIX + key.upper())
-        if value:
-            found[key] = value
+    found = settings(variables, profile=profile)
     credentials: dict[Environment, Credentials] = {}
     base_urls: dict[Environment, str] = {}
     for environment in Environment:
@@ -101,6 +96,23 @@ def read(
         contract=_contract(found, swagger or found.get("swagger"), base_urls),
         environment=_environment(found.get("environment")),
     )
+
+
+def settings(
+    variables: Mapping[str, str], *, profile: str | None = None
+) -> dict[str, str]:
+    """Return every setting that is given, a variable before the profile.
+
+    Raises:
+        ConfigurationError: The profile cannot be read.
+    """
+    name = profile or variables.get(f"{_PREFIX}PROFILE") or None
+    found = {} if name is None else _profile(profile_file(variables), name)
+    for key in (*_SHARED, *(f"{e.value}_{k}" for e in Environment for k in _EACH)):
+        value = variables.get(_PREFIX + key.upper())
+        if value:
+            found[key] = value
+    return found
 
 
 def _contract(

@@ -22,7 +22,7 @@ _VERBS = ("get", "put", "post", "delete", "options", "head", "patch")
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
 _PROVIDER = re.compile(r"^.*/healthcareproviders?/\{[^{}/]+\}", re.IGNORECASE)
 # A session's operations have attributes of these names.
-_RESERVED = ("models",)
+_RESERVED = ("models", "with_models")
 
 
 def paths(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any], str]]:

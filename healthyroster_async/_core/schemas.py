@@ -35,6 +35,7 @@ _KINDS: dict[str, Kind] = {
     "object": "object",
     "file": "bytes",
 }
+_TYPES = frozenset({*_KINDS, "null"})
 # Deeper than anybody nests, and far from the interpreter's own bound.
 _DEEPEST = 60
 _SAYS_NOTHING = frozenset({"allOf", "description", "nullable", "title", "x-nullable"})
@@ -69,9 +70,15 @@ class Shape:
     name: str = ""
     description: str = ""
     open: bool = True
-    _raw: Mapping[str, Any] = field(factory=dict, repr=False)
-    _parts: tuple[Shape, ...] = field(default=(), repr=False)
-    _schemas: Schemas | None = field(default=None, repr=False)
+    _raw: Mapping[str, Any] = field(factory=dict, repr=False, alias="raw")
+    _parts: tuple[Shape, ...] = field(default=(), repr=False, alias="parts")
+    _schemas: Schemas | None = field(default=None, repr=False, alias="schemas")
+
+    @property
+    def unknown_type(self) -> str:
+        """The document's word for its type, if it is none there is."""
+        said = self._raw.get("type")
+        return said if isinstance(said, str) and said not in _TYPES else ""
 
     @property
     def items(self) -> Shape:
@@ -322,7 +329,7 @@ def _implied(raw: Mapping[str, Any], parts: tuple[Shape, ...]) -> Kind:
         return "array"
     if isinstance(raw.get("additionalProperties"), Mapping):
         return "map"
-    kinds = {p.kind for p in parts} - {"any"}
+    kinds: set[Kind] = {p.kind for p in parts if p.kind != "any"}
     if len(kinds) == 1:
         return kinds.pop()
     enum = raw.get("enum")
