@@ -58,6 +58,12 @@ def annotation(shape: Shape, within: tuple[str, ...] = ()) -> str:
     return _PYTHON[shape.kind]
 
 
+def returned(text: str) -> str:
+    """Return the type of an answer, whose outermost list belongs to the caller."""
+    inner = text.removeprefix("tuple[").removesuffix(", ...]")
+    return text if inner == text else f"list[{inner}]"
+
+
 class Models:
     """The classes of a document's objects, each made when it is asked for.
 

@@ -133,6 +133,10 @@ class Operations(Mapping[str, Operation]):
     def __len__(self) -> int:
         return len(self._found)
 
+    def has(self, name: str) -> bool:
+        """Return whether there is an operation of a name or operationId."""
+        return name in self._found or name in self._names
+
     def find(self, name: str) -> Operation:
         """Return the operation of a name or operationId.
 

@@ -26,7 +26,7 @@ from healthyroster_async._core.paging import Pages, PagesError, Paging, detect
 from healthyroster_async._core.schemas import ANY, Shape
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._core.values import File
-from healthyroster_async._schema_models import Decoder, Models, annotation
+from healthyroster_async._schema_models import Decoder, Models, annotation, returned
 from healthyroster_async._shapes import Hook
 from healthyroster_async.models import Model
 
@@ -84,7 +84,7 @@ class Prepared:
             "raw", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
         )
         answer = self.operation.answer
-        returns = "Any" if answer is None else _returned(annotation(answer))
+        returns = "Any" if answer is None else returned(annotation(answer))
         return inspect.Signature([*named, raw], return_annotation=_Type(returns))
 
     @cached_property
@@ -109,11 +109,6 @@ def _is_file(shape: Shape) -> bool:
     return shape.kind == "bytes" or (
         shape.kind == "array" and shape.items.kind == "bytes"
     )
-
-
-def _returned(text: str) -> str:
-    inner = text.removeprefix("tuple[").removesuffix(", ...]")
-    return text if inner == text else f"list[{inner}]"
 
 
 def _about(parameter: Any) -> str:

@@ -14,9 +14,12 @@ from healthyroster_async._version import __version__
 from healthyroster_async.cli import _run
 
 _MODULES = {
+    "call": "healthyroster_async.cli.call",
+    "contract": "healthyroster_async.cli.contract",
     "demo": "healthyroster_async.cli.demo",
     "describe": "healthyroster_async.cli.describe",
     "emulate": "healthyroster_async.cli.emulate",
+    "operations": "healthyroster_async.cli.operations",
     "sources": "healthyroster_async.cli.sources",
 }
 _EPILOG = "Exit codes:\n\n" + "\n\n".join(
