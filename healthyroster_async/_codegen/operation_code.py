@@ -42,6 +42,7 @@ class _Writer:
         wanted = [_class_name(operation.name) for operation in operations]
         self._calls = distinct(wanted, _TAKEN)
         self._aliases: dict[str, str] = {}
+        self._values: dict[str, tuple[str, ...]] = {}
         self._wanted_alias = ""
         # Only the class with a member for each operation can hide anything.
         self._names = Names({operation.name for operation in operations})
@@ -49,7 +50,7 @@ class _Writer:
             self._names, lambda shape: _reference(classes, shape), self._shortened
         )
 
-    def _shortened(self, text: str) -> str:
+    def _shortened(self, text: str, values: tuple[str, ...]) -> str:
         """Return a type that is long, and may occur often, by a name."""
         if len(text) <= _SHORT:
             return text
@@ -58,6 +59,7 @@ class _Writer:
             taken = {*_TAKEN, *self._calls, *self._aliases.values()}
             (known,) = distinct([self._wanted_alias], taken)
             self._aliases[text] = known
+            self._values[known] = values
         return known
 
     def module(self, about: str) -> str:
@@ -94,8 +96,8 @@ class _Writer:
         start = f"{name}: {self._names.use('typing', 'TypeAlias')} = "
         if len(start + text) <= WIDTH:
             return [start + text]
-        literal, _, values = text.removesuffix("]").partition("[")
-        return [f"{start}{literal}[", *_filled(values), "]"]
+        every = (f"    {value}," for value in self._values[name])
+        return [f"{start}{self._names.use('typing', 'Literal')}[", *every, "]"]
 
     def _base(self) -> list[str]:
         use = self._names.use
@@ -229,8 +231,3 @@ def _signature(
         return [f"    {start}(", inner, f"    ){end}"]
     every = ["self", "*", *given]
     return [f"    {start}(", *(f"        {one}," for one in every), f"    ){end}"]
-
-
-def _filled(values: str) -> list[str]:
-    """Return values in lines that are as long as they may be."""
-    return [f"    {value}," for value in values.split(", ")]

@@ -34,14 +34,15 @@ class Types:
     Args:
         names: What the module imports.
         model: Returns how the class of an object is written; ``None`` if there is none.
-        shorten: Returns how the type of what is one of some values is written.
+        shorten: Returns how the type of what is one of some values is written, given
+            the type itself and the values as they are written.
     """
 
     def __init__(
         self,
         names: Names,
         model: Callable[[Shape], str | None],
-        shorten: Callable[[str], str] = str,
+        shorten: Callable[[str, tuple[str, ...]], str] = lambda text, _: text,
     ) -> None:
         self._names = names
         self._model = model
@@ -97,9 +98,8 @@ class Types:
         made = builtin(_PLAIN[shape.kind]) if shape.kind in _PLAIN else self.any()
         if shape.kind == "text" and shape.format in _FORMS:
             return f"{use(*_FORMS[shape.format])} | {made}"
-        return " | ".join(
-            [made, *(use(*name) for name in _BESIDES.get(shape.kind, ()))]
-        )
+        besides = [use(*name) for name in _BESIDES.get(shape.kind, ())]
+        return " | ".join([made, *besides])
 
     def _mapping(self, shape: Shape, within: tuple[str, ...]) -> str:
         mapping = self._names.use("collections.abc", "Mapping")
@@ -120,8 +120,9 @@ class Types:
         return f"{self._names.use('collections.abc', 'Sequence')}[{inner}]"
 
     def _one_of(self, values: tuple[str | int, ...]) -> str:
-        shown = ", ".join(dict.fromkeys(literal(value) for value in values))
-        return self._shorten(f"{self._names.use('typing', 'Literal')}[{shown}]")
+        shown = tuple(dict.fromkeys(literal(value) for value in values))
+        text = f"{self._names.use('typing', 'Literal')}[{', '.join(shown)}]"
+        return self._shorten(text, shown)
 
 
 def optional(text: str) -> str:
