@@ -284,7 +284,7 @@ class OperationCall:
             )
         check_type("paging", chosen, Paging, "a Paging(...)")
         if chosen.parameter is not None:
-            self._prepared.binding.check(chosen.parameter)
+            self._prepared.binding.parameter(chosen.parameter)
         pages = Pages(chosen, arguments)
         items = pages.paging.items
         item_of = _as_it_came if raw else self._prepared.item_hook(items)

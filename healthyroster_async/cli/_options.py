@@ -48,29 +48,54 @@ class Access:
         Raises:
             HealthyRosterError: Something is missing, or the call came to nothing.
         """
-        wanted = Environment(self.environment) if self.environment else None
+        pool = self.pool()
+
+        async def told(session: ProviderSession) -> T:
+            try:
+                return await call(session)
+            except NotFoundError as error:
+                raise click.ClickException(
+                    "the API knows no Healthcare Provider with the id "
+                    f"{self.provider!r} (404); if there is one, check the base URL"
+                ) from error
+
+        return self.run(pool, told)
+
+    def pool(self) -> ConnectionPool:
+        """Return the pool that the settings say, not started.
+
+        Raises:
+            HealthyRosterError: Something is missing.
+        """
         # It may fetch the document, which blocks: so not in the loop.
         try:
-            pool = ConnectionPool.from_environment(
-                profile=self.profile, swagger=self.swagger, environment=wanted
+            return ConnectionPool.from_environment(
+                profile=self.profile, swagger=self.swagger, environment=self._wanted
             )
         except ConfigurationError as error:
             if not any(name.startswith("HEALTHYROSTER_") for name in os.environ):
                 error.add_note(_FIRST_TIME)
             raise
-        session = self._session(pool, wanted)
+
+    def run(
+        self, pool: ConnectionPool, call: Callable[[ProviderSession], Awaitable[T]]
+    ) -> T:
+        """Make calls with a session on the provider, and close the pool.
+
+        Raises:
+            HealthyRosterError: The session makes no sense, or the call came to nothing.
+        """
+        session = self._session(pool, self._wanted)
 
         async def main() -> T:
             async with pool:
-                try:
-                    return await call(session)
-                except NotFoundError as error:
-                    raise click.ClickException(
-                        "the API knows no Healthcare Provider with the id "
-                        f"{self.provider!r} (404); if there is one, check the base URL"
-                    ) from error
+                return await call(session)
 
         return _run.run(main)
+
+    @property
+    def _wanted(self) -> Environment | None:
+        return Environment(self.environment) if self.environment else None
 
     def _session(
         self, pool: ConnectionPool, wanted: Environment | None
