@@ -74,6 +74,12 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts(value: Any) -> list[str]:
+    """Return the texts of a list of the document, or none if there is no list."""
+    given = value if isinstance(value, list) else []
+    return [one for one in given if isinstance(one, str)]
+
+
 @frozen
 class Document:
     """A parsed document.

@@ -15,6 +15,7 @@ from healthyroster_async._core.document import (
     pointer,
     sequence,
     text,
+    texts,
     wrong,
 )
 from healthyroster_async._core.endpoint import Endpoint
@@ -108,7 +109,7 @@ class Reading:
             summary=" ".join(text(raw.get("summary")).split()),
             description=text(raw.get("description")).strip(),
             deprecated=raw.get("deprecated") is True,
-            tags=tuple(t for t in raw.get("tags") or () if isinstance(t, str)),
+            tags=tuple(texts(raw.get("tags"))),
         )
 
     def _arguments(self, found: Found) -> tuple[list[Parameter], str | None]:
@@ -155,8 +156,8 @@ class Reading:
                 yield mapping(raw, where), where
 
     def _consumes(self, found: Found) -> list[str]:
-        said = found.raw.get("consumes") or self.document.raw.get("consumes") or []
-        return [media for media in said if isinstance(media, str)]
+        said = texts(found.raw.get("consumes"))
+        return said or texts(self.document.raw.get("consumes"))
 
     def _parameter(
         self, raw: Mapping[str, Any], where: str, name: str, place: str

@@ -18,6 +18,7 @@ from healthyroster_async._core.document import (
     pointer,
     sequence,
     text,
+    texts,
     wrong,
 )
 from healthyroster_async._core.errors import ConfigurationError
@@ -296,7 +297,7 @@ class Schemas:
             for part in shape._parts  # noqa: SLF001 - ours
             for member in part.members
         }
-        required = set(_texts(raw.get("required")))
+        required = set(texts(raw.get("required")))
         place = pointer(shape.where, "properties")
         for wire, schema in mapping(raw.get("properties"), place).items():
             inner = self.shape(schema, pointer(place, wire))
@@ -310,11 +311,6 @@ class Schemas:
         )
         self._members[id(raw)] = made
         return made
-
-
-def _texts(value: Any) -> list[str]:
-    given = value if isinstance(value, list) else []  # 2.0 has a bool there
-    return [v for v in given if isinstance(v, str)]
 
 
 def _nullable(raw: Mapping[str, Any]) -> bool:
