@@ -34,6 +34,8 @@ _PYTHON = {
     "bytes": "bytes",
     "any": "Any",
 }
+# Name of the classes of a module by their places, for objects that have no name.
+PLACES = "__places__"
 _MOMENTS: dict[str, type[date]] = {"date": date, "date-time": datetime}
 
 
@@ -188,7 +190,7 @@ class Models:
             Member(name=name, default=None, as_it_is=frozenset({_NONE}), hook=_kept)
             for name in sorted(gone)
         )
-        keys = {plain_key(m.name): m.name for m in members}
+        keys = {plain_key(m.name): m.name for m in known}
         keys |= {plain_key(m.wire): m.name for m in known}
         return readers_of(model, members, keys)
 

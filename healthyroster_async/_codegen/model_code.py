@@ -10,9 +10,7 @@ from healthyroster_async._codegen.names import Names, finished
 from healthyroster_async._codegen.prose import docstring, literal
 from healthyroster_async._codegen.types import Types, optional
 from healthyroster_async._core.schemas import Shape
-
-# Read when the classes are handed over: objects without a name go by their place.
-PLACES = "__places__"
+from healthyroster_async._schema_models import PLACES
 
 
 @frozen

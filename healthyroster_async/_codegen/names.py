@@ -85,7 +85,7 @@ def finished(lines: Iterable[str], arguments: Iterable[str] = ()) -> str:
         "A001": any(hasattr(builtins, name) for name in classes),
         "A002": any(hasattr(builtins, name) for name in given),
         "E501": any(len(line) > WIDTH for line in body.split("\n")),
-        "E741": bool(given & {"l", "O", "I"}),
+        "E741": bool(re.search(r"^ +[lOI]: ", body, re.MULTILINE)),
         "ICN001": any(line.startswith("import ") for line in body.split("\n")),
         "N801": any("_" in c.strip("_") or not c[:1].isupper() for c in classes),
         "N803": any(name.lower() != name for name in given),

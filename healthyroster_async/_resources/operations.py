@@ -26,7 +26,13 @@ from healthyroster_async._core.paging import Pages, PagesError, Paging, detect
 from healthyroster_async._core.schemas import ANY, Shape
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._core.values import File
-from healthyroster_async._schema_models import Decoder, Models, annotation, returned
+from healthyroster_async._schema_models import (
+    PLACES,
+    Decoder,
+    Models,
+    annotation,
+    returned,
+)
 from healthyroster_async._shapes import Hook
 from healthyroster_async.models import Model
 
@@ -177,7 +183,7 @@ def _classes_in(module: ModuleType) -> dict[str, type]:
         for name, one in vars(module).items()
         if isinstance(one, type) and issubclass(one, Model) and attrs.has(one)
     }
-    return found | getattr(module, "PLACES", {})
+    return found | getattr(module, PLACES, {})
 
 
 class OperationCall:
