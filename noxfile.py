@@ -84,13 +84,14 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def types(session: nox.Session) -> None:
     """Check the types, ours and those that users see."""
-    install(session, "types", "tests", "bench", "lab")
+    install(session, "types", "lint", "tests", "bench", "lab")
     session.install("nox")
     session.run("mypy")
     # Else it takes the packages of an environment that happens to lie in the folder.
     check = ("basedpyright", "--pythonpath", f"{session.bin}/python")
     session.run(*check)
     session.run(*check, "--verifytypes", "healthyroster_async", "--ignoreexternal")
+    session.run("pytest", "tests/typing/check_generated.py")
 
 
 @nox.session(python=OLDEST)

@@ -62,7 +62,7 @@ from healthyroster_async._core.loading import load
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.schemas import Shape
 from healthyroster_async._resources.operations import Prepared, registry_of
-from healthyroster_async._schema_models import Model
+from healthyroster_async.models import Model
 
 _READ: dict[str, type | tuple[type, ...]] = {
     "object": Model,

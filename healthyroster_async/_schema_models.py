@@ -17,6 +17,7 @@ from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.schemas import Schemas, Shape
 from healthyroster_async._shapes import Hook, Member, Reader, plain_key, readers_of
+from healthyroster_async.models import Model
 
 _NONE = type(None)
 _AS_IT_IS: dict[str, frozenset[type]] = {
@@ -35,35 +36,36 @@ _PYTHON = {
 }
 # Deeper than anybody nests lists, and far from the interpreter's own bound.
 _DEEPEST, _DEEPEST_LISTS = 8, 60
+# Name of the classes of a module by their places, for objects that have no name.
+PLACES = "__places__"
 _MOMENTS: dict[str, type[date]] = {"date": date, "date-time": datetime}
 
 
-class Model:
-    """Base of the classes that are made from a document.
+def annotation(shape: Shape, within: tuple[str, ...] = ()) -> str:
+    """Return the type of a shape as Python writes it.
 
-    Its ``repr`` names what is set and shows no value, for that may be health data. Who
-    wants to see the values prints ``attrs.asdict(model)``.
+    Args:
+        shape: The shape.
+        within: Places of what it stands in: a list that holds itself has no end.
     """
-
-    @override
-    def __repr__(self) -> str:
-        names = [n for n, value in vars(self).items() if value not in (None, {})]
-        return f"<{type(self).__name__}: {', '.join(names) or 'empty'}>"
-
-
-def annotation(shape: Shape, depth: int = 0) -> str:
-    """Return the type of a shape as Python writes it."""
-    if depth > _DEEPEST:  # a list of itself has a type without end
+    if shape.where in within or len(within) > _DEEPEST:
         return "Any"
+    around = (*within, shape.where)
     if shape.kind == "array":
-        return f"tuple[{annotation(shape.items, depth + 1)}, ...]"
+        return f"tuple[{annotation(shape.items, around)}, ...]"
     if shape.kind == "map":
-        return f"dict[str, {annotation(shape.values, depth + 1)}]"
+        return f"dict[str, {annotation(shape.values, around)}]"
     if shape.kind == "object":
         return shape.name
     if shape.kind == "text" and shape.format in _MOMENTS:
         return _MOMENTS[shape.format].__name__
     return _PYTHON[shape.kind]
+
+
+def returned(text: str) -> str:
+    """Return the type of an answer, whose outermost list belongs to the caller."""
+    inner = text.removeprefix("tuple[").removesuffix(", ...]")
+    return text if inner == text else f"list[{inner}]"
 
 
 class Models:
@@ -107,9 +109,15 @@ class Models:
         """Return the class of an object."""
         known = self._classes.get(shape.where)
         if known is None:
-            known = self._given.get(shape.name) or _made(shape)
+            known = self._given_for(shape) or _made(shape)
             self._classes[shape.where] = known
         return known
+
+    def _given_for(self, shape: Shape) -> type | None:
+        # Who has no name of its own is known by its place: its name depends on what
+        # was read before.
+        name = shape.name if shape.name in self._schemas.named else ""
+        return self._given.get(shape.where) or self._given.get(name)
 
     def hook(self, shape: Shape) -> Hook:
         """Return what turns a value of an answer into what a user gets."""
@@ -169,6 +177,11 @@ class Models:
         return structure
 
     def _reader(self, shape: Shape) -> Callable[[tuple[str, ...]], Reader]:
+        model = self.model(shape)
+        # A class that was written for another version of the document has others.
+        names = [a.name for a in attrs.fields(model) if a.name != "extra"]
+        known = [m for m in shape.members if m.name in names]
+        gone = set(names) - {m.name for m in known}
         members = tuple(
             Member(
                 name=member.name,
@@ -180,11 +193,15 @@ class Models:
                 ),
                 hook=self.hook(member.shape),
             )
-            for member in shape.members
+            for member in known
         )
-        names = {plain_key(m.name): m.name for m in shape.members}
-        names |= {plain_key(m.wire): m.name for m in shape.members}
-        return readers_of(self.model(shape), members, names)
+        members += tuple(
+            Member(name=name, default=None, as_it_is=frozenset({_NONE}), hook=_kept)
+            for name in sorted(gone)
+        )
+        keys = {plain_key(m.name): m.name for m in known}
+        keys |= {plain_key(m.wire): m.name for m in known}
+        return readers_of(model, members, keys)
 
 
 def _kept(value: Any) -> Any:

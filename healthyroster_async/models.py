@@ -14,8 +14,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import field, frozen
+from typing_extensions import override
 
-__all__ = ["DataSource", "DataSourceDetail", "DataSourceField", "DataSourceParameter"]
+__all__ = [
+    "DataSource",
+    "DataSourceDetail",
+    "DataSourceField",
+    "DataSourceParameter",
+    "Model",
+]
+
+
+class Model:
+    """Base of the classes that are made from a swagger document.
+
+    Its ``repr`` names what is set and shows no value, for that may be health data. Who
+    wants to see the values prints ``attrs.asdict(model)``.
+    """
+
+    @override
+    def __repr__(self) -> str:
+        names = [n for n, value in vars(self).items() if value not in (None, {})]
+        return f"<{type(self).__name__}: {', '.join(names) or 'empty'}>"
 
 
 @frozen(kw_only=True, slots=False)

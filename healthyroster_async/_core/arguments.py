@@ -69,7 +69,7 @@ class Binding:
         operation = self.operation
         given: dict[Parameter, Any] = {}
         for name, value in arguments.items():
-            parameter = self._parameter(name)
+            parameter = self.parameter(name)
             if parameter in given:
                 raise TypeError(f"{operation.name}() got {parameter.name} twice")
             # None is how Python says "not given"; only a body can say null.
@@ -82,15 +82,12 @@ class Binding:
             given[operation.provider] = provider_id
         return self._placed(given) if given else Bound((), headers=self._headers)
 
-    def check(self, name: str) -> None:
-        """Refuse a name that is none of the operation's parameters.
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter that a name means, whatever its case.
 
         Raises:
-            TypeError: It is none.
+            TypeError: It is none of the operation's.
         """
-        self._parameter(name)
-
-    def _parameter(self, name: str) -> Parameter:
         found = self._by_name.get(name) or self._by_snake.get(snake(name))
         if found is not None:
             return found

@@ -239,13 +239,11 @@ class Contract:
         secret_header = application_secret_header or read.application_secret_header
         _check_headers(id_header, secret_header, read.headers)
         safe = _names(safe_operations)
-        rows = _spelled(ROWS, read)
-        operations = Operations(
+        operations = operations_of(
             document,
-            hidden=frozenset(
-                {(id_header or "").lower(), (secret_header or "").lower()}
-            ),
-            safe=frozenset({*safe, *([rows.label] if rows else [])}),
+            read,
+            headers=(id_header, secret_header),
+            safe=safe,
             provider=provider_parameter,
         )
         for name in safe:
@@ -256,10 +254,45 @@ class Contract:
             application_secret_header=secret_header or "",
             data_sources=_spelled(DATA_SOURCES, read),
             data_source=_spelled(DATA_SOURCE, read),
-            rows=rows,
+            rows=_spelled(ROWS, read),
             rows_key=rows_key,
             operations=operations,
         )
+
+
+def operations_of(
+    document: Document,
+    read: swagger.SwaggerReading,
+    *,
+    headers: Iterable[str | None],
+    safe: Iterable[str] = (),
+    provider: str | None = None,
+) -> Operations:
+    """Return the operations of a document.
+
+    Args:
+        document: The document.
+        read: What was found in it.
+        headers: Header fields of the credentials, which nobody gives as an argument.
+        safe: Names or operationIds of what may be repeated in spite of its verb.
+        provider: Name of the parameter that is the provider id, or ``None`` to find it.
+    """
+    rows = _spelled(ROWS, read)
+    return Operations(
+        document,
+        hidden=frozenset((name or "").lower() for name in headers),
+        safe=frozenset({*safe, *([rows.label] if rows else [])}),
+        provider=provider,
+    )
+
+
+def reporting_of(read: swagger.SwaggerReading) -> dict[str, str | None]:
+    """Return the document's spelling of each reporting endpoint, ``None`` if none."""
+    spelled: dict[str, str | None] = {}
+    for wanted in (DATA_SOURCES, DATA_SOURCE, ROWS):
+        found = _spelled(wanted, read)
+        spelled[wanted.label] = None if found is None else found.label
+    return spelled
 
 
 def _check_headers(

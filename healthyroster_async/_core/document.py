@@ -11,6 +11,7 @@ from attrs import field, frozen
 from healthyroster_async._core.errors import ConfigurationError
 
 _SHOWN, _MOST_SHOWN = 60, 12
+_WRONG = "the swagger document is wrong at "
 # A reference may lead to a reference; nobody writes longer chains than this.
 _MOST_STEPS = 32
 
@@ -21,13 +22,25 @@ def wrong(where: str, sentence: str) -> NoReturn:
     Raises:
         ConfigurationError: Always.
     """
-    raise ConfigurationError(f"the swagger document is wrong at {where}: {sentence}")
+    raise ConfigurationError(f"{_WRONG}{where}: {sentence}")
 
 
 def pointer(where: str, *keys: object) -> str:
     """Return the place of a key below a place."""
-    steps = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
-    return "/".join([where, *steps])
+    return "/".join([where, *map(_step, keys)])
+
+
+def _step(key: object) -> str:
+    # A fragment is percent-encoded (RFC 6901, section 6), so a sign of its own is too.
+    return str(key).replace("%", "%25").replace("~", "~0").replace("/", "~1")
+
+
+def parted(problem: str) -> tuple[str, str]:
+    """Return where a document is wrong, and the sentence that says how."""
+    if not problem.startswith(_WRONG):
+        return "#", problem
+    where, _, sentence = problem.removeprefix(_WRONG).partition(": ")
+    return where, sentence
 
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:

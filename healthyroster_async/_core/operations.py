@@ -22,7 +22,7 @@ _VERBS = ("get", "put", "post", "delete", "options", "head", "patch")
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
 _PROVIDER = re.compile(r"^.*/healthcareproviders?/\{[^{}/]+\}", re.IGNORECASE)
 # A session's operations have attributes of these names.
-_RESERVED = ("models",)
+_RESERVED = ("models", "with_models")
 
 
 def paths(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any], str]]:
@@ -137,6 +137,10 @@ class Operations(Mapping[str, Operation]):
     @override
     def __len__(self) -> int:
         return len(self._found)
+
+    def has(self, name: str) -> bool:
+        """Return whether there is an operation of a name or operationId."""
+        return name in self._found or name in self._names
 
     def find(self, name: str) -> Operation:
         """Return the operation of a name or operationId.

@@ -36,6 +36,7 @@ _KINDS: dict[str, Kind] = {
     "object": "object",
     "file": "bytes",
 }
+_TYPES = frozenset({*_KINDS, "null"})
 # Deeper than anybody nests, and far from the interpreter's own bound.
 _DEEPEST = 60
 _DEEPEST_PLACE = 200
@@ -74,6 +75,12 @@ class Shape:
     _raw: Mapping[str, Any] = field(factory=dict, repr=False, alias="raw")
     _parts: tuple[Shape, ...] = field(default=(), repr=False, alias="parts")
     _schemas: Schemas | None = field(default=None, repr=False, alias="schemas")
+
+    @property
+    def unknown_type(self) -> str:
+        """The document's word for its type, if it is none there is."""
+        said = self._raw.get("type")
+        return said if isinstance(said, str) and said not in _TYPES else ""
 
     @property
     def items(self) -> Shape:

@@ -48,6 +48,7 @@ class SwaggerReading:
         application_id_header: Header field of the application id, if it is clear.
         application_secret_header: Header field of the secret, if it is clear.
         headers: Every header field that could hold a credential.
+        declared: Those of them that are declared as API keys.
         paths: Method and template of every operation.
     """
 
@@ -56,6 +57,7 @@ class SwaggerReading:
     application_id_header: str | None
     application_secret_header: str | None
     headers: tuple[str, ...]
+    declared: frozenset[str]
     paths: tuple[tuple[str, str], ...] = field(repr=False)
 
     def spelling(self, method: str, template: str) -> str | None:
@@ -92,6 +94,7 @@ def read(document: Document) -> SwaggerReading:
         application_id_header=application_id,
         application_secret_header=secret,
         headers=tuple(headers),
+        declared=frozenset(_declared(document)),
         paths=tuple((verb, template) for verb, template, _, _ in every),
     )
 

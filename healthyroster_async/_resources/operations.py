@@ -7,8 +7,10 @@ import inspect
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from typing_extensions import override
 
 from healthyroster_async._core.arguments import Binding
@@ -25,12 +27,15 @@ from healthyroster_async._core.schemas import ANY, Shape
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._core.values import File
 from healthyroster_async._schema_models import (
+    PLACES,
     Decoder,
     Models,
     annotation,
+    returned,
     structured,
 )
 from healthyroster_async._shapes import Hook
+from healthyroster_async.models import Model
 
 if TYPE_CHECKING:
     from healthyroster_async._caller import Caller
@@ -86,7 +91,7 @@ class Prepared:
             "raw", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
         )
         answer = self.operation.answer
-        returns = "Any" if answer is None else _returned(annotation(answer))
+        returns = "Any" if answer is None else returned(annotation(answer))
         return inspect.Signature([*named, raw], return_annotation=_Type(returns))
 
     @cached_property
@@ -111,11 +116,6 @@ def _is_file(shape: Shape) -> bool:
     return shape.kind == "bytes" or (
         shape.kind == "array" and shape.items.kind == "bytes"
     )
-
-
-def _returned(text: str) -> str:
-    inner = text.removeprefix("tuple[").removesuffix(", ...]")
-    return text if inner == text else f"list[{inner}]"
 
 
 def _about(parameter: Any) -> str:
@@ -160,12 +160,31 @@ class Registry:
         return known
 
 
-def registry_of(operations: Operations) -> Registry:
-    """Return the registry that all sessions of a contract share."""
-    known: Registry | None = operations.kept.get("registry")
+def registry_of(operations: Operations, models: ModuleType | None = None) -> Registry:
+    """Return the registry that all sessions of a contract share.
+
+    Args:
+        operations: The operations.
+        models: Where the classes of the answers stand; ``None`` has them made.
+    """
+    every: dict[ModuleType | None, Registry] = operations.kept.setdefault(
+        "registries", {}
+    )
+    known = every.get(models)
     if known is None:
-        known = operations.kept["registry"] = Registry(operations)
+        classes = None if models is None else _classes_in(models)
+        known = every[models] = Registry(operations, classes)
     return known
+
+
+def _classes_in(module: ModuleType) -> dict[str, type]:
+    """Return the models of a module by their names, and by their places as well."""
+    found: dict[str, type] = {
+        name: one
+        for name, one in vars(module).items()
+        if isinstance(one, type) and issubclass(one, Model) and attrs.has(one)
+    }
+    return found | getattr(module, PLACES, {})
 
 
 class OperationCall:
@@ -246,7 +265,7 @@ class OperationCall:
         return self._prepared.paging
 
     def pages(
-        self, *, paging: Paging | None = None, **arguments: Any
+        self, *, paging: Paging | None = None, raw: bool = False, **arguments: Any
     ) -> AsyncIterator[Any]:
         """Return every item of a list that comes in pages, page after page.
 
@@ -255,6 +274,7 @@ class OperationCall:
 
         Args:
             paging: How the pages come, where the document does not say or is wrong.
+            raw: Whether to return items as they came, instead of models.
             **arguments: What the operation takes.
 
         Raises:
@@ -271,13 +291,16 @@ class OperationCall:
             )
         check_type("paging", chosen, Paging, "a Paging(...)")
         if chosen.parameter is not None:
-            self._prepared.binding.check(chosen.parameter)
+            self._prepared.binding.parameter(chosen.parameter)
         pages = Pages(chosen, arguments)
-        return self._every(pages, self._request(pages.first()))
+        items = pages.paging.items
+        item_of = _as_it_came if raw else self._prepared.item_hook(items)
+        return self._every(pages, item_of, self._request(pages.first()))
 
-    async def _every(self, pages: Pages, request: Request) -> AsyncIterator[Any]:
-        prepared, caller = self._prepared, self._caller
-        item_of = prepared.item_hook(pages.paging.items)
+    async def _every(
+        self, pages: Pages, item_of: Hook, request: Request
+    ) -> AsyncIterator[Any]:
+        caller = self._caller
         while True:
             response = await caller.send_request(request)
             items, step = _turned(pages, response)
@@ -315,6 +338,23 @@ class SessionOperations:
         """The classes of the answers, by the document's names."""
         return self._registry.models
 
+    def with_models(self, models: ModuleType) -> SessionOperations:
+        """Return the same operations, whose answers are classes of a module.
+
+        Packages that ``healthyroster contract generate`` writes do this by themselves.
+        What a module has no class for is of one that is made, as always.
+
+        Args:
+            models: The module, such as ``clinic_api.models``.
+
+        Raises:
+            ConfigurationError: It is no module.
+        """
+        give = "the module models of a generated package"
+        check_type("models", models, ModuleType, give)
+        registry = registry_of(self._registry.operations, models)
+        return SessionOperations(self._caller, registry)
+
     def __getattr__(self, name: str) -> OperationCall:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -351,6 +391,10 @@ class SessionOperations:
         return f"<{len(self)} operations of provider {self._caller.provider_id}>"
 
 
+def _as_it_came(value: Any) -> Any:
+    return value
+
+
 def _turned(
     pages: Pages, response: Response
 ) -> tuple[list[Any], dict[str, Any] | str | None]:
@@ -364,9 +408,14 @@ def _turned(
 async def _read_files(arguments: Mapping[str, Any]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name, value in arguments.items():
-        if isinstance(value, Path):
-            content = await asyncio.to_thread(value.read_bytes)
-            read[name] = File(content, value.name)
+        if isinstance(value, list | tuple):
+            read[name] = [await _read_file(item) for item in value]
         else:
-            read[name] = value
+            read[name] = await _read_file(value)
     return read
+
+
+async def _read_file(value: Any) -> Any:
+    if not isinstance(value, Path):
+        return value
+    return File(await asyncio.to_thread(value.read_bytes), value.name)

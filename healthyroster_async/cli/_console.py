@@ -88,6 +88,14 @@ def plain(value: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
+def block(text: str) -> str:
+    """Return a text of several lines, without what could move a terminal's cursor."""
+    lines = text.expandtabs().splitlines()
+    return "".join(
+        "".join(c if c.isprintable() else "?" for c in line) + "\n" for line in lines
+    )
+
+
 def table(console: Console, *columns: str, right: tuple[str, ...] = ()) -> Table:
     """Return an empty table; columns in *right* hold numbers."""
     made = Table(

@@ -53,18 +53,40 @@ class Access:
         Raises:
             HealthyRosterError: Something is missing, or the call came to nothing.
         """
-        pool = pool_of(self.environment, self.profile, self.swagger)
+        pool = self.pool()
+
+        async def told(session: ProviderSession) -> T:
+            try:
+                return await call(session)
+            except NotFoundError as error:
+                raise click.ClickException(
+                    "the API knows no Healthcare Provider with the id "
+                    f"{self.provider!r} (404); if there is one, check the base URL"
+                ) from error
+
+        return self.run(pool, told)
+
+    def pool(self) -> ConnectionPool:
+        """Return the pool that the settings say, not started.
+
+        Raises:
+            HealthyRosterError: Something is missing.
+        """
+        return pool_of(self.environment, self.profile, self.swagger)
+
+    def run(
+        self, pool: ConnectionPool, call: Callable[[ProviderSession], Awaitable[T]]
+    ) -> T:
+        """Make calls with a session on the provider, and close the pool.
+
+        Raises:
+            HealthyRosterError: The session makes no sense, or the call came to nothing.
+        """
         session = pool.session(self.provider)
 
         async def main() -> T:
             async with pool:
-                try:
-                    return await call(session)
-                except NotFoundError as error:
-                    raise click.ClickException(
-                        "the API knows no Healthcare Provider with the id "
-                        f"{self.provider!r} (404); if there is one, check the base URL"
-                    ) from error
+                return await call(session)
 
         return _run.run(main)
 

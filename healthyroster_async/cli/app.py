@@ -15,10 +15,13 @@ from healthyroster_async.cli._lazy import LazyGroup
 
 _MODULES = {
     "access": "healthyroster_async.cli.access",
+    "call": "healthyroster_async.cli.call",
     "config": "healthyroster_async.cli.config",
+    "contract": "healthyroster_async.cli.contract",
     "demo": "healthyroster_async.cli.demo",
     "describe": "healthyroster_async.cli.describe",
     "emulate": "healthyroster_async.cli.emulate",
+    "operations": "healthyroster_async.cli.operations",
     "sources": "healthyroster_async.cli.sources",
 }
 _EPILOG = "Exit codes:\n\n" + "\n\n".join(

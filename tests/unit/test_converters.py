@@ -7,7 +7,7 @@ import traceback
 
 import orjson
 import pytest
-from attrs import asdict, evolve, fields
+from attrs import asdict, evolve, fields, has
 from attrs.exceptions import FrozenInstanceError
 from fakes import response
 
@@ -187,7 +187,9 @@ def test_what_is_read_is_what_the_class_would_have_made(model, item):
         read.id = 2
 
 
-@pytest.mark.parametrize("model", [getattr(models, name) for name in models.__all__])
+@pytest.mark.parametrize(
+    "model", [m for n in models.__all__ if has(m := getattr(models, n))]
+)
 def test_no_model_converts_or_validates(model):
     """
     It would not when it is read.

@@ -1,0 +1,123 @@
+"""Texts of a command line as the values that an operation takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from healthyroster_async._core.arguments import Binding
+from healthyroster_async._core.operation import Operation, Parameter
+from healthyroster_async._core.schemas import Shape
+from healthyroster_async._core.values import File
+
+_TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+
+
+def arguments_of(
+    operation: Operation,
+    texts: Iterable[str],
+    files: Iterable[str],
+    body: bytes | None,
+) -> dict[str, Any]:
+    """Return the arguments of a call.
+
+    Args:
+        operation: What is called.
+        texts: ``name=value`` each; what an array takes may come several times.
+        files: ``name=PATH`` each.
+        body: The body, or ``None`` for none.
+
+    Raises:
+        OSError: A file cannot be read.
+        TypeError: An argument is unknown, or of a type that does not fit.
+        ValueError: A text has not the form that it needs.
+    """
+    binding = Binding(operation)
+    given: dict[Parameter, list[str]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{name!r} has no value; give name=value")
+        given.setdefault(binding.parameter(name), []).append(value)
+    arguments: dict[str, Any] = {p.name: _value(p, some) for p, some in given.items()}
+    for text in files:
+        name, equals, path = text.partition("=")
+        if not equals:
+            raise ValueError(f"--file {name!r} has no path; give name=PATH")
+        parameter = binding.parameter(name)
+        file = File(Path(path).read_bytes(), Path(path).name)
+        if parameter.shape.kind == "array":
+            arguments.setdefault(parameter.name, []).append(file)
+        else:
+            arguments[parameter.name] = file
+    if body is not None:
+        arguments |= _body(operation, body)
+    return arguments
+
+
+def _body(operation: Operation, body: bytes) -> dict[str, Any]:
+    wanted = next((p for p in operation.parameters if p.where == "body"), None)
+    if wanted is None:
+        forms = [p.name for p in operation.parameters if p.where == "form"]
+        hint = f"; its form has {', '.join(forms)}" if forms else ""
+        raise TypeError(f"{operation.name} takes no body{hint}")
+    if wanted.shape.kind == "bytes":
+        return {wanted.name: File(body)}
+    if "json" not in (operation.body_type or "application/json"):
+        return {wanted.name: body.decode()}
+    try:
+        return {wanted.name: orjson.loads(body)}
+    except orjson.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+    raise ValueError(f"the body is no JSON: {at}")
+
+
+def _value(parameter: Parameter, texts: list[str]) -> Any:
+    name, shape = parameter.name, parameter.shape
+    if shape.kind == "array":
+        # One text may hold several; in JSON a comma says something else.
+        inner = shape.items
+        if len(texts) == 1 and inner.kind not in {"object", "map", "array"}:
+            texts = texts[0].split(",") if texts[0] else []
+        return [_single(inner, text, name) for text in texts]
+    if len(texts) > 1:
+        raise ValueError(f"{name} is given {len(texts)} times and takes one value")
+    return _single(shape, texts[0], name)
+
+
+def _single(shape: Shape, text: str, name: str) -> Any:
+    """Return what a text says; no error shows it, for it may be about a person."""
+    if shape.kind == "integer":
+        return _parsed(int, text, f"{name} is no integer")
+    if shape.kind == "number":
+        return _number(text, name)
+    if shape.kind == "boolean":
+        said = text.strip().lower()
+        if said not in _TRUE | _FALSE:
+            raise ValueError(f"{name} is neither true nor false")
+        return said in _TRUE
+    if shape.kind in {"object", "map", "array"}:
+        return _parsed(orjson.loads, text, f"{name} is no JSON")
+    if shape.kind == "bytes":
+        raise TypeError(f"{name} is a file; give --file {name}=PATH")
+    return text
+
+
+def _number(text: str, name: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    return _parsed(Decimal, text, f"{name} is no number")  # type: ignore[no-any-return]
+
+
+def _parsed(kind: Any, text: str, wrong: str) -> Any:
+    try:
+        return kind(text)
+    except (ValueError, InvalidOperation):
+        pass
+    raise ValueError(wrong)

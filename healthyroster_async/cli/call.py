@@ -1,0 +1,190 @@
+"""``healthyroster call``: one operation of the swagger document, once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import rich_click as click
+
+from healthyroster_async._core.arguments import Binding
+from healthyroster_async._core.messages import Response
+from healthyroster_async._core.operation import Operation
+from healthyroster_async._core.paging import detect
+from healthyroster_async._session import ProviderSession
+from healthyroster_async.cli import _console, _options
+from healthyroster_async.cli._arguments import arguments_of
+
+
+@click.command("call")
+@click.argument("operation")
+@click.argument("provider")
+@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--body",
+    metavar="FILE|-|JSON",
+    help="The body: a file, - for stdin, or JSON as it stands.",
+)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="An argument that is a file; may be given several times.",
+)
+@click.option(
+    "--pages",
+    is_flag=True,
+    help="Go through all pages; each item is a line of JSON.",
+)
+@click.option("--raw", is_flag=True, help="Write the answer as it came, byte for byte.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the answer there.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before something may change.")
+@_options.access
+def command(
+    operation: str,
+    provider: str,
+    arguments: tuple[str, ...],
+    *,
+    body: str | None,
+    files: tuple[str, ...],
+    pages: bool,
+    raw: bool,
+    output: Path | None,
+    yes: bool,
+    **access: Any,
+) -> None:
+    """Call an operation of the swagger document and print its answer as JSON.
+
+    OPERATION is its name or operationId, as "healthyroster operations" lists them, and
+    PROVIDER the id of the Healthcare Provider. Arguments are given as NAME=VALUE; lists
+    with commas between their values, or several times; objects as JSON.
+
+    What may change data is asked about first; where nobody can be asked, it needs
+    --yes.
+    """
+    if pages and raw:
+        raise click.UsageError("--pages reads the answers, so it cannot be --raw")
+    how = _options.Access(provider=provider, **access)
+    pool = how.pool()
+    found = pool.contract.operations.find(operation)
+    if pages and detect(found) is None:
+        raise click.UsageError(
+            f"the swagger document does not say how the pages of {found.name} come"
+        )
+    given = _given(found, provider, arguments, files, body)
+    if not found.safe and not yes:
+        _ask(found)
+    if pages:
+        how.run(pool, lambda clinic: _every(clinic, found, given, output))
+        return
+
+    async def once(clinic: ProviderSession) -> Response:
+        response: Response = await clinic.operations[found.name](raw=True, **given)
+        return response
+
+    _write(how.run(pool, once), output, raw=raw)
+
+
+def _given(
+    operation: Operation,
+    provider: str,
+    arguments: tuple[str, ...],
+    files: tuple[str, ...],
+    body: str | None,
+) -> dict[str, Any]:
+    """Return the arguments, checked before anything is asked or sent."""
+    try:
+        given = arguments_of(operation, arguments, files, _body(body))
+        Binding(operation).bind(provider, given)
+    except (TypeError, ValueError) as error:
+        reason = str(error).replace(f"{operation.name}()", operation.name)
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
+    else:
+        return given
+    raise click.UsageError(f"{reason}; see healthyroster operations {operation.name}")
+
+
+def _body(body: str | None) -> bytes | None:
+    if body is None:
+        return None
+    if body == "-":
+        return sys.stdin.buffer.read()
+    if body.lstrip()[:1] in {"{", "[", '"'}:
+        return body.encode()
+    path = Path(body)
+    # Numbers, true, false and null are JSON as well, and hardly names of files.
+    return path.read_bytes() if path.exists() or not _is_json(body) else body.encode()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _ask(operation: Operation) -> None:
+    label = operation.endpoint.label
+    if not (_console.is_terminal(sys.stdin) and _console.is_terminal(sys.stderr)):
+        raise click.UsageError(
+            f"{label} may change data, and nobody can be asked: give --yes"
+        )
+    if not click.confirm(f"{label} may change data. Call it?", err=True):
+        raise click.ClickException("nothing was called")
+
+
+async def _every(
+    clinic: ProviderSession,
+    operation: Operation,
+    given: dict[str, Any],
+    output: Path | None,
+) -> None:
+    call = clinic.operations[operation.name]
+    items: AsyncIterator[Any] = call.pages(raw=True, **given)
+    if output is None:
+        async for item in items:
+            sys.stdout.write(orjson.dumps(item).decode() + "\n")
+        sys.stdout.flush()
+        return
+    with output.open("wb") as file:
+        async for item in items:
+            file.write(orjson.dumps(item) + b"\n")
+
+
+def _write(response: Response, output: Path | None, *, raw: bool) -> None:
+    media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = (not media or media.endswith("json")) and bool(response.body)
+    content = response.body
+    if is_json and not raw:
+        value = response.json()  # which says so if it is none
+        option = orjson.OPT_APPEND_NEWLINE
+        if output is None and _console.is_terminal(sys.stdout):
+            option |= orjson.OPT_INDENT_2
+        content = orjson.dumps(value, option=option)
+    if output is not None:
+        output.write_bytes(content)
+        _console.message(f"wrote {_console.size(len(content))} to {output}")
+    elif not _console.is_terminal(sys.stdout):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    elif is_json or media.startswith("text/"):
+        sys.stdout.write(_console.block(content.decode(errors="replace")))
+    elif content:
+        raise click.ClickException(
+            f"the answer is {_console.size(len(content))} of {media or 'something'}, "
+            "which a terminal cannot show; give --output FILE"
+        )
+    if not response.body:
+        _console.message(f"{response.status}, and no body")

@@ -1,0 +1,166 @@
+"""What an update of a document means for who calls the old one."""
+
+import time
+from copy import deepcopy
+
+import pytest
+import written_documents as documents
+
+from healthyroster_async._core.contract_diff import diff
+from healthyroster_async._core.document import Document
+
+PATIENTS = "/HealthcareProvider/{id}/Patients"
+MOVED = "/HealthcareProvider/{id}/People"
+OLD = documents.clinic()
+
+
+def operation(raw, verb="get", path=PATIENTS):
+    return raw["paths"][path][verb]
+
+
+def parameter(raw, name):
+    return next(p for p in operation(raw)["parameters"] if p["name"] == name)
+
+
+def members(raw):
+    return raw["components"]["schemas"]["Patient"]["properties"]
+
+
+def changed(change):
+    """Compare our document with what a change makes of it."""
+    new = deepcopy(OLD)
+    change(new)
+    return diff(Document.of(deepcopy(OLD)), Document.of(new))
+
+
+def told(found):
+    return [(c.weight, c.where, c.text) for c in found.changes]
+
+
+@pytest.mark.parametrize("raw", documents.all_of_them().values())
+def test_a_document_is_like_itself(raw):
+    """
+    Whatever is in it: a false alarm teaches to ignore the true ones.
+    """
+    assert diff(Document.of(raw), Document.of(deepcopy(raw))).changes == ()
+
+
+BREAKS = {
+    "gone": (lambda raw: operation(raw) and raw["paths"][PATIENTS].pop("get")),
+    "called list_patients": (
+        lambda raw: operation(raw).update(operationId="ListPatients")
+    ),
+    "teams is gone": (
+        lambda raw: operation(raw)["parameters"].remove(parameter(raw, "teams"))
+    ),
+    "region is new and required": (
+        lambda raw: operation(raw)["parameters"].append(
+            {"name": "region", "in": "query", "required": True}
+        )
+    ),
+    "since is required": (lambda raw: parameter(raw, "since").update(required=True)),
+    "it was an integer and is a text": (
+        lambda raw: parameter(raw, "organizationId").update(schema={"type": "string"})
+    ),
+    "it was a text and is a date": (
+        lambda raw: members(raw).update(name={"type": "string", "format": "date"})
+    ),
+    "cannot be 'former'": (
+        lambda raw: parameter(raw, "status")["schema"].update(enum=["active"])
+    ),
+    "Patient.birth_date: it is gone": (lambda raw: members(raw).pop("birthDate")),
+    "answer is not described": (lambda raw: operation(raw).pop("responses")),
+    "pages() does not know": (
+        lambda raw: operation(raw)["parameters"].remove(parameter(raw, "page"))
+    ),
+    "header field of the application id was X-Application-Id": (
+        lambda raw: raw["components"]["securitySchemes"]["Id"].update(name="X-Id")
+    ),
+    "base URL of sandbox was": (
+        lambda raw: raw.update(servers=[{"url": "https://sandbox.other.test"}])
+    ),
+}
+MAY_BREAK = {
+    "deprecated": (lambda raw: operation(raw).update(deprecated=True)),
+    "it may be 'new' as well": (
+        lambda raw: members(raw)["status"].update(enum=["active", "former", "new"])
+    ),
+    "it was GET": (
+        lambda raw: raw["paths"].update(
+            {"/HealthcareProvider/{id}/People": raw["paths"].pop(PATIENTS)}
+        )
+    ),
+}
+NEW = {
+    "GET /Teams": (lambda raw: raw["paths"].update({"/Teams": {"get": {}}})),
+    "region can be given": (
+        lambda raw: operation(raw)["parameters"].append(
+            {"name": "region", "in": "query"}
+        )
+    ),
+    "Patient.city: it is new": (
+        lambda raw: members(raw).update(city={"type": "string"})
+    ),
+    "may be left out": (lambda raw: parameter(raw, "organizationId").pop("required")),
+    "it may be 'new' as well": (
+        lambda raw: parameter(raw, "status")["schema"]["enum"].append("new")
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("weight", "words", "change"),
+    [
+        (weight, words, change)
+        for weight, some in (("breaks", BREAKS), ("may break", MAY_BREAK), ("new", NEW))
+        for words, change in some.items()
+    ],
+)
+def test_each_change_has_the_weight_it_has_for_callers(weight, words, change):
+    """
+    Whether a nightly job fails tomorrow is the question.
+    """
+    found = changed(change)
+
+    assert any(words in f"{c.where}: {c.text}" for c in found.of(weight)), told(found)
+    assert found.breaks == (weight == "breaks")
+
+
+def test_a_schema_is_compared_once_however_many_use_it():
+    """
+    One change of one class is one line for who reads it, and one for who sends it.
+    """
+    found = changed(lambda raw: members(raw).pop("birthDate"))
+
+    assert [c.weight for c in found.changes if c.where == "Patient.birth_date"] == [
+        "may break",
+        "breaks",
+    ]
+
+
+def test_a_large_document_with_circles_is_compared_in_seconds():
+    """
+    A vendor's whole API is 3 MB, and every class of it may lead to every other.
+    """
+    names = [f"Class{n}" for n in range(1500)]
+    raw = documents.clinic()
+    raw["components"]["schemas"] |= {
+        name: {
+            "type": "object",
+            "properties": {
+                f"member{k}": {"$ref": f"#/components/schemas/{names[n - k]}"}
+                for k in range(20)
+            },
+        }
+        for n, name in enumerate(names)
+    }
+    members(raw)["first"] = {"$ref": "#/components/schemas/Class0"}
+    new = deepcopy(raw)
+    new["components"]["schemas"]["Class700"]["properties"]["member3"] = {
+        "type": "string"
+    }
+    began = time.perf_counter()
+    found = diff(Document.of(raw), Document.of(new))
+
+    assert time.perf_counter() - began < 10
+    assert "Class700.member3" in {c.where for c in found.changes}
