@@ -17,7 +17,7 @@ def nothing_blocks():
         # /proc is memory and no disk, and must be read while the loop runs. A document
         # that is a file is read where it is asked for, as scripts and notebooks do.
         for call, file, function in (
-            ("io.BufferedReader.read", "_core/swagger.py", "_read"),
+            ("io.BufferedReader.read", "_core/loading.py", "_read"),
             ("io.TextIOWrapper.read", "test_emulator_server.py", "resident_bytes"),
             ("os.listdir", "test_pool.py", "open_files"),
             ("os.scandir", "test_pool.py", "open_files"),
