@@ -1,6 +1,11 @@
 """The code in the documentation runs, page by page, from its first line to its last."""
 
+import asyncio
+import importlib
 import logging
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import code_of
@@ -8,7 +13,18 @@ import pytest
 
 from healthyroster_async.emulator import Emulator
 
-PAGES = {page.stem: code_of.blocks(page) for page in sorted(Path("docs").glob("*.md"))}
+FILES = sorted(Path("docs").glob("*.md"))
+PAGES = {page.stem: code_of.blocks(page) for page in FILES}
+COMMANDS = {page.stem: code_of.blocks(page, "sh") for page in FILES}
+
+
+def shell(command):
+    """Run our command as a page gives it."""
+    name, *arguments = shlex.split(command)
+    assert name == "healthyroster"
+    run = [sys.executable, "-m", "healthyroster_async", *arguments]
+    subprocess.run(run, check=True, capture_output=True, timeout=60)
+    importlib.invalidate_caches()
 
 
 @pytest.fixture
@@ -17,11 +33,14 @@ def emulator(tmp_path, monkeypatch):
     emulator = Emulator(providers=50, rows=100, denied=[(43, "*")])
     (own,) = emulator.credentials.values()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("HEALTHYROSTER_SWAGGER", "swagger.json")
     prefix = "HEALTHYROSTER_SANDBOX_APPLICATION"
     monkeypatch.setenv(f"{prefix}_ID", own.application_id)
     monkeypatch.setenv(f"{prefix}_SECRET", own.application_secret.reveal())
     yield emulator
+    for name in [n for n in sys.modules if n.partition(".")[0] == "clinic_api"]:
+        del sys.modules[name]
     logging.getLogger("healthyroster_async").setLevel(logging.NOTSET)
 
 
@@ -41,6 +60,8 @@ async def test_the_code_of_a_page_runs(page, emulator):
             "contract": emulator.contract(),
             "credentials": emulator.credentials,
         }
+        for command in COMMANDS[page]:
+            await asyncio.to_thread(shell, command)
         for block in PAGES[page]:
             await code_of.run(block, names, own)
 
