@@ -111,6 +111,7 @@ class Reader(Generic[_P]):
         self._threaded = threaded
         self._reading = False
         self._fresh = True
+        self._pieces: list[bytes] = []
 
     async def next(self) -> _P | None:
         """Return the next part, or ``None`` at the end.
@@ -145,10 +146,10 @@ class Reader(Generic[_P]):
         try:
             return await self._read()
         except TransportError:
-            connection.disconnect()
+            self._disconnect()
             raise
         except CutOffError as error:
-            connection.disconnect()
+            self._disconnect()
             failure: Exception = ConnectionLostError(
                 connection.request, str(error), answered=True
             )
@@ -158,30 +159,38 @@ class Reader(Generic[_P]):
 
     async def _read(self) -> _P:
         splitter, connection = self.splitter, self._connection
-        while True:
-            data = await self._gather(connection)
-            if not data:
-                break
-            part = await self._work(splitter.feed, data)
+        while await self._gather(connection):
+            part = await self._work(self._feed)
             if part is not None:
                 return part  # type: ignore[no-any-return]
         last: _P = await self._work(splitter.finish)
         if splitter.complete:
-            connection.disconnect()
+            self._disconnect()
         return last
 
-    async def _gather(self, connection: Connection) -> bytes:
-        data = await connection.read(_PIECE)
-        if not self._threaded or not data:
-            return data
-        # A thread costs as much as reading some pieces: it gets what it waits for.
-        pieces, size, wanted = [data], len(data), self.splitter.wanted
-        while size < wanted and (data := await connection.read(_PIECE)):
-            pieces.append(data)
-            size += len(data)
+    async def _gather(self, connection: Connection) -> bool:
+        """Take what comes next; return whether anything came.
+
+        It is no local variable anywhere: error reporters print those.
+        """
+        size, wanted = 0, self.splitter.wanted if self._threaded else 0
+        while True:
+            self._pieces.append(await connection.read(_PIECE))
+            size += len(self._pieces[-1])
+            # A thread costs as much as reading some pieces: it gets what it waits for.
+            if not self._pieces[-1] or size >= wanted:
+                return size > 0
+
+    def _disconnect(self) -> None:
+        self._pieces.clear()
+        self._connection.disconnect()
+
+    def _feed(self) -> _P | None:
+        return self.splitter.feed(self._taken())
+
+    def _taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
 
-    async def _work(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        if self._threaded:
-            return await asyncio.to_thread(call, *arguments)
-        return call(*arguments)
+    async def _work(self, call: Callable[[], Any]) -> Any:
+        return await asyncio.to_thread(call) if self._threaded else call()
