@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-import documents
+import written_documents as documents
 import pytest
 
 from healthyroster_async.cli.app import app

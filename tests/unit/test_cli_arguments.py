@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-import documents
+import written_documents as documents
 import pytest
 
 from healthyroster_async import Contract, File
