@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-import written_documents as documents
 import pytest
+import written_documents as documents
 
 from healthyroster_async.cli.app import app
 

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-import written_documents as documents
 import pytest
+import written_documents as documents
 
 from healthyroster_async import Contract, File
 from healthyroster_async.cli._arguments import arguments_of
