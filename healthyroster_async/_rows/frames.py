@@ -71,7 +71,9 @@ class FrameBuilder:
 
     def __init__(self, declared: Mapping[str, str | None]) -> None:
         self._pa = arrow()
-        self._declared = {name: declared_kind(word) for name, word in declared.items()}
+        self._declared: dict[str, Kind] = {
+            name: declared_kind(word) for name, word in declared.items()
+        }
         self._words = dict(declared)
         self._kinds: dict[str, Kind] = {}
         self._types: dict[str, Any] = {}
@@ -179,11 +181,10 @@ class FrameBuilder:
     def _settle(self, name: str, values: list[Any]) -> Kind:
         """Return the kind of a column that holds its values, and keep it."""
         seen = kind_of(values)
-        held = self._kinds.get(name)
-        if held is None:
-            held = self._declared.get(name, "unknown")
-            if self._declared and name not in self._declared:
-                self._note(name, "not in the data source's list of fields")
+        known = self._kinds.get(name)
+        held: Kind = known or self._declared.get(name, "unknown")
+        if known is None and self._declared and name not in self._declared:
+            self._note(name, "not in the data source's list of fields")
         kind = promoted(held, seen)
         if kind == "number" and (name in self._long or not within(values, 2**53)):
             kind = "text"  # a float would not hold the integers that came
