@@ -306,6 +306,7 @@ class OperationCall:
             items, step = _turned(pages, response)
             for item in items:
                 yield structured(item_of, item, response)
+            del items, response  # a traceback of the next call may print them
             if step is None:
                 return
             if isinstance(step, str):
