@@ -55,12 +55,12 @@ class Prepared:
     """What the calls of one operation share: it is worked out once for a contract."""
 
     def __init__(self, operation: Operation, models: Models) -> None:
-        self.operation = operation
-        self.binding = Binding(operation)
-        self.decoder = Decoder(operation.answer, models)
-        self.models = models
+        self.operation: Operation = operation
+        self.binding: Binding = Binding(operation)
+        self.decoder: Decoder = Decoder(operation.answer, models)
+        self.models: Models = models
         # Reading a file blocks, and few operations take any.
-        self.takes_files = any(_is_file(p.shape) for p in operation.parameters)
+        self.takes_files: bool = any(_is_file(p.shape) for p in operation.parameters)
 
     @cached_property
     def paging(self) -> Paging | None:
@@ -138,8 +138,8 @@ class Registry:
     def __init__(
         self, operations: Operations, classes: Mapping[str, type] | None = None
     ) -> None:
-        self.operations = operations
-        self.models = Models(operations.schemas, classes)
+        self.operations: Operations = operations
+        self.models: Models = Models(operations.schemas, classes)
         self._prepared: dict[str, Prepared] = {}
 
     def get(self, name: str) -> Prepared:
