@@ -79,7 +79,7 @@ def _class(shape: Shape, names: Names, types: Types) -> list[str]:
         indent=4,
     )
     extra = f"{names.builtin('dict')}[{names.builtin('str')}, {types.any()}]"
-    made = f"{names.use('attrs', 'field')}(factory={names.builtin('dict')}, hash=False)"
+    made = f"{names.use('attrs', 'field')}(factory={extra}, hash=False)"
     return [
         f"@{decorator}(kw_only=True, repr=False, slots=False)",
         f"class {shape.name}({base}):",

@@ -157,7 +157,8 @@ def _refuse_to_block() -> None:
         return
     raise UsageError(
         "fetching the swagger document would block the running event loop: do it in a "
-        "thread, as in 'await asyncio.to_thread(Contract.from_swagger, url)'"
+        "thread, as in 'await asyncio.to_thread(Contract.from_swagger, url)' or "
+        "'await asyncio.to_thread(ConnectionPool.from_environment)', or give a file"
     )
 
 

@@ -17,6 +17,7 @@ from healthyroster_async._core.naming import distinct, snake
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.operation_reader import Found, Reading
 from healthyroster_async._core.schemas import Schemas
+from healthyroster_async._core.settings import check_type
 
 _VERBS = ("get", "put", "post", "delete", "options", "head", "patch")
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
@@ -148,6 +149,7 @@ class Operations(Mapping[str, Operation]):
         Raises:
             ConfigurationError: There is none; the text names near ones.
         """
+        check_type("the name of an operation", name, str, "a text")
         if name in self._found:
             return self[name]
         known = self._names.get(name)

@@ -227,8 +227,6 @@ class Pages:
                 token came again.
         """
         items = at(answer, self.paging.items)
-        if items is None and self.paging.items and isinstance(answer, Mapping):
-            items = []
         if not isinstance(items, list):
             raise PagesError(
                 "no list of items in the answer; give Paging(items=...) with the key "

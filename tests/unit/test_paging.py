@@ -244,8 +244,9 @@ def test_items_that_are_not_there_are_an_error_and_not_an_empty_list():
     """
     with pytest.raises(PagesError, match=r"give Paging\(items="):
         Pages(Paging(kind="page", parameter="page"), {}).turn({"rows": []}, {})
-    with pytest.raises(PagesError, match=r"give Paging\(items="):
-        Pages(Paging(kind="link", items="items"), {}).turn({"items": "x"}, {})
+    for answer in ({"items": "x"}, {"items": None}, {"error": "boom"}, {}):
+        with pytest.raises(PagesError, match=r"give Paging\(items="):
+            Pages(Paging(kind="link", items="items"), {}).turn(answer, {})
 
 
 @pytest.mark.parametrize(
