@@ -102,12 +102,24 @@ def _text(shape: Shape, value: Any, name: str) -> str:
     if isinstance(value, str):
         if shape.format in {"date", "date-time"}:
             _check_date(shape, value, name)
+        if not _can_be_sent(value):
+            raise ValueError(f"{name} holds half of a character (a surrogate)")
         return value
     if not isinstance(value, wanted or _TEXTS):
         raise _wrong(shape, value, name)
     if wanted == (date,) and isinstance(value, datetime):
         raise TypeError(f"{name} is a datetime; give its .date()")
     return plain_text(value)
+
+
+def _can_be_sent(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_date(shape: Shape, value: str, name: str) -> None:

@@ -240,6 +240,8 @@ class OperationCall:
         if values:
             takes = ", ".join(f"{p.name}=..." for p in prepared.operation.parameters)
             raise TypeError(f"give arguments by name: {self.__name__}({takes})")
+        if raw is not True and raw is not False:
+            raise TypeError("raw is True or False")
         if prepared.takes_files:
             arguments = await _read_files(arguments)
         sent = self._caller.send_request(self._request(arguments))

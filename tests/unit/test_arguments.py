@@ -197,6 +197,7 @@ def test_two_parameters_of_one_name_are_told_apart():
         ({"size": 1, "id": 8}, TypeError, "takes id from the session"),
         ({"size": 1, "sport": "Chess"}, ValueError, "is none of 'Rowing', 'Judo'"),
         ({"size": 1, "day": "soon"}, ValueError, "day is no date in ISO 8601"),
+        ({"size": 1, "note": "\ud800"}, ValueError, "note holds half of a character"),
         ({"size": 1, "day": 5}, TypeError, "day is of type int; give a date or a text"),
         ({"size": 1, "team": "a"}, TypeError, "team is of type str; give a list"),
         ({"size": 1, "team": [1]}, TypeError, r"team\[0\] is of type int"),
@@ -215,6 +216,7 @@ def test_a_wrong_argument_is_named_and_nothing_is_sent(arguments, kind, sentence
         query("day", {"type": "string", "format": "date"}),
         query("rate", {"type": "number"}),
         query("flag", {"type": "boolean"}),
+        query("note", TEXT),
     )
 
     with pytest.raises(kind, match=sentence) as caught:
