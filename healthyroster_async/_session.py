@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from types import EllipsisType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 import orjson
@@ -48,12 +48,22 @@ class ProviderSession:
 
     It is immutable, costs microseconds, and opens nothing: make one wherever one is
     needed. Two with the same pool, provider and options are equal.
+
+    Attributes:
+        reporting: The reporting endpoints: data sources and their rows.
+        operations: Every operation of the swagger document, by its name in Python.
     """
 
-    __slots__ = ("_caller",)
+    __slots__ = ("_caller", "operations", "reporting")
+
+    # Attributes and no properties: IPython completes nothing behind a property.
+    reporting: Final[Reporting]
+    operations: Final[SessionOperations]
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+        self.reporting = Reporting(caller)
+        self.operations = SessionOperations(caller)
 
     @property
     def provider_id(self) -> int | str:
@@ -69,16 +79,6 @@ class ProviderSession:
     def priority(self) -> Priority:
         """The lane its calls wait in."""
         return self._caller.priority
-
-    @property
-    def reporting(self) -> Reporting:
-        """The reporting endpoints: data sources and their rows."""
-        return Reporting(self._caller)
-
-    @property
-    def operations(self) -> SessionOperations:
-        """Every operation of the swagger document, by its name in Python."""
-        return SessionOperations(self._caller)
 
     def call(
         self, operation: str, /, *, raw: bool = False, **arguments: Any

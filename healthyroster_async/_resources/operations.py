@@ -330,11 +330,16 @@ class SessionOperations:
     classes of the answers.
     """
 
-    __slots__ = ("_caller", "_registry")
+    __slots__ = ("_caller", "_given")
 
     def __init__(self, caller: Caller, registry: Registry | None = None) -> None:
         self._caller = caller
-        self._registry = registry or registry_of(caller.contract.operations)
+        self._given = registry
+
+    @property
+    def _registry(self) -> Registry:
+        # Looked up when it is needed: each session has such an object.
+        return self._given or registry_of(self._caller.contract.operations)
 
     @property
     def models(self) -> Models:
