@@ -72,6 +72,7 @@ from healthyroster_async._resources.operations import (
 )
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
+from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._version import __version__
@@ -83,6 +84,7 @@ __all__ = [
     "AccessReport",
     "AttemptTimeoutError",
     "AuthenticationError",
+    "BadRow",
     "Basis",
     "Budget",
     "CallError",

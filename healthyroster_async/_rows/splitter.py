@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sized
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
@@ -276,13 +277,23 @@ class Splitter(Generic[T]):
 
 
 def row_splitter(
-    *, path: tuple[str, ...] | None = None, max_row: int
+    *,
+    path: tuple[str, ...] | None = None,
+    max_row: int,
+    loads: Callable[[bytes], Any] = orjson.loads,
 ) -> Splitter[list[dict[str, Any]]]:
     """Return a splitter that gives rows as dicts."""
-    return Splitter(path=path, max_row=max_row, take=rows_of, last=list, part=PART)
+    take = partial(rows_of, loads=loads)
+    return Splitter(
+        path=path, max_row=max_row, take=take, last=list, part=PART, loads=loads
+    )
 
 
-def rows_of(part: bytes, border: bytes | None = None) -> list[dict[str, Any]] | None:
+def rows_of(
+    part: bytes,
+    border: bytes | None = None,
+    loads: Callable[[bytes], Any] = orjson.loads,
+) -> list[dict[str, Any]] | None:
     """Return the rows of a part, or ``None`` if it is not a part of whole rows.
 
     Raises:
@@ -290,7 +301,7 @@ def rows_of(part: bytes, border: bytes | None = None) -> list[dict[str, Any]] | 
     """
     text = _as_array(part) if border == b"\n" else b"[" + part + b"]"
     try:
-        return _objects(orjson.loads(text))
+        return _objects(loads(text))
     except orjson.JSONDecodeError:
         return None
 
