@@ -14,6 +14,7 @@ from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import Credentials, Secret
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import (
+    AnswerTooLargeError,
     AttemptTimeoutError,
     AuthenticationError,
     CallError,
@@ -55,6 +56,7 @@ from healthyroster_async._core.outcome import (
 )
 from healthyroster_async._core.paging import Paging
 from healthyroster_async._core.settings import (
+    AnswerSettings,
     Budget,
     Environment,
     Limit,
@@ -82,6 +84,8 @@ __all__ = [
     "AccessFinding",
     "AccessMap",
     "AccessReport",
+    "AnswerSettings",
+    "AnswerTooLargeError",
     "AttemptTimeoutError",
     "AuthenticationError",
     "BadRow",

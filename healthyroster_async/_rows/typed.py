@@ -131,11 +131,11 @@ class TypedRows(Generic[T]):
         """Yield an instance of each row that has come, and ``None`` after the last."""
         pending, kind = self._pending, self._kind
         columns: tuple[str, ...] | None = None
-        read: Read = dict
+        read: Read | None = None
         while True:
             for row in pending.rows:
                 # Nearly every row has the columns of the one before.
-                if tuple(row) != columns:
+                if read is None or tuple(row) != columns:
                     columns = tuple(row)
                     read = kind.read_of(columns)
                 try:
