@@ -24,7 +24,7 @@ from healthyroster_async._rows.kinds import (
     promoted,
     within,
 )
-from healthyroster_async._rows.splitter import BrokenRowsError
+from healthyroster_async._rows.splitter import BrokenRowsError, lines_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,10 +97,16 @@ class FrameBuilder:
 
     def take(self, part: bytes, border: bytes | None) -> pa.Table | None:
         """Return the rows of a part, or ``None`` if it is not a part of whole rows."""
-        table = self._fast(part, border) if border and self._kinds else None
+        lines = border == b"\n"
+        table = None
+        if border and self._kinds and not lines:
+            table = self._fast(part, border)
         if table is None:
             try:
-                rows = self.loads(b"[" + part + b"]")
+                if lines:
+                    rows = lines_of(part, self.loads)
+                else:
+                    rows = self.loads(b"[" + part + b"]")
             except ValueError:
                 return None
             if not all(type(row) is dict for row in rows):
@@ -112,13 +118,17 @@ class FrameBuilder:
         """Return what a JSON text says, with every digit of its numbers.
 
         Raises:
-            ValueError: It is no JSON.
+            ValueError: It is no JSON, or nested too deep.
         """
         value = orjson.loads(text)
         decimal = "decimal" in {*self._kinds.values(), *self._declared.values()}
-        if decimal or _LONG_NUMBER.search(text):
+        if not decimal and not _LONG_NUMBER.search(text):
+            return value
+        try:
             return json.loads(text, parse_float=Decimal if decimal else float)
-        return value
+        except RecursionError:
+            pass
+        raise BrokenRowsError("a row is nested too deep")
 
     def _fast(self, part: bytes, border: bytes) -> pa.Table | None:
         pa = self._pa
@@ -300,11 +310,25 @@ def _text(value: Any) -> str | None:
     """Return a value as text: what is none is written as in JSON."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
+    try:
+        return _json(value)
+    except RecursionError:
+        pass
+    raise BrokenRowsError("a row is nested too deep")
+
+
+def _json(value: Any) -> str:
+    """Return a value as JSON, with every digit of its numbers."""
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return orjson.dumps(value, default=str).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # long integers, decimals, what is nested deep
+        pass
+    if isinstance(value, dict):
+        members = [(_json(key), _json(item)) for key, item in value.items()]
+        return "{" + ",".join(f"{key}:{item}" for key, item in members) + "}"
+    return "[" + ",".join([_json(item) for item in value]) + "]"
 
 
 def _wider(pa: Any, held: Any, came: Any) -> Any:

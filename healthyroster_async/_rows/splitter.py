@@ -85,6 +85,7 @@ class Splitter(Generic[T]):
         self._max_row = max_row
         self._place: Place | None = None
         self._head = b""
+        self._look_at = 0
         self._buffer = bytearray()
         self._border: bytes | None = None
         self._wait_for = min(part, PART)
@@ -108,6 +109,7 @@ class Splitter(Generic[T]):
         """Read the answer again from its beginning, and compare what was given."""
         self._place = Place(0, (), sure=True) if self._lines else None
         self._head = b""
+        self._look_at = 0
         self._buffer.clear()
         self._wait_for = min(self._part, PART)
         self._to_skip = self._given
@@ -137,6 +139,8 @@ class Splitter(Generic[T]):
             BrokenRowsError: The answer is not whole.
         """
         if self._place is None:
+            self._find_place(last=True)
+        if self._place is None:
             # Too short for a place to be found, or not what it should be.
             self._parse(bytes(self._buffer), "the answer is no JSON, or is cut off")
             raise BrokenRowsError("the answer holds no array of rows")
@@ -161,13 +165,17 @@ class Splitter(Generic[T]):
         return self._last(value)
 
     def _finish_lines(self, rest: bytes) -> T:
-        value = self._parse(_as_array(rest), "the answer is cut off, or no JSON")
+        value = self._parse(rest, "the answer is cut off, or no JSON")
         self._buffer.clear()
         self.complete = True
         self.rows += len(_objects(value))
         return self._last(value)
 
-    def _find_place(self) -> bool:
+    def _find_place(self, *, last: bool = False) -> bool:
+        if len(self._buffer) < self._look_at and not last:
+            return False
+        # Doubling keeps it cheap to look again, however much stands before the rows.
+        self._look_at = 2 * len(self._buffer)
         try:
             place = find_rows(bytes(self._buffer), self._wanted)
         except NoRowsError as error:
@@ -270,7 +278,7 @@ class Splitter(Generic[T]):
 
     def _parse(self, raw: bytes, otherwise: str) -> Any:
         try:
-            return self._loads(raw)
+            return lines_of(raw, self._loads) if self._lines else self._loads(raw)
         except ValueError:
             pass
         raise CutOffError(otherwise)
@@ -299,16 +307,23 @@ def rows_of(
     Raises:
         BrokenRowsError: It holds something that is no object.
     """
-    text = _as_array(part) if border == b"\n" else b"[" + part + b"]"
     try:
-        return _objects(loads(text))
+        if border == b"\n":
+            return _objects(lines_of(part, loads))
+        return _objects(loads(b"[" + part + b"]"))
     except orjson.JSONDecodeError:
         return None
 
 
-def _as_array(lines: bytes) -> bytes:
-    """Return rows that stand in lines as one array; empty lines say nothing."""
-    return b"[" + b",".join(filter(None, map(bytes.strip, lines.split(b"\n")))) + b"]"
+def lines_of(text: bytes, loads: Callable[[bytes], Any]) -> list[Any]:
+    """Return what each line says, parsed alone; empty lines say nothing.
+
+    Joined with commas, a text that is broken by a line end would be whole again.
+
+    Raises:
+        ValueError: A line is no JSON.
+    """
+    return [loads(line) for line in text.split(b"\n") if line.strip()]
 
 
 def _objects(rows: Any) -> list[dict[str, Any]]:
