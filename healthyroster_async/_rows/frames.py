@@ -175,10 +175,12 @@ class FrameBuilder:
     def slow(self, rows: list[dict[str, Any]]) -> pa.Table:
         """Return a table of rows, whatever they hold."""
         pa = self._pa
-        # Of no rows at all there are the columns that the data source names.
-        names = dict.fromkeys(self._kinds if rows or self._kinds else self._declared)
+        names = dict.fromkeys(self._kinds)
         for row in rows:
             names.update(dict.fromkeys(row))
+        # Of no rows at all, and of rows without a member, there are the columns that
+        # the data source names.
+        names = names or dict.fromkeys(self._declared)
         columns: dict[str, Any] = {}
         for name in names:
             values = [row.get(name) for row in rows]
@@ -310,6 +312,15 @@ def _text(value: Any) -> str | None:
     """Return a value as text: what is none is written as in JSON."""
     if value is None or isinstance(value, str):
         return value
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON, with every digit of its numbers.
+
+    Raises:
+        BrokenRowsError: It is nested too deep.
+    """
     try:
         return _json(value)
     except RecursionError:
@@ -318,7 +329,6 @@ def _text(value: Any) -> str | None:
 
 
 def _json(value: Any) -> str:
-    """Return a value as JSON, with every digit of its numbers."""
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return str(value)
     try:

@@ -49,11 +49,16 @@ class BadRows:
     def add(self, index: int, row: dict[str, Any], reason: str) -> None:
         """Keep a row, if there is room."""
         self.count += 1
-        if len(self.kept) >= _REASONS_KEPT:
-            return
+        if len(self.kept) < _REASONS_KEPT:
+            self.kept.append(BadRow(index, reason, row if self._room(row) else None))
+
+    def _room(self, row: dict[str, Any]) -> bool:
         if self._left > 0:
-            self._left -= len(orjson.dumps(row, default=str))
-        self.kept.append(BadRow(index, reason, row if self._left > 0 else None))
+            try:
+                self._left -= len(orjson.dumps(row, default=str))
+            except TypeError:  # what it does not write may have any size
+                return False
+        return self._left > 0
 
 
 @attrs.frozen

@@ -1,5 +1,6 @@
 """Tables say what the rows said: nothing is lost, and nothing is changed unseen."""
 
+import contextlib
 import datetime as dt
 import json
 from decimal import Decimal
@@ -315,6 +316,42 @@ def test_no_rows_have_the_columns_of_the_data_source():
     assert table.column_names == list(DECLARED)
     assert str(table["on"].type) == "date32[day]"
     assert table.num_rows == 0
+
+
+@pytest.mark.parametrize("before", [0, 300])
+@pytest.mark.parametrize("after", [0, 300])
+def test_rows_without_a_member_are_counted(before, after):
+    """
+    They are rows, wherever they stand; in a table they are nulls.
+    """
+    table, _ = of_rows(*[ROW] * before, *[{}] * 300, *[ROW] * after)
+
+    assert table.num_rows == before + 300 + after
+    assert table["id"].to_pylist() == [1] * before + [None] * 300 + [1] * after
+
+
+def test_what_is_nested_is_written_with_every_digit():
+    """
+    Also where it is deep, or holds what orjson does not write.
+    """
+    deep = "[" * 500 + "]" * 500
+    cells = ['{"a":[0.10,123456789012345678901,"x"]}', deep, '{"q\\"":{"b":true}}']
+    raw = "[" + ",".join(f'{{"note":{cell},"m":0.1}}' for cell in cells) + "]"
+    table, _ = table_of(raw.encode(), {"m": "decimal", "note": "string"})
+
+    assert table["note"].to_pylist() == cells
+    assert table["m"].to_pylist() == [Decimal("0.1")] * 3
+
+
+def test_what_is_nested_too_deep_is_refused():
+    """
+    As an error of ours, and not of the interpreter.
+    """
+    for depth in (990, 1020):
+        for more in ("", ',"m":1234567890123456789012'):
+            value = "[" * depth + "]" * depth
+            with contextlib.suppress(BrokenRowsError):
+                table_of(f'[{{"note":{value}{more}}}]'.encode())
 
 
 def test_date_times_are_written_as_json_has_them():

@@ -1,0 +1,124 @@
+"""Many streams at once while everything goes wrong: each is exact, or says why not."""
+
+import asyncio
+import gc
+import json
+
+import pyarrow.parquet
+import pytest
+
+from healthyroster_async import (
+    Environment,
+    HealthyRosterError,
+    PacingSettings,
+    RetrySettings,
+    Timeouts,
+)
+from healthyroster_async.emulator import Emulator, Fault
+
+STREAMS, ROWS = 40, 700
+SANDBOX = Environment.SANDBOX
+FAULTS = [
+    Fault(kind=kind, endpoint="rows", probability=chance, after_bytes=after, **more)
+    for kind, chance, after, more in (
+        ("reset", 0.04, 0, {}),
+        ("reset-inside", 0.06, 90_000, {}),
+        ("truncate", 0.06, 50_000, {}),
+        ("stall", 0.04, 70_000, {}),
+        ("malformed", 0.03, 0, {}),
+        ("html", 0.03, 0, {"status": 200}),
+        ("html", 0.03, 0, {"status": 502}),
+        ("status", 0.05, 0, {"status": 429, "retry_after": "0"}),
+        ("redirect", 0.02, 0, {}),
+    )
+]
+
+
+async def iterated(stream, path):
+    async with stream as rows:
+        return [row["id"] async for row in rows]
+
+
+async def table(stream, path):
+    return (await stream.to_arrow())["id"].to_pylist()
+
+
+async def parquet(stream, path):
+    assert await stream.to_parquet(path) == ROWS
+    read = await asyncio.to_thread(pyarrow.parquet.read_table, path)
+    return read["id"].to_pylist()
+
+
+async def lines(stream, path):
+    assert await stream.to_ndjson(path) == ROWS
+    text = await asyncio.to_thread(path.read_text)
+    return [json.loads(line)["id"] for line in text.splitlines()]
+
+
+READS = [iterated, table, parquet, lines]
+
+
+def pool(emulator):
+    return emulator.pool(
+        pacing=PacingSettings(max_streams=STREAMS, max_concurrency=STREAMS),
+        retry=RetrySettings(max_attempts=3, base_delay=0.005, max_delay=0.01),
+        timeouts=Timeouts(read=0.6, attempt=5),
+        deadline=30,
+    )
+
+
+async def settle(condition):
+    """Wait until the other side has noticed what ours has closed."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the server's state
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_every_stream_is_exact_or_an_error(seed, tmp_path):
+    """
+    Reset, silent, cut off, broken, a page of HTML, too many calls: in the middle of
+    forty others. No row too few that nobody knows of, and nothing is left open.
+    """
+    settings = {"providers": STREAMS, "rows": ROWS, "seed": seed}
+    expected, ended = {}, {}
+    async with Emulator(**settings) as emulator, pool(emulator) as own:
+        for provider in (1, STREAMS):
+            rows = await own.session(provider).reporting.rows(1).to_list()
+            expected[provider] = [row["id"] for row in rows]
+
+    emulator = Emulator(**settings, faults=FAULTS)
+    async with emulator:
+        async with pool(emulator) as own:
+
+            async def one(provider):
+                read = READS[provider % len(READS)]
+                stream = own.session(provider).reporting.rows(1)
+                try:
+                    ended[provider] = await read(stream, tmp_path / str(provider))
+                except HealthyRosterError as error:
+                    ended[provider] = error
+
+            async with asyncio.TaskGroup() as group:
+                for provider in range(1, STREAMS + 1):
+                    group.create_task(one(provider))
+            stats = own.stats()[SANDBOX]
+            assert (stats.open_streams, stats.in_flight, stats.waiting) == (0, 0, 0)
+            await settle(lambda: emulator.seen.in_flight == 0)
+            assert not own._running.transport._streams
+        seen = emulator.seen
+
+    whole = {p: ids for p, ids in ended.items() if isinstance(ids, list)}
+    errors = {p: error for p, error in ended.items() if p not in whole}
+    assert len(ended) == STREAMS
+    assert len(whole) > STREAMS / 2
+    assert sum(seen.faults.values()) > STREAMS / 5
+    assert len(seen.faults) >= 5
+    for provider, ids in whole.items():
+        assert len(ids) == len(set(ids)) == ROWS
+        assert ids == expected.get(provider, ids)
+    for error in errors.values():
+        assert str(error).startswith("POST /")
+    left = await asyncio.to_thread(lambda: {p.name for p in tmp_path.iterdir()})
+    assert left == {str(p) for p in whole if READS[p % len(READS)] in {parquet, lines}}
+    gc.collect()  # what was not closed warns here, and a warning is an error
