@@ -16,19 +16,19 @@ from healthyroster_async import (
 )
 from healthyroster_async.emulator import Emulator, Fault
 
-STREAMS, ROWS = 40, 700
+STREAMS, ROWS = 40, 400
 SANDBOX = Environment.SANDBOX
 FAULTS = [
     Fault(kind=kind, endpoint="rows", probability=chance, after_bytes=after, **more)
     for kind, chance, after, more in (
-        ("reset", 0.04, 0, {}),
-        ("reset-inside", 0.06, 90_000, {}),
-        ("truncate", 0.06, 50_000, {}),
-        ("stall", 0.04, 70_000, {}),
+        ("reset", 0.08, 0, {}),
+        ("reset-inside", 0.15, 90_000, {}),
+        ("truncate", 0.15, 50_000, {}),
+        ("stall", 0.08, 70_000, {}),
         ("malformed", 0.03, 0, {}),
         ("html", 0.03, 0, {"status": 200}),
         ("html", 0.03, 0, {"status": 502}),
-        ("status", 0.05, 0, {"status": 429, "retry_after": "0"}),
+        ("status", 0.15, 0, {"status": 429, "retry_after": "0"}),
         ("redirect", 0.02, 0, {}),
     )
 ]
@@ -36,7 +36,7 @@ FAULTS = [
 
 async def iterated(stream, path):
     async with stream as rows:
-        return [row["id"] async for row in rows]
+        return [row async for row in rows]
 
 
 async def table(stream, path):
@@ -52,7 +52,7 @@ async def parquet(stream, path):
 async def lines(stream, path):
     assert await stream.to_ndjson(path) == ROWS
     text = await asyncio.to_thread(path.read_text)
-    return [json.loads(line)["id"] for line in text.splitlines()]
+    return [json.loads(line) for line in text.splitlines()]
 
 
 READS = [iterated, table, parquet, lines]
@@ -61,7 +61,7 @@ READS = [iterated, table, parquet, lines]
 def pool(emulator):
     return emulator.pool(
         pacing=PacingSettings(max_streams=STREAMS, max_concurrency=STREAMS),
-        retry=RetrySettings(max_attempts=3, base_delay=0.005, max_delay=0.01),
+        retry=RetrySettings(max_attempts=6, base_delay=0.005, max_delay=0.01),
         timeouts=Timeouts(read=0.6, attempt=5),
         deadline=30,
     )
@@ -74,18 +74,20 @@ async def settle(condition):
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_every_stream_is_exact_or_an_error(seed, tmp_path):
     """
     Reset, silent, cut off, broken, a page of HTML, too many calls: in the middle of
     forty others. No row too few that nobody knows of, and nothing is left open.
     """
     settings = {"providers": STREAMS, "rows": ROWS, "seed": seed}
-    expected, ended = {}, {}
+    ended = {}
     async with Emulator(**settings) as emulator, pool(emulator) as own:
-        for provider in (1, STREAMS):
-            rows = await own.session(provider).reporting.rows(1).to_list()
-            expected[provider] = [row["id"] for row in rows]
+        outcomes = await own.fan_out(
+            range(1, STREAMS + 1), lambda s: s.reporting.rows(1).to_list()
+        )
+    expected = outcomes.succeeded
+    assert len(expected) == STREAMS
 
     emulator = Emulator(**settings, faults=FAULTS)
     async with emulator:
@@ -108,15 +110,17 @@ async def test_every_stream_is_exact_or_an_error(seed, tmp_path):
             assert not own._running.transport._streams
         seen = emulator.seen
 
-    whole = {p: ids for p, ids in ended.items() if isinstance(ids, list)}
+    whole = {p: rows for p, rows in ended.items() if isinstance(rows, list)}
     errors = {p: error for p, error in ended.items() if p not in whole}
     assert len(ended) == STREAMS
-    assert len(whole) > STREAMS / 2
-    assert sum(seen.faults.values()) > STREAMS / 5
-    assert len(seen.faults) >= 5
-    for provider, ids in whole.items():
-        assert len(ids) == len(set(ids)) == ROWS
-        assert ids == expected.get(provider, ids)
+    assert len(whole) > STREAMS / 4
+    assert sum(seen.faults.values()) > STREAMS / 2
+    assert len(seen.faults) >= 6
+    for provider, rows in whole.items():
+        if READS[provider % len(READS)] in {table, parquet}:
+            assert rows == [row["id"] for row in expected[provider]]
+        else:
+            assert rows == expected[provider]
     for error in errors.values():
         assert str(error).startswith("POST /")
     left = await asyncio.to_thread(lambda: {p.name for p in tmp_path.iterdir()})
