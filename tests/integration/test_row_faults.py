@@ -10,6 +10,7 @@ import pytest
 from healthyroster_async import (
     Environment,
     HealthyRosterError,
+    Limit,
     PacingSettings,
     RetrySettings,
     Timeouts,
@@ -60,7 +61,9 @@ READS = [iterated, table, parquet, lines]
 
 def pool(emulator):
     return emulator.pool(
-        pacing=PacingSettings(max_streams=STREAMS, max_concurrency=STREAMS),
+        pacing=PacingSettings(
+            rate=Limit(10_000, 1), max_streams=STREAMS, max_concurrency=STREAMS
+        ),
         retry=RetrySettings(max_attempts=6, base_delay=0.005, max_delay=0.01),
         timeouts=Timeouts(read=0.6, attempt=5),
         deadline=30,
