@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from healthyroster_async._rows.sinks import TableSink
 
-# pyarrow cuts what it is given in two, for two cores.
-_PART = 2 * 2**20
+_PART = 2**20
 _MOST_ROWS, _MOST_BYTES = 64 * 2**10, 16 * 2**20
 
 
@@ -59,16 +58,14 @@ class TableReader:
             rows += table.num_rows
             size += table.nbytes
             if rows >= _MOST_ROWS or size >= _MOST_BYTES:
-                yield await asyncio.to_thread(_joined, held, self._builder.schema)
+                yield await asyncio.to_thread(self._builder.typed, held)
                 held, rows, size = [], 0, 0
         if held:
-            yield await asyncio.to_thread(_joined, held, self._builder.schema)
+            yield await asyncio.to_thread(self._builder.typed, held)
 
     async def whole(self) -> pa.Table:
         """Return all rows as one table."""
-        held = []
-        while (table := await self._reader.next()) is not None:
-            held.append(table)
+        held = [table async for table in self.grouped()]
         return await asyncio.to_thread(_one, held, self._builder.schema)
 
     async def into(self, sink: TableSink) -> None:
@@ -84,7 +81,3 @@ class TableReader:
 def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
     made: pa.Table = arrow().concat_tables([recast(t, schema) for t in tables])
     return made
-
-
-def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
-    return _one(tables, schema).combine_chunks()

@@ -41,8 +41,7 @@ def table_of(raw, declared=DECLARED, *, size=500, part=200, lines=False):
     tables = [splitter.feed(raw[at : at + size]) for at in range(0, len(raw), size)]
     while not splitter.complete:
         tables.append(splitter.finish())
-    made = [recast(t, builder.schema) for t in tables if t is not None]
-    return pa.concat_tables(made), builder
+    return builder.typed([t for t in tables if t is not None]), builder
 
 
 def of_rows(*rows, declared=DECLARED, **how):
