@@ -73,6 +73,8 @@ class FrameBuilder:
 
     def __init__(self, declared: Mapping[str, str | None]) -> None:
         self._pa = arrow()
+        # It gives back what it needs no more; pyarrow's own keeps twice as much.
+        self._pool = self._pa.system_memory_pool()
         self._declared: dict[str, Kind] = {
             name: declared_kind(word) for name, word in declared.items()
         }
@@ -143,6 +145,7 @@ class FrameBuilder:
                     newlines_in_values=b"\n" in text,
                     unexpected_field_behavior="error",
                 ),
+                self._pool,
             )
         except pa.ArrowException:
             return None
@@ -201,17 +204,19 @@ class FrameBuilder:
     def typed(self, tables: list[pa.Table]) -> pa.Table:
         """Return the rows of parts as one table, with the types that they have in the end.
 
-        Each column of it is in one piece.
+        Each column of it is in one piece. The list is empty then: giving back so much
+        memory takes long, so it is not left to the event loop.
         """
         concat = self._pa.concat_tables
+        made: list[pa.Table] = []
         # Those in a row that are alike take one turn, not one each.
-        made = [
-            self._typed(concat(alike))
-            for _, alike in groupby(tables, attrgetter("schema"))
-        ]
+        for came, alike in groupby(tables, attrgetter("schema")):
+            # A table without columns forgets here how many rows it has.
+            made += [self._typed(concat(alike))] if came.names else alike
+        tables.clear()
         schema = self.schema
         whole: pa.Table = concat([recast(table, schema) for table in made])
-        return whole.combine_chunks()
+        return whole.combine_chunks(self._pool)
 
     def _settle(self, name: str, values: list[Any]) -> Kind:
         """Return the kind of a column that holds its values, and keep it."""

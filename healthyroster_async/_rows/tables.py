@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from healthyroster_async._rows.sinks import TableSink
 
-_PART = 2**20
-_MOST_ROWS, _MOST_BYTES = 64 * 2**10, 16 * 2**20
+_PART, _LARGE_PART = 2 * 2**20, 4 * 2**20
+_MOST_ROWS, _MOST_BYTES = 64 * 2**10, 8 * 2**20
 
 
 class TableReader:
@@ -50,21 +50,27 @@ class TableReader:
         return [f"{name}: {text}" for name, text in self._builder.drift.items()]
 
     async def grouped(self) -> AsyncIterator[pa.Table]:
-        """Yield tables of 64k rows or 16 MB, each of one chunk."""
+        """Yield tables of 64k rows or 8 MB, each of one chunk."""
         held: list[pa.Table] = []
         rows = size = 0
-        while (table := await self._reader.next()) is not None:
-            held.append(table)
-            rows += table.num_rows
-            size += table.nbytes
+        while await self._added_to(held):
+            rows += held[-1].num_rows
+            size += held[-1].nbytes
             if rows >= _MOST_ROWS or size >= _MOST_BYTES:
                 yield await asyncio.to_thread(self._builder.typed, held)
-                held, rows, size = [], 0, 0
+                rows = size = 0
         if held:
             yield await asyncio.to_thread(self._builder.typed, held)
 
+    async def _added_to(self, held: list[pa.Table]) -> bool:
+        table = await self._reader.next()
+        if table is not None:
+            held.append(table)
+        return table is not None
+
     async def whole(self) -> pa.Table:
         """Return all rows as one table."""
+        self.splitter.part = _LARGE_PART  # it holds far more in the end
         held = [table async for table in self.grouped()]
         return await asyncio.to_thread(_one, held, self._builder.schema)
 
