@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from healthyroster_async._core.errors import (
     ConnectionLostError,
@@ -16,11 +19,25 @@ from healthyroster_async._core.messages import BodyStream, Request, Response
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
 _P = TypeVar("_P", bound=Any)
-_PIECE, _MOST = 64 * 2**10, 2**20
+# One fewer than there are cores: where threads of a larger pool take turns at the work,
+# each comes rested, and the system lets it go before the event loop.
+_THREADS = max(1, (os.cpu_count() or 1) - 1)
+_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = (
+    WeakKeyDictionary()
+)
+_PIECE, _MOST = 32 * 2**10, 2**20
 _LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl",
      "application/x-jsonlines", "application/jsonlines", "application/json-lines"}
 )  # fmt: skip
+
+
+def in_thread(call: Callable[..., _P], *args: Any) -> asyncio.Future[_P]:
+    """Do what takes long in a thread beside the event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _threads:
+        _threads[loop] = ThreadPoolExecutor(_THREADS, "healthyroster-rows")
+    return loop.run_in_executor(_threads[loop], call, *args)
 
 
 class RowSource(Protocol):
@@ -173,7 +190,7 @@ class Reader(Generic[_P]):
             part = await self._feed_in_thread() if self._threaded else self._feed()
             if part is not None:
                 return part
-        last: _P = await self._work(splitter.finish)
+        last = await in_thread(splitter.finish) if self._threaded else splitter.finish()
         if splitter.complete:
             self._disconnect()
         return last
@@ -195,7 +212,7 @@ class Reader(Generic[_P]):
 
     async def _feed_in_thread(self) -> _P | None:
         """Have a part made, and read meanwhile what is to be the next, but no more."""
-        working = asyncio.get_running_loop().run_in_executor(None, self._feed)
+        working = in_thread(self._feed)
         try:
             await self._gather(self.splitter.part)
         except TransportError as error:
@@ -214,6 +231,3 @@ class Reader(Generic[_P]):
         self._taken.clear()
         self._failure = None
         self._connection.disconnect()
-
-    async def _work(self, call: Callable[[], Any]) -> Any:
-        return await asyncio.to_thread(call) if self._threaded else call()

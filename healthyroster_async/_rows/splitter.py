@@ -28,7 +28,7 @@ T = TypeVar("T", bound=Sized)
 _ROW_BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _FIRST_KEY = re.compile(rb'[ \t\r\n]*(\{[ \t\r\n]*"[^"\\]{1,200}")')
 _ARRAY = b'{"rows":['
-PART = 64 * 2**10
+PART = 32 * 2**10
 _MAX_HEAD = 4 * 2**20
 
 

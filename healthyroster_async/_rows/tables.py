@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
-from healthyroster_async._rows.reader import Connection, Reader
+from healthyroster_async._rows.reader import Connection, Reader, in_thread
 from healthyroster_async._rows.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -55,12 +54,12 @@ class TableReader:
         rows = size = 0
         while await self._added_to(held):
             rows += held[-1].num_rows
-            size += held[-1].nbytes
+            size += held[-1].get_total_buffer_size()
             if rows >= _MOST_ROWS or size >= _MOST_BYTES:
-                yield await asyncio.to_thread(self._builder.typed, held)
+                yield await in_thread(self._builder.typed, held)
                 rows = size = 0
         if held:
-            yield await asyncio.to_thread(self._builder.typed, held)
+            yield await in_thread(self._builder.typed, held)
 
     async def _added_to(self, held: list[pa.Table]) -> bool:
         table = await self._reader.next()
@@ -72,16 +71,16 @@ class TableReader:
         """Return all rows as one table."""
         self.splitter.part = _LARGE_PART  # it holds far more in the end
         held = [table async for table in self.grouped()]
-        return await asyncio.to_thread(_one, held, self._builder.schema)
+        return await in_thread(_one, held, self._builder.schema)
 
     async def into(self, sink: TableSink) -> None:
         """Write all rows, and give what is written its name when it is whole."""
         try:
             async for table in self.grouped():
-                await asyncio.to_thread(sink.write, table)
-            await asyncio.to_thread(sink.commit)
+                await in_thread(sink.write, table)
+            await in_thread(sink.commit)
         finally:
-            await asyncio.to_thread(sink.close)
+            await in_thread(sink.close)
 
 
 def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
