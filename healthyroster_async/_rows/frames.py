@@ -202,7 +202,7 @@ class FrameBuilder:
         return table
 
     def typed(self, tables: list[pa.Table]) -> pa.Table:
-        """Return the rows of parts as one table, with the types that they have in the end.
+        """Return the rows of parts as one table, with the types they have in the end.
 
         Each column of it is in one piece. The list is empty then: giving back so much
         memory takes long, so it is not left to the event loop.
@@ -212,7 +212,10 @@ class FrameBuilder:
         # Those in a row that are alike take one turn, not one each.
         for came, alike in groupby(tables, attrgetter("schema")):
             # A table without columns forgets here how many rows it has.
-            made += [self._typed(concat(alike))] if came.names else alike
+            if came.names:
+                made.append(self._typed(concat(alike)))
+            else:
+                made.extend(alike)
         tables.clear()
         schema = self.schema
         whole: pa.Table = concat([recast(table, schema) for table in made])

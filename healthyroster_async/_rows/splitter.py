@@ -27,7 +27,8 @@ from healthyroster_async._rows.envelope import (
 T = TypeVar("T", bound=Sized)
 _ROW_BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _FIRST_KEY = re.compile(rb'[ \t\r\n]*(\{[ \t\r\n]*"[^"\\]{1,200}")')
-_ARRAY = b'{"rows":['
+# A part becomes the only member of an object, which is how pyarrow reads an array.
+_ARRAY, _ARRAY_END = b'{"rows":[', b"]}"
 PART = 32 * 2**10
 _MAX_HEAD = 4 * 2**20
 
@@ -200,16 +201,16 @@ class Splitter(Generic[T]):
         """Step over what was given already; it must be the same bytes."""
         while self._skipped < len(self._given):
             size, behind, known = self._given[self._skipped : self._skipped + 3]
-            if self._size < size + behind:
+            end = size + behind
+            if self._size < end:
                 return False
             held = self._joined()
             comma = b"" if self._lines else b","
-            if (
-                hash(self._text(size)) != known
-                or held[size : size + behind].strip() != comma
-            ):
-                raise BrokenRowsError("asked again, the API gave other rows than before")
-            self._keep(held[size + behind :])
+            if hash(self._text(size)) != known or held[size:end].strip() != comma:
+                raise BrokenRowsError(
+                    "asked again, the API gave other rows than before"
+                )
+            self._keep(held[end:])
             self._skipped += 3
         return True
 
@@ -237,10 +238,10 @@ class Splitter(Generic[T]):
     def _text(self, size: int) -> bytes:
         """Return the first bytes of what is held as the array of an object."""
         *before, latest = self._pieces
-        part = [*before, memoryview(latest)[: size - self._size + len(latest)]]
+        end = memoryview(latest)[: size - self._size + len(latest)]
         if self._lines:
-            part = [_commas(b"".join(part))]
-        return b"".join((_ARRAY, *part, b"]}"))
+            return b"".join((_ARRAY, _commas(b"".join((*before, end))), _ARRAY_END))
+        return b"".join((_ARRAY, *before, end, _ARRAY_END))
 
     def _cuts(self) -> Iterator[tuple[int, int]]:
         """Yield where a row may end, from the last place to the first.
@@ -332,7 +333,7 @@ def bare(text: bytes) -> memoryview:
 
 
 def _commas(lines: bytes) -> bytes:
-    """Return rows that stand in lines with commas in between; empty lines say nothing."""
+    """Return rows that stand in lines with commas between; empty lines say nothing."""
     return b",".join(filter(None, map(bytes.strip, lines.split(b"\n"))))
 
 

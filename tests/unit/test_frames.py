@@ -5,7 +5,6 @@ import json
 from decimal import Decimal
 
 import orjson
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
