@@ -1,6 +1,8 @@
 """A part is made in a thread, while the next one is read: no more, and none is lost."""
 
 import asyncio
+import gc
+import threading
 
 import orjson
 import pytest
@@ -8,7 +10,12 @@ from fakes import request, response
 
 from healthyroster_async import ConnectionLostError, DecodingError, UsageError
 from healthyroster_async._rows.reader import Connection, Reader
-from healthyroster_async._rows.splitter import PART, Splitter, rows_of
+from healthyroster_async._rows.splitter import (
+    PART,
+    BrokenRowsError,
+    Splitter,
+    rows_of,
+)
 
 ROWS = [{"id": number, "note": "x" * 500} for number in range(4000)]
 RAW = orjson.dumps(ROWS)
@@ -16,7 +23,7 @@ PIECE = 10_000
 
 
 class Body:
-    """Gives an answer in pieces; at one it fails, or never goes on."""
+    """Gives an answer in pieces; at one it fails and loses it, or never goes on."""
 
     def __init__(self, raw, fails_at=None, hangs_at=None):
         self.raw = raw
@@ -27,6 +34,8 @@ class Body:
     async def read(self):
         await asyncio.sleep(0)
         if self.fails_at is not None and self.at >= self.fails_at:
+            self.fails_at = None
+            self.at += PIECE
             raise ConnectionLostError(request(), "the connection was lost", True)
         if self.hangs_at is not None and self.at >= self.hangs_at:
             await asyncio.Event().wait()
@@ -58,10 +67,8 @@ class Source:
                     raise
 
 
-def reader_of(*bodies):
-    splitter = Splitter(
-        path=None, max_row=1 << 20, take=rows_of, last=list, part=2 * PART
-    )
+def reader_of(*bodies, take=rows_of):
+    splitter = Splitter(path=None, max_row=1 << 20, take=take, last=list, part=2 * PART)
     connection = Connection(request(), Source(*bodies))
     return Reader(connection, splitter, threaded=True)
 
@@ -121,14 +128,24 @@ async def test_no_more_than_a_part_is_read_ahead():
         assert body.at - given < 2 * 2 * PART + 2 * PIECE
 
 
-async def test_a_reader_that_is_cancelled_while_it_reads_ahead_ends():
+async def test_a_reader_that_is_cancelled_while_it_reads_ahead_ends(caplog):
     """
-    And says nothing of the part that nobody takes any more.
+    And says nothing of a part that nobody takes any more, not even that it is broken.
     """
-    reader = reader_of(Body(RAW, hangs_at=9 * PART))
+    goes_on = threading.Event()
+
+    def take(text):
+        goes_on.wait(5)
+        raise BrokenRowsError("the array holds something that is no object")
+
+    reader = reader_of(Body(RAW, hangs_at=2 * PART), take=take)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await into([], reader)
+        async with asyncio.timeout(0.1):
+            await reader.next()
+    goes_on.set()
+    await asyncio.sleep(0.1)
+    gc.collect()
 
     with pytest.raises(UsageError, match="first error"):
         await reader.next()
+    assert not caplog.records
