@@ -5,7 +5,8 @@ server is nginx in a process of its own; each way runs in a fresh process, in tu
 and wall are those of the work alone; memory is the peak above the process before it;
 lag is how late a timer of 1 ms on the event loop came (p99), beside that of the loop
 when nothing else runs. What is printed are medians, ratios to the first way named, and
-which goals are met. "Read and discard" is the floor.
+which goals are met. "Read and discard" is the floor. A loop that sleeps until a timer
+counts whole milliseconds: one that is woken meanwhile is 1 ms late, if it works or not.
 
 Run: ``python benchmarks/rows.py [--rows 200000] [--rounds 5] [--codings plain]``, or
 ``--rows 2000000 --only ours`` for what does not fit into memory as a whole.

@@ -96,7 +96,7 @@ class Connection:
             self._at = 0
             self.bytes_read += len(self._pending)
         # A fast server fills a quarter of a MiB at once; its rows would be a MiB of
-        # objects, in each of many streams.
+        # objects, in each of many streams, and would hold the loop for a millisecond.
         self._at += size
         return self._pending[self._at - size : self._at]
 

@@ -51,6 +51,7 @@ class Splitter(Generic[T]):
     beginning: what it gave already is compared, not given again.
 
     Attributes:
+        part: Bytes of a part, about.
         rows: Rows given so far.
         complete: Whether the end of the answer was seen and is whole.
     """
