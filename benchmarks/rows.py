@@ -7,10 +7,10 @@ lag is how late a timer of 1 ms on the event loop came (p99), beside that of the
 when nothing else runs. What is printed are medians, ratios to the first way named, and
 which goals are met.
 
-Two ways are floors: reading and discarding all, and having pyarrow read the same prepared
-part again for every 4 MiB that came, with no cutting and no check. A loop that sleeps
-until a timer counts whole milliseconds: if it is woken meanwhile, that timer comes up to
-1 ms late, whether there was anything to do or not.
+Two ways are floors: reading and discarding all, and having pyarrow read the same
+prepared part again for every 4 MiB that came, with no cutting and no check. A loop that
+sleeps until a timer counts whole milliseconds: if it is woken meanwhile, that timer
+comes up to 1 ms late, whether there was anything to do or not.
 
 Run: ``python benchmarks/rows.py [--rows 200000] [--rounds 5] [--codings plain]``, or
 ``--rows 2000000 --only ours`` for what does not fit into memory as a whole.
