@@ -166,7 +166,7 @@ class RowStream:
         return rows
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
-        """Yield the rows as Arrow record batches of 64k rows or 16 MB.
+        """Yield the rows as Arrow record batches of 64k rows or 8 MB.
 
         The columns have the types that the data source names. Where a value does not
         fit, its column becomes wider from that batch on, in the end text, and ``drift``

@@ -93,7 +93,7 @@ def _inherited(kind: Any, hook: Hook) -> Hook:
     return lambda value, of: hook(value, of) if of is kind else of(hook(value, kind))
 
 
-def exact_loads(text: bytes) -> Any:
+def exact_loads(text: bytes | memoryview) -> Any:
     """Return what a JSON text says, with every digit of its numbers.
 
     Raises:
@@ -101,7 +101,7 @@ def exact_loads(text: bytes) -> Any:
     """
     orjson.loads(text)  # it refuses what is no JSON and the other takes
     try:
-        return json.loads(text, parse_float=Decimal)
+        return json.loads(bytes(text), parse_float=Decimal)
     except RecursionError:
         pass
     raise BrokenRowsError("a row is nested too deep")

@@ -146,6 +146,16 @@ def test_rows_of_two_different_answers_are_never_mixed(first, second):
     assert got == second
 
 
+def test_an_array_beside_the_rows_is_no_part_of_them():
+    """
+    What is cut off behind it parses as the inside of an object, not of an array.
+    """
+    rows = [{"id": number} for number in range(50)]
+    raw = orjson.dumps({"data": rows, "rows": rows, "n": 1})
+
+    assert drive(small(), raw, [len(raw)]) == rows
+
+
 def test_a_row_without_end_is_refused():
     """
     What is bounded is bounded in bytes.

@@ -6,7 +6,6 @@ import json
 from decimal import Decimal
 
 import orjson
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -42,8 +41,7 @@ def table_of(raw, declared=DECLARED, *, size=500, part=200, lines=False):
     tables = [splitter.feed(raw[at : at + size]) for at in range(0, len(raw), size)]
     while not splitter.complete:
         tables.append(splitter.finish())
-    made = [recast(t, builder.schema) for t in tables if t is not None]
-    return pa.concat_tables(made), builder
+    return builder.typed([t for t in tables if t is not None]), builder
 
 
 def of_rows(*rows, declared=DECLARED, **how):
@@ -180,6 +178,30 @@ def test_what_is_no_json_is_no_table(good, bad):
         table_of(broken, part=5000)
 
 
+@pytest.mark.parametrize("key", [b"rows", b"others"])
+@pytest.mark.parametrize("part", [5000, 40_000])
+def test_an_array_beside_the_rows_is_no_part_of_them(key, part):
+    """
+    Read as the member of an object, a part could bring members of its own.
+    """
+    rows = orjson.dumps([ROW] * 300)
+    raw = b'{"data":%b,"%b":%b,"n":1}' % (rows, key, orjson.dumps([ROW] * 200))
+    table, _ = table_of(raw, part=part)
+
+    assert table.num_rows == 300
+
+
+@pytest.mark.parametrize("between", [b']}\n{"rows":[', b']}{"rows":[', b'],"rows":['])
+def test_a_part_is_one_array_and_not_two(between):
+    """
+    pyarrow reads one object after the other.
+    """
+    row = orjson.dumps(ROW)
+    many = b",".join([row] * 300)
+    with pytest.raises(BrokenRowsError):
+        table_of(b"[" + many + between + many + b"]", part=5000)
+
+
 def test_what_drifted_is_said_in_a_line_a_column():
     """
     Without a value of a row in it.
@@ -230,13 +252,14 @@ def test_a_nasty_answer_is_read_whole_wherever_it_is_cut(size):
 
 def test_rows_that_stand_in_lines_are_read():
     """
-    NDJSON, with and without a line end at the end, and with empty lines.
+    NDJSON, with and without a line end at the end, and with empty lines; more of it
+    than a row may be large.
     """
-    rows = [ROW | {"id": n} for n in range(100)]
+    rows = [ROW | {"id": n} for n in range(10_000)]
     raw = b"\r\n".join(orjson.dumps(row) for row in rows)
     for text in (raw, raw + b"\n", raw.replace(b"\r\n", b"\n\n")):
-        table, _ = table_of(text, lines=True)
-        assert table["id"].to_pylist() == list(range(100))
+        table, _ = table_of(text, lines=True, part=5000)
+        assert table["id"].to_pylist() == list(range(10_000))
 
 
 @pytest.mark.parametrize(
