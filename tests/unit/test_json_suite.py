@@ -3,7 +3,6 @@
 The suite's files stand in ``tests/json_test_suite.json`` with their licence (MIT).
 """
 
-import asyncio
 import base64
 import json
 from pathlib import Path
@@ -119,14 +118,16 @@ def files(kind, place):
     }
 
 
+@pytest.fixture
+def anyio_backend():
+    """Tables are made in threads, and those take real time."""
+    return "asyncio"
+
+
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    async def at_once(call, *arguments):
-        return call(*arguments)
-
     monkeypatch.setattr(splitter, "PART", 800)
     monkeypatch.setattr(tables, "_PART", 1200)
-    monkeypatch.setattr(asyncio, "to_thread", at_once)
 
 
 def same(cell, value):
