@@ -23,7 +23,7 @@ FILES |= {n: (unit * times + end).encode() for n, (unit, times, end) in
           _SUITE["repeated"].items()}  # fmt: skip
 ROW = b'{"id":1,"rate":0.5,"note":"x"}'
 # The columns are known after some parts, and then parts are read fast.
-BEFORE, AFTER = [ROW] * 60, [ROW] * 20
+BEFORE, AFTER = [ROW] * 36, [ROW] * 16
 # What pyarrow imports when it is used first would block a loop.
 frames.FrameBuilder({}).slow([{"note": "x"}])
 FIELDS = {"id": "integer", "rate": "number", "note": "string"}
@@ -126,8 +126,8 @@ def anyio_backend():
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(splitter, "PART", 800)
-    monkeypatch.setattr(tables, "_PART", 1200)
+    monkeypatch.setattr(splitter, "PART", 500)
+    monkeypatch.setattr(tables, "_PART", 700)
 
 
 def same(cell, value):
@@ -179,11 +179,11 @@ async def test_what_is_json_is_taken(place):
         assert table is not None, name
         column = {"number": "rate", "integer": "id", "new": "new"}.get(place, "note")
         if place in {"text", "number", "integer", "new", "in a line"}:
-            assert got[60][column] == value, name
-            assert same(table[60][column], value), name
+            assert got[36][column] == value, name
+            assert same(table[36][column], value), name
         elif place in {"row", "line"}:
-            assert got[60] == value, name
-            assert all(same(table[60][key], value[key]) for key in value), name
+            assert got[36] == value, name
+            assert all(same(table[36][key], value[key]) for key in value), name
         assert len(got) == len(table) or not any(got), name
 
 
