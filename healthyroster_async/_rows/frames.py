@@ -361,7 +361,7 @@ def as_json(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+    if type(value) in {int, Decimal}:
         return str(value)
     try:
         return orjson.dumps(value).decode()

@@ -10,7 +10,7 @@ import attrs
 import cattrs
 
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._rows.values import Hook, as_it_is, value_converter
+from healthyroster_async._rows.values import Hook, as_it_is, plain_hook, value_converter
 from healthyroster_async._shapes import plain_key
 
 T = TypeVar("T")
@@ -97,7 +97,8 @@ def _compiled(model: type[Any], members: tuple[_Member, ...]) -> Callable[..., R
             "        get = row.get",
             *(
                 f"        v{n} = get(c{n}, d{n})\n"
-                f"        if type(v{n}) not in t{n}: v{n} = h{n}(v{n}, k{n})"
+                f"        if type(v{n}) is not s{n} and type(v{n}) not in t{n}:\n"
+                f"            v{n} = h{n}(v{n}, k{n})"
                 for n, _ in numbered
             ),
             f"        return model({arguments})",
@@ -107,6 +108,8 @@ def _compiled(model: type[Any], members: tuple[_Member, ...]) -> Callable[..., R
     names: dict[str, Any] = {"model": model}
     for n, m in numbered:
         names |= {f"d{n}": m.default, f"h{n}": m.hook, f"k{n}": m.kind}
+        # Asking for one type first takes half as long as looking in the set.
+        names[f"s{n}"] = next((t for t in m.as_it_is if t is not type(None)), None)
     exec(compile(source, f"<rows of {model.__name__}>", "exec"), names)  # noqa: S102
     make: Callable[..., Read] = names["make"]
     return make
@@ -241,7 +244,9 @@ class _Readers:
         argument: Any = attribute.alias
         kind = Any if attribute.type is None else attribute.type
         try:
-            hook: Hook | None = self._converter.get_structure_hook(kind)
+            hook: Hook | None = plain_hook(kind)
+            if hook is None:
+                hook = self._converter.get_structure_hook(kind)
         except cattrs.StructureHandlerNotFoundError:
             hook = None  # raised below: the other error shows the class
         if hook is None:

@@ -37,6 +37,11 @@ def as_it_is(kind: Any) -> frozenset[Any]:
     return frozenset(kinds & (_PLAIN if kinds <= _PLAIN else _PLAIN - {str}))
 
 
+def plain_hook(kind: Any) -> Hook | None:
+    """Return the hook of a type that is no other's, without a detour."""
+    return _HOOKS.get(kind)
+
+
 def value_converter(on_decimal: Callable[[], None]) -> cattrs.Converter:
     """Return a converter of values of JSON.
 
@@ -167,13 +172,12 @@ def _decimal(value: Any, _: object) -> Decimal:
 
 
 def _date(value: Any, _: object) -> dt.date:
-    text = _only(str, value)
-    if len(text) >= _SHORTEST_MOMENT:
-        moment = dt.datetime.fromisoformat(text)
+    if len(_only(str, value)) >= _SHORTEST_MOMENT:
+        moment = dt.datetime.fromisoformat(value)
         if moment.time() != dt.time() or moment.tzinfo is not None:
             raise ValueError("more than a date")
         return moment.date()
-    return dt.date.fromisoformat(text)
+    return dt.date.fromisoformat(value)
 
 
 def _moment(value: Any, _: object) -> dt.datetime:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 
+import attrs
 import pyarrow.parquet
 import pytest
 
@@ -40,6 +41,18 @@ async def iterated(stream, path):
         return [row async for row in rows]
 
 
+@attrs.frozen
+class Row:
+    id: int
+
+
+async def instances(stream, path):
+    async with stream as rows:
+        made = [one.id async for one in rows.as_(Row)]
+    assert rows.bad_row_count == 0
+    return made
+
+
 async def table(stream, path):
     return (await stream.to_arrow())["id"].to_pylist()
 
@@ -56,7 +69,7 @@ async def lines(stream, path):
     return [json.loads(line) for line in text.splitlines()]
 
 
-READS = [iterated, table, parquet, lines]
+READS = [iterated, instances, table, parquet, lines]
 
 
 def pool(emulator):
@@ -120,7 +133,7 @@ async def test_every_stream_is_exact_or_an_error(seed, tmp_path):
     assert sum(seen.faults.values()) > STREAMS / 2
     assert len(seen.faults) >= 6
     for provider, rows in whole.items():
-        if READS[provider % len(READS)] in {table, parquet}:
+        if READS[provider % len(READS)] in {instances, table, parquet}:
             assert rows == [row["id"] for row in expected[provider]]
         else:
             assert rows == expected[provider]
