@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 import orjson
 from typing_extensions import override
 
-from healthyroster_async._core.errors import UsageError
+from healthyroster_async._core.errors import DecodingError, UsageError
 from healthyroster_async._core.messages import Request
 from healthyroster_async._rows.frames import FrameBuilder, extra
 from healthyroster_async._rows.reader import Connection, Reader, RowSource
@@ -22,7 +22,7 @@ from healthyroster_async._rows.sinks import (
     LinesSink,
     TableSink,
 )
-from healthyroster_async._rows.splitter import row_splitter
+from healthyroster_async._rows.splitter import BrokenRowsError, row_splitter
 from healthyroster_async._rows.tables import TableReader
 from healthyroster_async._rows.typed import BadRow, Pending, TypedRows
 from healthyroster_async._rows.values import exact_loads
@@ -254,9 +254,13 @@ class RowStream:
                 while (rows := await self._next_rows()) is not None:
                     await asyncio.to_thread(sink.write, rows)
                 await asyncio.to_thread(sink.commit)
+            except BrokenRowsError as error:  # it can be read, but not be written
+                failure = DecodingError(self._connection.request.label, str(error))
+            else:
+                return self.row_count
             finally:
                 await asyncio.to_thread(sink.close)
-        return self.row_count
+        raise failure
 
     async def to_duckdb(self, path: str | Path, table: str) -> int:
         """Write all rows into a new table of a DuckDB file and return their number.

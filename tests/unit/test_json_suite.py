@@ -3,6 +3,7 @@
 The suite's files stand in ``tests/json_test_suite.json`` with their licence (MIT).
 """
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -284,6 +285,25 @@ async def test_a_line_is_a_row_by_itself(read, broken):
     for raw in (broken, b"\n".join([*BEFORE, broken, *AFTER])):
         with pytest.raises(HealthyRosterError):
             await read(raw, "application/x-ndjson")
+
+
+@pytest.mark.parametrize("depth", [200, 500, 900, 1000, 1020])
+async def test_rows_that_go_deep_are_written_or_refused(tmp_path, depth):
+    """
+    Never with an error of the interpreter, and never half of a file.
+    """
+    raw = array(row(note=b"[" * depth + b"]" * depth))
+    stream = RowStream(request(), Source(raw, "application/json"), None)
+    try:
+        count = await stream.to_ndjson(tmp_path / "rows")
+    except HealthyRosterError:
+        assert depth > 500
+        assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == []
+        return
+    text = await asyncio.to_thread((tmp_path / "rows").read_bytes)
+
+    assert count == len(text.splitlines()) == len(BEFORE) + len(AFTER) + 1
+    assert b"[" * depth in text
 
 
 def _whole(lines):
