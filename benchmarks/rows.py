@@ -4,9 +4,16 @@ The answer has 200,000 rows of 40 columns, about 200 MB of JSON, inside an envel
 server is nginx in a process of its own; each way runs in a fresh process, in turns. CPU
 and wall are those of the work alone; memory is the peak above the process before it;
 lag is how late a timer of 1 ms on the event loop came (p99), beside that of the loop
-when nothing else runs. What is printed are medians, and ratios to the first way named.
+when nothing else runs. What is printed are medians, ratios to the first way named, and
+which goals are met.
 
-Run: ``python benchmarks/rows.py [--rows 200000] [--rounds 5] [--coding gzip]``
+Two ways are floors: reading and discarding all, and having pyarrow read the same
+prepared part again for every 4 MiB that came, with no cutting and no check. A loop that
+sleeps until a timer counts whole milliseconds: if it is woken meanwhile, that timer
+comes up to 1 ms late, whether there was anything to do or not.
+
+Run: ``python benchmarks/rows.py [--rows 200000] [--rounds 5] [--codings plain]``, or
+``--rows 2000000 --only ours`` for what does not fit into memory as a whole.
 """
 
 from __future__ import annotations
@@ -16,17 +23,19 @@ import asyncio
 import contextlib
 import gzip
 import json
+import os
 import random
 import resource
+import shutil
 import statistics
 import string
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiohttp
 import orjson
@@ -36,6 +45,7 @@ from healthyroster_async import ConnectionPool, Contract, Credentials, Environme
 from healthyroster_async.models import DataSourceDetail, DataSourceField
 
 COLUMNS = 40
+PREPARED = 4 * 2**20
 HEAD, TAIL = b'{"totalCount":0,"data":[', b"]}"
 KINDS = (
     "integer",
@@ -104,6 +114,44 @@ async def body(url: str) -> bytes:
     path = "/HealthcareProvider/1/Reporting/Datasources/1/Data"
     async with aiohttp.ClientSession() as session, session.post(url + path) as answer:
         return await answer.read()
+
+
+async def discard(url: str) -> int:
+    """Read the answer, and make nothing of it."""
+    size = 0
+    path = "/HealthcareProvider/1/Reporting/Datasources/1/Data"
+    async with aiohttp.ClientSession() as session, session.post(url + path) as answer:
+        async for piece in answer.content.iter_any():
+            size += len(piece)
+    return 0
+
+
+async def pyarrow_alone(url: str) -> int:
+    """Read the answer, and a part that lies ready as often as there are parts."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.json as reader  # noqa: PLC0415
+
+    types = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+    row = [(field.name, types.get(field.type or "", pa.string())) for field in fields()]
+    schema = pa.schema([("rows", pa.list_(pa.struct(row)))])
+    size, held, part = 0, b"", b""
+    path = "/HealthcareProvider/1/Reporting/Datasources/1/Data"
+    async with aiohttp.ClientSession() as session, session.post(url + path) as answer:
+        async for piece in answer.content.iter_any():
+            size += len(piece)
+            if not part:
+                held += piece
+                if len(held) >= PREPARED:
+                    end = held.rindex(b"},{") + 1
+                    part = b'{"rows":[' + held[len(HEAD) : end] + b"]}"
+            if part and size >= len(part):
+                size -= len(part)
+                reader.read_json(
+                    pa.BufferReader(part),
+                    reader.ReadOptions(use_threads=False, block_size=len(part) + 1),
+                    reader.ParseOptions(explicit_schema=schema),
+                )
+    return 0
 
 
 async def ours_rows(url: str) -> int:
@@ -184,6 +232,8 @@ WAYS: dict[str, Callable[[str], Awaitable[int]]] = {
     "ours: to_parquet": ours_parquet,
     "orjson, whole body": whole_orjson,
     "ours: rows": ours_rows,
+    "floor: read and discard": discard,
+    "floor: that and pyarrow": pyarrow_alone,
 }
 _IMPORTS = ("pandas", "polars", "pyarrow.parquet", "pyarrow.json", "pyarrow.compute")
 
@@ -228,12 +278,96 @@ async def work(name: str, url: str) -> dict[str, float]:
     }
 
 
+Medians: TypeAlias = dict[str, dict[str, float]]
+CODINGS = ("plain", "gzip", "zstd")
+_MEMORY = {"rows": 8, "batches": 64, "to_parquet": 100}
+_MOST = {
+    "pandas of json()": {"cpu": 1 / 3.3, "wall": 1 / 3.3, "memory": 1 / 3},
+    "orjson, then polars": {"cpu": 1 / 1.7, "wall": 1 / 1.7, "memory": 1 / 3},
+    "polars NDJSON, whole body": {"cpu": 1.4, "wall": 1.3},
+}
+
+
+def goals(medians: Medians) -> Iterator[tuple[str, dict[str, tuple[float, float]]]]:
+    """Yield what is to be reached: its name, and values with the most they may be."""
+    for name, most in _MEMORY.items():
+        if own := medians.get(f"ours: {name}"):
+            yield f"{name}: memory above idle", {"MB": (own["memory"], most)}
+    beside = [(f"ours: {n}", p) for p in _MOST for n in ("to_arrow", "to_polars")]
+    for way, peer in [*beside, ("ours: rows", "orjson, whole body")]:
+        if way in medians and peer in medians:
+            own, other = medians[way], medians[peer]
+            most_ = _MOST.get(peer, {"cpu": 1.0})
+            yield (
+                f"{way[6:]}, as a share of {peer}",
+                {what: (own[what] / other[what], most) for what, most in most_.items()},
+            )
+    for way, own in medians.items():
+        if way.startswith("ours"):
+            yield f"{way[6:]}: lag", {"idle loops'": (own["lag"] / own["idle"], 3)}
+
+
+def measured(url: str, chosen: list[str], options: argparse.Namespace) -> Medians:
+    """Do all ways in turns and return the medians."""
+    results: dict[str, list[dict[str, float]]] = {way: [] for way in chosen}
+    # Else what they import is compiled anew in each process.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    for number in range(options.rounds):
+        for way in chosen if number % 2 else reversed(chosen):
+            command = [sys.executable, __file__, "--work", way, url]
+            done = subprocess.run(command, stdout=-1, check=True, env=environment)
+            results[way].append(json.loads(done.stdout))
+            assert results[way][-1]["rows"] in {options.rows, 0}
+    return {
+        way: {key: statistics.median(r[key] for r in runs) for key in runs[0]}
+        for way, runs in results.items()
+    }
+
+
+def show(medians: Medians) -> None:
+    """Print the table, and whether each goal is met."""
+    head = f"{'way':<28}{'CPU s':>8}{'ratio':>7}{'wall s':>8}{'ratio':>7}"
+    print(f"{head}{'MB':>8}{'lag p99':>9}{'idle':>6} ms")
+    base = next(iter(medians.values()))
+    for way, middle in medians.items():
+        print(
+            f"{way:<28}{middle['cpu']:>8.2f}{base['cpu'] / middle['cpu']:>7.2f}"
+            f"{middle['wall']:>8.2f}{base['wall'] / middle['wall']:>7.2f}"
+            f"{middle['memory']:>8.0f}{middle['lag']:>9.1f}{middle['idle']:>6.1f}"
+        )
+    print()
+    for name, values in goals(medians):
+        said = ", ".join(
+            f"{what} {value:.2f} (at most {most:.2f})"
+            for what, (value, most) in values.items()
+        )
+        met = all(value <= most for value, most in values.values())
+        print(f"{'met    ' if met else 'NOT MET'} {name}: {said}")
+
+
+def packed(answer: Path, coding: str) -> Path:
+    """Return the answer, compressed as a server would."""
+    if coding == "plain":
+        return answer
+    made = answer.with_name(f"answer.{coding}")
+    with answer.open("rb") as source, made.open("wb") as file:
+        if coding == "gzip":
+            with gzip.open(file, "wb", compresslevel=6) as packing:
+                shutil.copyfileobj(source, packing, 2**20)
+        else:
+            from backports import zstd  # noqa: PLC0415 - aiohttp needs it too
+
+            with zstd.open(file, "wb") as packing_:
+                shutil.copyfileobj(source, packing_, 2**20)
+    return made
+
+
 def main() -> None:
-    """Measure all ways and print the table."""
+    """Measure all ways and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--coding", choices=["gzip"], default=None)
+    parser.add_argument("--codings", nargs="*", choices=CODINGS, default=CODINGS)
     parser.add_argument("--only", nargs="*", help="ways, by a part of their names")
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -243,36 +377,20 @@ def main() -> None:
     chosen = [
         way for way in WAYS if not options.only or any(o in way for o in options.only)
     ]
-    results: dict[str, list[dict[str, float]]] = {way: [] for way in chosen}
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         write(answer, options.rows)
         size = answer.stat().st_size
-        if options.coding:
-            with gzip.open(f"{answer}.gz", "wb", compresslevel=6) as file:
-                file.write(answer.read_bytes())
-        with nginx(folder, packed=options.coding is not None) as url:
-            for number in range(options.rounds):
-                for way in chosen if number % 2 else reversed(chosen):
-                    command = [sys.executable, __file__, "--work", way, url]
-                    done = subprocess.run(command, capture_output=True, check=True)
-                    results[way].append(json.loads(done.stdout))
-                    assert results[way][-1]["rows"] == options.rows
-    print(
-        f"{options.rows:,} rows of {COLUMNS} columns, {size / 1e6:.0f} MB, "
-        f"{options.coding or 'not compressed'}, median of {options.rounds}\n"
-    )
-    head = f"{'way':<28}{'CPU s':>8}{'ratio':>7}{'wall s':>8}{'ratio':>7}"
-    print(f"{head}{'MB':>8}{'lag p99':>9}{'idle':>6} ms")
-    base: dict[str, float] = {}
-    for way, runs in results.items():
-        middle = {key: statistics.median(r[key] for r in runs) for key in runs[0]}
-        base = base or middle
-        print(
-            f"{way:<28}{middle['cpu']:>8.2f}{base['cpu'] / middle['cpu']:>7.2f}"
-            f"{middle['wall']:>8.2f}{base['wall'] / middle['wall']:>7.2f}"
-            f"{middle['memory']:>8.0f}{middle['lag']:>9.1f}{middle['idle']:>6.1f}"
-        )
+        for coding in options.codings:
+            name = packed(answer, coding).name
+            says = None if coding == "plain" else coding
+            with nginx(folder, name=name, coding=says) as url:
+                medians = measured(url, chosen, options)
+            print(
+                f"\n{options.rows:,} rows of {COLUMNS} columns, {size / 1e6:.0f} MB, "
+                f"{coding}, median of {options.rounds}\n"
+            )
+            show(medians)
 
 
 if __name__ == "__main__":

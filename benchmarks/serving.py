@@ -13,34 +13,37 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def nginx(folder: str, *, packed: bool = False) -> Iterator[str]:
-    """Serve ``answer.json`` of a folder on a free port, and give the URL.
+def nginx(
+    folder: str, *, name: str = "answer.json", coding: str | None = None
+) -> Iterator[str]:
+    """Serve a file of a folder on a free port, and give the URL.
 
     Args:
         folder: Where it lies, and where nginx may write.
-        packed: Whether ``answer.json.gz`` is served to who accepts it.
+        name: What it is called.
+        coding: How it is compressed; it goes out so to everybody.
     """
     if shutil.which("nginx") is None:
         sys.exit("nginx is not installed; it is the server of this benchmark")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    says = f"add_header Content-Encoding {coding};" if coding else ""
     Path(folder, "nginx.conf").write_text(
         f"""
         daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
         user root;
         events {{ worker_connections 1024; }}
         http {{
-          access_log off; keepalive_requests 100000000; keepalive_timeout 75;
+          access_log off; types {{}} keepalive_requests 100000000; keepalive_timeout 75;
           open_file_cache max=10; default_type application/json; sendfile on;
-          gzip_static {"on" if packed else "off"};
           client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
           fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
           scgi_temp_path {folder}/s;
           server {{
             listen 127.0.0.1:{port};
             error_page 405 =200 $uri;
-            location / {{ alias {folder}/; try_files answer.json =404; }}
+            location / {{ alias {folder}/; try_files {name} =404; {says} }}
           }}
         }}
         """

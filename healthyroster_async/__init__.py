@@ -14,6 +14,7 @@ from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import Credentials, Secret
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import (
+    AnswerTooLargeError,
     AttemptTimeoutError,
     AuthenticationError,
     CallError,
@@ -55,6 +56,7 @@ from healthyroster_async._core.outcome import (
 )
 from healthyroster_async._core.paging import Paging
 from healthyroster_async._core.settings import (
+    AnswerSettings,
     Budget,
     Environment,
     Limit,
@@ -72,6 +74,7 @@ from healthyroster_async._resources.operations import (
 )
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
+from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._version import __version__
@@ -81,8 +84,11 @@ __all__ = [
     "AccessFinding",
     "AccessMap",
     "AccessReport",
+    "AnswerSettings",
+    "AnswerTooLargeError",
     "AttemptTimeoutError",
     "AuthenticationError",
+    "BadRow",
     "Basis",
     "Budget",
     "CallError",

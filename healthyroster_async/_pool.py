@@ -46,6 +46,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.settings import (
+    AnswerSettings,
     Environment,
     PacingSettings,
     Priority,
@@ -166,6 +167,7 @@ class ConnectionPool:
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
         pacing: PacingSettings | None = None,
+        answers: AnswerSettings | None = None,
         deadline: float | None = None,
         on_pacing: Callable[[PacingEvent], None] | None = None,
         client_session: aiohttp.ClientSession | None = None,
@@ -186,6 +188,7 @@ class ConnectionPool:
             timeouts: Bounds of an attempt.
             retry: Bounds of trying again.
             pacing: Bounds of concurrency and pauses.
+            answers: Bounds of the size of answers.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound but those of its parts.
             on_pacing: Called with a ``PacingEvent`` when the pace changes: a pause, a
@@ -212,9 +215,11 @@ class ConnectionPool:
         self._timeouts = Timeouts() if timeouts is None else timeouts
         self._retry = RetrySettings() if retry is None else retry
         self._pacing = PacingSettings() if pacing is None else pacing
+        self._answers = AnswerSettings() if answers is None else answers
         check_type("timeouts", self._timeouts, Timeouts, "Timeouts(...)")
         check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
         check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
+        check_type("answers", self._answers, AnswerSettings, "AnswerSettings(...)")
         if on_pacing is not None:
             give = "a function of a PacingEvent"
             check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
@@ -248,6 +253,7 @@ class ConnectionPool:
         timeouts: Timeouts | None = None,
         retry: RetrySettings | None = None,
         pacing: PacingSettings | None = None,
+        answers: AnswerSettings | None = None,
         deadline: float | None = None,
     ) -> ConnectionPool:
         """Make a pool from ``HEALTHYROSTER_*`` variables and the profile file.
@@ -275,6 +281,7 @@ class ConnectionPool:
             timeouts: Bounds of an attempt.
             retry: Bounds of trying again.
             pacing: Bounds of concurrency and pauses.
+            answers: Bounds of the size of answers.
             deadline: Seconds that a call may take in all.
 
         Raises:
@@ -288,6 +295,7 @@ class ConnectionPool:
             timeouts=timeouts,
             retry=retry,
             pacing=pacing,
+            answers=answers,
             deadline=deadline,
         )
 
@@ -321,6 +329,7 @@ class ConnectionPool:
                 ),
                 tls=self._ssl_context,
                 session=self._client_session,
+                answers=self._answers,
             )
             await transport.start()
             kept = await self._open_kept(credentials)

@@ -23,6 +23,7 @@
     │   │   ├── RateLimitedError    429, 403 of a quota: the API asked for fewer calls
     │   │   └── ServerError         5xx
     │   ├── DecodingError           an answer that cannot be understood
+    │   │   └── AnswerTooLargeError     ... or is larger than AnswerSettings allow
     │   ├── ServiceUnavailableError the API is down, so nothing was sent
     │   ├── QueueFullError          too many calls wait already
     │   └── DeadlineExceededError   the deadline of the call has passed
@@ -339,6 +340,13 @@ class DecodingError(CallError):
     @override
     def __str__(self) -> str:
         return f"{self.label}: {self.reason}"
+
+
+class AnswerTooLargeError(DecodingError):
+    """The answer is larger than ``AnswerSettings`` allow; it was not read to its end.
+
+    The text names the setting.
+    """
 
 
 class ServiceUnavailableError(CallError):

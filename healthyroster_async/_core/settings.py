@@ -43,6 +43,16 @@ def _number(
     return check
 
 
+def _optional(check: Any) -> Any:
+    """Make a validator that lets ``None`` pass."""
+
+    def checked(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is not None:
+            check(instance, attribute, value)
+
+    return checked
+
+
 def check_number(
     name: str,
     value: Any,
@@ -124,6 +134,28 @@ class Timeouts:
     attempt: float = field(default=60.0, validator=_number(above=0))
 
 
+@frozen(kw_only=True)
+class AnswerSettings:
+    """How large an answer may become: a few bytes of gzip can stand for gigabytes.
+
+    What is larger ends with ``AnswerTooLargeError`` and is not asked for again. Memory
+    stays bounded meanwhile.
+
+    Attributes:
+        max_body: Most bytes of an answer that is read whole, decompressed.
+        max_stream: Most bytes of a row stream, decompressed; ``None`` for no bound.
+        max_ratio: Most bytes that a byte of a compressed answer may stand for, once it
+            is larger than 8 MiB. Rows come to 20 to 60, those with hardly anything but
+            nulls to some hundred, zeros to 1000 and, in br and zstd, far more.
+    """
+
+    max_body: int = field(default=64 * 2**20, validator=_number(least=1, whole=True))
+    max_stream: int | None = field(
+        default=None, validator=_optional(_number(least=1, whole=True))
+    )
+    max_ratio: float = field(default=250.0, validator=_number(least=1))
+
+
 @frozen(kw_only=True, cache_hash=True)
 class RetrySettings:
     """How often and how long to try again.
@@ -176,16 +208,6 @@ class Limit:
     def rate(self) -> float:
         """Calls per second."""
         return self.calls / self.seconds
-
-
-def _optional(check: Any) -> Any:
-    """Make a validator that lets ``None`` pass."""
-
-    def checked(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is not None:
-            check(instance, attribute, value)
-
-    return checked
 
 
 def _limit(instance: object, attribute: Attribute[Any], value: Any) -> None:

@@ -6,6 +6,8 @@ import re
 
 from attrs import frozen
 
+# The byte order mark, which some servers write (RFC 8259, section 8.1).
+_MARK = b"\xef\xbb\xbf"
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SCALAR = re.compile(rb"[^,\]}\s]+(?=[,\]}\s])")
@@ -55,6 +57,8 @@ def find_rows(head: bytes, wanted: tuple[str, ...] | None = None) -> Place | Non
     Raises:
         NoRowsError: The value is complete, or begins otherwise, and has no such array.
     """
+    if _MARK.startswith(head):
+        return None
     try:
         return _Scanner(head, wanted).find()
     except _NeedMoreError:
@@ -64,7 +68,7 @@ def find_rows(head: bytes, wanted: tuple[str, ...] | None = None) -> Place | Non
 class _Scanner:
     def __init__(self, head: bytes, wanted: tuple[str, ...] | None) -> None:
         self._head = head
-        self._at = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+        self._at = len(_MARK) if head.startswith(_MARK) else 0
         self._wanted = wanted
         self._empty: Place | None = None
 

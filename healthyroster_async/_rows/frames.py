@@ -12,6 +12,8 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,7 +26,7 @@ from healthyroster_async._rows.kinds import (
     promoted,
     within,
 )
-from healthyroster_async._rows.splitter import BrokenRowsError
+from healthyroster_async._rows.splitter import BrokenRowsError, bare
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,6 +73,8 @@ class FrameBuilder:
 
     def __init__(self, declared: Mapping[str, str | None]) -> None:
         self._pa = arrow()
+        # It gives back what it needs no more; pyarrow's own keeps twice as much.
+        self._pool = self._pa.system_memory_pool()
         self._declared: dict[str, Kind] = {
             name: declared_kind(word) for name, word in declared.items()
         }
@@ -95,12 +99,15 @@ class FrameBuilder:
         times = {"date": self._pa.date32(), "moment": self._pa.timestamp("us")}
         return times.get(self._kinds[name], kind)
 
-    def take(self, part: bytes, border: bytes | None) -> pa.Table | None:
-        """Return the rows of a part, or ``None`` if it is not a part of whole rows."""
-        table = self._fast(part, border) if border and self._kinds else None
+    def take(self, text: bytes) -> pa.Table | None:
+        """Return the rows of a part, or ``None`` if it is not a part of whole rows.
+
+        What is read from texts, dates and date-times, is so only when it is ``typed``.
+        """
+        table = self._fast(text) if self._kinds else None
         if table is None:
             try:
-                rows = self.loads(b"[" + part + b"]")
+                rows = self.loads(bytes(bare(text)))
             except ValueError:
                 return None
             if not all(type(row) is dict for row in rows):
@@ -112,63 +119,83 @@ class FrameBuilder:
         """Return what a JSON text says, with every digit of its numbers.
 
         Raises:
-            ValueError: It is no JSON.
+            ValueError: It is no JSON, or nested too deep.
         """
         value = orjson.loads(text)
         decimal = "decimal" in {*self._kinds.values(), *self._declared.values()}
-        if decimal or _LONG_NUMBER.search(text):
-            return json.loads(text, parse_float=Decimal if decimal else float)
-        return value
-
-    def _fast(self, part: bytes, border: bytes) -> pa.Table | None:
-        pa = self._pa
-        if not _is_utf8(part):
-            return None
-        lines = part.replace(border, b"}\n" + border[border.index(b"{") :])
-        # Rows that are indented have line ends of their own.
-        pretty = b"\n" in lines[: lines.find(b"}\n{")]
+        if not decimal and not _LONG_NUMBER.search(text):
+            return value
         try:
-            table = pa.json.read_json(
-                pa.BufferReader(lines),
-                pa.json.ReadOptions(block_size=max(2**19, len(lines) // 2 + 2**16)),
+            return json.loads(text, parse_float=Decimal if decimal else float)
+        except RecursionError:
+            pass
+        raise BrokenRowsError("a row is nested too deep")
+
+    def _fast(self, text: bytes) -> pa.Table | None:
+        """Return the rows of a part, if pyarrow can prove that they are.
+
+        All are one value of one column, so nothing may stand between them but a comma,
+        and nothing beside them.
+        """
+        pa = self._pa
+        if not _is_utf8(text):
+            return None
+        try:
+            whole = pa.json.read_json(
+                pa.BufferReader(text),
+                pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
                 pa.json.ParseOptions(
                     explicit_schema=self._read_schema(),
-                    newlines_in_values=pretty,
+                    newlines_in_values=b"\n" in text,
                     unexpected_field_behavior="error",
                 ),
+                self._pool,
             )
         except pa.ArrowException:
             return None
-        # No text holds a border: its quote would be escaped there. As each line was
-        # read as one object, the part is those objects with commas between them.
-        if part.count(border) + 1 != table.num_rows or not self._exact(table):
+        if whole.num_rows != 1:
             return None
-        return self._typed(table)
+        rows = whole.column(0).chunk(0).values
+        if rows.null_count:
+            return None
+        table = pa.Table.from_arrays(rows.flatten(), list(self._kinds))
+        if not self._exact(table):
+            return None
+        self._note_long(table)
+        return table
 
     def _exact(self, table: pa.Table) -> bool:
         """Return whether floats are numbers of JSON, and no integer lost digits."""
         compute = self._pa.compute
         for name, kind in self._kinds.items():
             if kind == "number":
-                size = compute.abs(table[name])
-                if compute.any(compute.invert(compute.less(size, _EXACT))).as_py():
+                exact = compute.less(compute.abs(table[name]), _EXACT)
+                if compute.all(exact).as_py() is False:
                     return False
         return True
 
+    def _note_long(self, table: pa.Table) -> None:
+        for name, kind in self._kinds.items():
+            if kind == "integer" and name in table.column_names:
+                ends = self._pa.compute.min_max(table[name]).as_py().values()
+                if any(v is not None and abs(v) >= _EXACT for v in ends):
+                    self._long.add(name)
+
     def _read_schema(self) -> pa.Schema:
         types = _read_types(self._pa)
-        made: pa.Schema = self._pa.schema(
-            [(name, types[kind]) for name, kind in self._kinds.items()]
-        )
+        row = self._pa.struct([(n, types[kind]) for n, kind in self._kinds.items()])
+        made: pa.Schema = self._pa.schema([("rows", self._pa.list_(row))])
         return made
 
     def slow(self, rows: list[dict[str, Any]]) -> pa.Table:
         """Return a table of rows, whatever they hold."""
         pa = self._pa
-        # Of no rows at all there are the columns that the data source names.
-        names = dict.fromkeys(self._kinds if rows or self._kinds else self._declared)
+        names = dict.fromkeys(self._kinds)
         for row in rows:
             names.update(dict.fromkeys(row))
+        # Of no rows at all, and of rows without a member, there are the columns that
+        # the data source names.
+        names = names or dict.fromkeys(self._declared)
         columns: dict[str, Any] = {}
         for name in names:
             values = [row.get(name) for row in rows]
@@ -176,7 +203,29 @@ class FrameBuilder:
             columns[name] = _array(pa, kind, values)
         if not names:  # rows without a member are rows still
             return pa.table({"": pa.nulls(len(rows))}).drop_columns([""])
-        return self._typed(pa.table(columns))
+        table = pa.table(columns)
+        self._note_long(table)
+        return table
+
+    def typed(self, tables: list[pa.Table]) -> pa.Table:
+        """Return the rows of parts as one table, with the types they have in the end.
+
+        Each column of it is in one piece. The list is empty then: giving back so much
+        memory takes long, so it is not left to the event loop.
+        """
+        concat = self._pa.concat_tables
+        made: list[pa.Table] = []
+        # Those in a row that are alike take one turn, not one each.
+        for came, alike in groupby(tables, attrgetter("schema")):
+            # A table without columns forgets here how many rows it has.
+            if came.names:
+                made.append(self._typed(concat(alike)))
+            else:
+                made.extend(alike)
+        tables.clear()
+        schema = self.schema
+        whole: pa.Table = concat([recast(table, schema) for table in made])
+        return whole.combine_chunks(self._pool)
 
     def _settle(self, name: str, values: list[Any]) -> Kind:
         """Return the kind of a column that holds its values, and keep it."""
@@ -201,17 +250,12 @@ class FrameBuilder:
         self.drift[name] = f"{known}; {text}" if known else text
 
     def _typed(self, table: pa.Table) -> pa.Table:
-        """Return a table with the types that its columns have in the end."""
         for at, name in enumerate(table.column_names):
             column = table.column(at)
             kind = self._kinds[name]
             if kind in {"date", "moment"}:
                 column = self._timed(name, column)
                 table = table.set_column(at, name, column)
-            elif kind == "integer" and name not in self._long:
-                ends = self._pa.compute.min_max(column).as_py().values()
-                if any(v is not None and abs(v) >= _EXACT for v in ends):
-                    self._long.add(name)
             known = self._types.get(name)
             if known is None or self._pa.types.is_null(known):
                 self._types[name] = column.type
@@ -226,7 +270,7 @@ class FrameBuilder:
             return pa.nulls(len(column), self._types.get(name, pa.null()))
         if self._kinds[name] == "date":
             tries = [pa.date32()]
-        elif compute.min(compute.utf8_length(texts)).as_py() < _SHORTEST_MOMENT:
+        elif compute.min(compute.binary_length(texts)).as_py() < _SHORTEST_MOMENT:
             tries = []  # a date, which is no midnight
         elif compute.all(_in_utc(compute, texts)).as_py():
             tries = [pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")]
@@ -300,11 +344,33 @@ def _text(value: Any) -> str | None:
     """Return a value as text: what is none is written as in JSON."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as JSON, with every digit of its numbers.
+
+    Raises:
+        BrokenRowsError: It is nested too deep.
+    """
+    try:
+        return _json(value)
+    except RecursionError:
+        pass
+    raise BrokenRowsError("a row is nested too deep")
+
+
+def _json(value: Any) -> str:
+    if type(value) in {int, Decimal}:
         return str(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return orjson.dumps(value, default=str).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # long integers, decimals, what is nested deep
+        pass
+    if isinstance(value, dict):
+        members = [(_json(key), _json(item)) for key, item in value.items()]
+        return "{" + ",".join(f"{key}:{item}" for key, item in members) + "}"
+    return "[" + ",".join([_json(item) for item in value]) + "]"
 
 
 def _wider(pa: Any, held: Any, came: Any) -> Any:

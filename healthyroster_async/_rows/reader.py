@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from healthyroster_async._core.errors import (
     ConnectionLostError,
@@ -16,11 +19,25 @@ from healthyroster_async._core.messages import BodyStream, Request, Response
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
 _P = TypeVar("_P", bound=Any)
-_PIECE = 64 * 2**10
+# One fewer than there are cores: where threads of a larger pool take turns at the work,
+# each comes rested, and the system lets it go before the event loop.
+_THREADS = max(1, (os.cpu_count() or 1) - 1)
+_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = (
+    WeakKeyDictionary()
+)
+_PIECE, _MOST = 32 * 2**10, 2**20
 _LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl",
      "application/x-jsonlines", "application/jsonlines", "application/json-lines"}
 )  # fmt: skip
+
+
+def in_thread(call: Callable[..., _P], *args: Any) -> asyncio.Future[_P]:
+    """Do what takes long in a thread beside the event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _threads:
+        _threads[loop] = ThreadPoolExecutor(_THREADS, "healthyroster-rows")
+    return loop.run_in_executor(_threads[loop], call, *args)
 
 
 class RowSource(Protocol):
@@ -53,6 +70,7 @@ class Connection:
         self.lines = False
         self._body: BodyStream | None = None
         self._pending = b""
+        self._at = 0
 
     @property
     def open(self) -> bool:
@@ -73,13 +91,14 @@ class Connection:
     async def read(self, size: int) -> bytes:
         """Return the next bytes, *size* or less; none at the end."""
         assert self._body is not None  # noqa: S101 - it is connected
-        if not self._pending:
+        if self._at >= len(self._pending):
             self._pending = await self._body.read()
+            self._at = 0
             self.bytes_read += len(self._pending)
         # A fast server fills a quarter of a MiB at once; its rows would be a MiB of
-        # objects, in each of many streams.
-        piece, self._pending = self._pending[:size], self._pending[size:]
-        return piece
+        # objects, in each of many streams, and would hold the loop for a millisecond.
+        self._at += size
+        return self._pending[self._at - size : self._at]
 
     def disconnect(self) -> None:
         """Give the connection back."""
@@ -104,14 +123,18 @@ class Reader(Generic[_P]):
         Args:
             connection: Where the answer comes from.
             splitter: What cuts it.
-            threaded: Whether the splitter works in a thread, because it works long.
+            threaded: Whether the splitter works in a thread, because it works long;
+                the next part is read meanwhile.
         """
         self.splitter = splitter
         self._connection = connection
         self._threaded = threaded
+        self._piece = _MOST if threaded else _PIECE
         self._reading = False
         self._fresh = True
         self._pieces: list[bytes] = []
+        self._taken: list[bytes] = []
+        self._failure: TransportError | None = None
 
     async def next(self) -> _P | None:
         """Return the next part, or ``None`` at the end.
@@ -158,39 +181,53 @@ class Reader(Generic[_P]):
         raise failure
 
     async def _read(self) -> _P:
-        splitter, connection = self.splitter, self._connection
-        while await self._gather(connection):
-            part = await self._work(self._feed)
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        splitter = self.splitter
+        while self._pieces or await self._gather(splitter.wanted):
+            self._taken, self._pieces = self._pieces, []
+            part = await self._feed_in_thread() if self._threaded else self._feed()
             if part is not None:
-                return part  # type: ignore[no-any-return]
-        last: _P = await self._work(splitter.finish)
+                return part
+        last = await in_thread(splitter.finish) if self._threaded else splitter.finish()
         if splitter.complete:
             self._disconnect()
         return last
 
-    async def _gather(self, connection: Connection) -> bool:
+    async def _gather(self, wanted: int) -> bool:
         """Take what comes next; return whether anything came.
 
         It is no local variable anywhere: error reporters print those.
         """
-        size, wanted = 0, self.splitter.wanted if self._threaded else 0
-        while True:
-            self._pieces.append(await connection.read(_PIECE))
+        # A thread costs as much as reading some pieces: it gets what it waits for.
+        size, wanted = 0, wanted if self._threaded else 1
+        while size < max(1, wanted):
+            self._pieces.append(await self._connection.read(self._piece))
+            if not self._pieces[-1]:
+                self._pieces.pop()
+                break
             size += len(self._pieces[-1])
-            # A thread costs as much as reading some pieces: it gets what it waits for.
-            if not self._pieces[-1] or size >= wanted:
-                return size > 0
+        return size > 0
+
+    async def _feed_in_thread(self) -> _P | None:
+        """Have a part made, and read meanwhile what is to be the next, but no more."""
+        working = in_thread(self._feed)
+        try:
+            await self._gather(self.splitter.part)
+        except TransportError as error:
+            self._failure = error  # of the next part: what came before it is whole
+        except BaseException:
+            working.cancel()
+            raise
+        return await working
+
+    def _feed(self) -> _P | None:
+        taken, self._taken = self._taken, []
+        return self.splitter.feed(*taken)
 
     def _disconnect(self) -> None:
         self._pieces.clear()
+        self._taken.clear()
+        self._failure = None
         self._connection.disconnect()
-
-    def _feed(self) -> _P | None:
-        return self.splitter.feed(self._taken())
-
-    def _taken(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
-
-    async def _work(self, call: Callable[[], Any]) -> Any:
-        return await asyncio.to_thread(call) if self._threaded else call()

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 from typing_extensions import override
 
-from healthyroster_async._rows.frames import arrow, as_text, extra, recast
+from healthyroster_async._rows.frames import arrow, as_json, as_text, extra, recast
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,13 @@ class _Named:
         self._partial.replace(self._path)
 
 
+def _line(row: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # nested deeper than it writes
+        return f"{as_json(row)}\n".encode()
+
+
 class LinesSink(_Named):
     """Writes rows as JSON, one a line."""
 
@@ -54,8 +61,7 @@ class LinesSink(_Named):
         """Append rows."""
         if self._file is None:
             self._file = self._partial.open("wb")
-        lines = [orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows]
-        self._file.writelines(lines)
+        self._file.writelines(map(_line, rows))
 
     def commit(self) -> None:
         """Give the file its name."""

@@ -10,8 +10,9 @@ is tried.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sized
-from hashlib import blake2b
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -27,8 +28,11 @@ from healthyroster_async._rows.envelope import (
 T = TypeVar("T", bound=Sized)
 _ROW_BORDER = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _FIRST_KEY = re.compile(rb'[ \t\r\n]*(\{[ \t\r\n]*"[^"\\]{1,200}")')
-PART = 64 * 2**10
+# A part becomes the only member of an object, which is how pyarrow reads an array.
+_ARRAY, _ARRAY_END = b'{"rows":[', b"]}"
+PART = 32 * 2**10
 _MAX_HEAD = 4 * 2**20
+_OPEN = ord("{")
 
 
 class BrokenRowsError(ValueError):
@@ -49,6 +53,7 @@ class Splitter(Generic[T]):
     beginning: what it gave already is compared, not given again.
 
     Attributes:
+        part: Bytes of a part, about.
         rows: Rows given so far.
         complete: Whether the end of the answer was seen and is whole.
     """
@@ -58,7 +63,7 @@ class Splitter(Generic[T]):
         *,
         path: tuple[str, ...] | None = None,
         max_row: int,
-        take: Callable[[bytes, bytes | None], T | None],
+        take: Callable[[bytes], T | None],
         last: Callable[[list[dict[str, Any]]], T],
         part: int = PART,
         loads: Callable[[bytes], Any] = orjson.loads,
@@ -68,8 +73,8 @@ class Splitter(Generic[T]):
         Args:
             path: Keys that lead to the rows, or ``None`` to find out.
             max_row: Most bytes of one row.
-            take: Makes something of a part, given the bytes between two rows if they
-                are known; ``None`` if the part is not one of whole rows.
+            take: Makes something of a part, which it gets as the array ``rows`` of an
+                object; ``None`` if that is no JSON.
             last: Makes the same of the last rows, which are parsed with the end.
             part: Bytes of a part, about.
             loads: Parses the end; it raises ``ValueError`` for what is no JSON.
@@ -77,26 +82,28 @@ class Splitter(Generic[T]):
         self._loads = loads
         self._take = take
         self._last = last
-        self._part = part
+        self.part = part
         self.rows = 0
         self.complete = False
         self._wanted = path
         self._max_row = max_row
         self._place: Place | None = None
         self._head = b""
-        self._buffer = bytearray()
+        self._look_at = 0
+        self._pieces: list[bytes] = []
+        self._size = 0
         self._border: bytes | None = None
         self._wait_for = min(part, PART)
         self._lines = False
-        self._given = 0
-        self._digest = blake2b(digest_size=16)
-        self._again: Any = None
-        self._to_skip = 0
+        # Of each part its size, that of what stands behind it, and its hash: 64 bits
+        # that nobody outside of this process can aim at, and cheaper than a digest.
+        self._given = array("q")
+        self._skipped = 0
 
     @property
     def wanted(self) -> int:
         """How many bytes more it takes until a cut is tried."""
-        return max(0, self._wait_for - len(self._buffer))
+        return max(0, self._wait_for - self._size)
 
     def expect_lines(self) -> None:
         """Take the answer for one row a line (NDJSON), and not for one document."""
@@ -107,23 +114,22 @@ class Splitter(Generic[T]):
         """Read the answer again from its beginning, and compare what was given."""
         self._place = Place(0, (), sure=True) if self._lines else None
         self._head = b""
-        self._buffer.clear()
-        self._wait_for = min(self._part, PART)
-        self._to_skip = self._given
-        self._again = blake2b(digest_size=16)
+        self._look_at = 0
+        self._keep(b"")
+        self._wait_for = min(self.part, PART)
+        self._skipped = 0
 
-    def feed(self, data: bytes) -> T | None:
+    def feed(self, *data: bytes) -> T | None:
         """Take bytes and return the rows that are whole by now, if there are any.
 
         Raises:
             BrokenRowsError: What came cannot be an array of objects.
         """
-        self._buffer += data
+        self._pieces += data
+        self._size += sum(map(len, data))
         if self._place is None and not self._find_place():
             return None
-        if self._to_skip and not self._skip():
-            return None
-        if len(self._buffer) < self._wait_for:
+        if not self._skip() or self._size < self._wait_for:
             return None
         return self._cut()
 
@@ -136,14 +142,16 @@ class Splitter(Generic[T]):
             BrokenRowsError: The answer is not whole.
         """
         if self._place is None:
+            self._find_place(last=True)
+        if self._place is None:
             # Too short for a place to be found, or not what it should be.
-            self._parse(bytes(self._buffer), "the answer is no JSON, or is cut off")
+            self._parse(self._joined(), "the answer is no JSON, or is cut off")
             raise BrokenRowsError("the answer holds no array of rows")
-        if self._to_skip:
+        if self._skipped < len(self._given):
             raise BrokenRowsError("asked again, the answer is shorter than before")
-        if len(self._buffer) > PART and (taken := self._cut()) is not None:
+        if self._size > PART and (taken := self._cut()) is not None:
             return taken
-        rest = bytes(self._buffer)
+        rest = self._joined()
         if self._lines:
             return self._finish_lines(rest)
         # With what stood before the rows, the rest is a whole document again: parsing
@@ -154,94 +162,127 @@ class Splitter(Generic[T]):
             value = value[key]
         if not self._place.sure:
             self._check_alone(document, value)
-        self._buffer.clear()
+        self._keep(b"")
         self.complete = True
         self.rows += len(_objects(value))
         return self._last(value)
 
     def _finish_lines(self, rest: bytes) -> T:
-        value = self._parse(_as_array(rest), "the answer is cut off, or no JSON")
-        self._buffer.clear()
+        array_ = b"[" + _commas(rest) + b"]"
+        value = self._parse(array_, "the answer is cut off, or no JSON")
+        self._keep(b"")
         self.complete = True
         self.rows += len(_objects(value))
         return self._last(value)
 
-    def _find_place(self) -> bool:
+    def _find_place(self, *, last: bool = False) -> bool:
+        if self._size < self._look_at and not last:
+            return False
+        # Doubling keeps it cheap to look again, however much stands before the rows.
+        self._look_at = 2 * self._size
         try:
-            place = find_rows(bytes(self._buffer), self._wanted)
+            place = find_rows(self._joined(), self._wanted)
         except NoRowsError as error:
             wanted = ".".join(self._wanted or ())
             text = f"there is no array at {wanted!r}" if wanted else str(error)
             raise BrokenRowsError(text) from None
         if place is None:
-            if len(self._buffer) > _MAX_HEAD:
+            if self._size > _MAX_HEAD:
                 raise BrokenRowsError(
                     f"no array of rows in the first {_MAX_HEAD >> 20} MiB; rows_key "
                     "says where it is"
                 )
             return False
         self._place = place
-        head = bytes(self._buffer[: place.start])
-        del self._buffer[: place.start]
-        self._head = head.removeprefix(b"\xef\xbb\xbf")
+        self._head = self._joined()[: place.start].removeprefix(b"\xef\xbb\xbf")
+        self._keep(self._joined()[place.start :])
         return True
+
+    def _joined(self) -> bytes:
+        """Return all that is held, in one."""
+        if len(self._pieces) != 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def _keep(self, rest: bytes) -> None:
+        self._pieces = [rest]
+        self._size = len(rest)
 
     def _skip(self) -> bool:
         """Step over what was given already; it must be the same bytes."""
-        same = bytes(self._buffer[: self._to_skip])
-        self._again.update(same)
-        self._to_skip -= len(same)
-        del self._buffer[: len(same)]
-        if self._to_skip:
-            return False
-        if self._again.digest() != self._digest.digest():
-            raise BrokenRowsError("asked again, the API gave other rows than before")
+        while self._skipped < len(self._given):
+            size, behind, known = self._given[self._skipped : self._skipped + 3]
+            end = size + behind
+            if self._size < end:
+                return False
+            held = self._joined()
+            comma = b"" if self._lines else b","
+            if hash(self._text(size)) != known or held[size:end].strip() != comma:
+                raise BrokenRowsError(
+                    "asked again, the API gave other rows than before"
+                )
+            self._keep(held[end:])
+            self._skipped += 3
         return True
 
     def _cut(self) -> T | None:
-        for end, border in self._cuts():
-            with memoryview(self._buffer) as view:
-                part = bytes(view[:end])
-            taken = self._take(part, b"\n" if self._lines else self._border)
+        for size, behind in self._cuts():
+            text = self._text(size)
+            taken = self._take(text)
             if taken is None:
                 continue
-            with memoryview(self._buffer) as view:
-                self._digest.update(view[: end + border])
-            self._given += end + border
-            del self._buffer[: end + border]
-            self._wait_for = self._part
+            self._given.extend((size, behind, hash(text)))
+            self._skipped += 3
+            latest = self._pieces[-1]
+            self._keep(latest[size + behind - self._size + len(latest) :])
+            self._wait_for = self.part
             self.rows += len(taken)
             return taken
         # Doubling keeps the tries cheap however large a row is.
-        self._wait_for = len(self._buffer) * 2
-        if len(self._buffer) > self._max_row:
+        self._wait_for = self._size * 2
+        if self._size > self._max_row:
             raise BrokenRowsError(
                 f"a row is larger than {self._max_row} bytes, or the answer is no JSON"
             )
         return None
+
+    def _text(self, size: int) -> bytes:
+        """Return the first bytes of what is held as the array of an object."""
+        *before, latest = self._pieces
+        end = memoryview(latest)[: size - self._size + len(latest)]
+        if self._lines:
+            return b"".join((_ARRAY, _commas(b"".join((*before, end))), _ARRAY_END))
+        return b"".join((_ARRAY, *before, end, _ARRAY_END))
 
     def _cuts(self) -> Iterator[tuple[int, int]]:
         """Yield where a row may end, from the last place to the first.
 
         Each with the number of bytes between it and the next row.
         """
-        buffer = self._buffer
         if self._lines:
             # No line end stands in a text: there it is escaped.
-            at = buffer.rfind(b"\n") + 1
+            at = self._joined().rfind(b"\n") + 1
             if at:
                 yield at, 0
             return
         if self._border is None:
-            self._border = _learn_border(buffer)
+            self._border = _learn_border(self._joined())
+        at = self._size
         if self._border is not None:
             between = self._border.index(b"{") - 1
-            at = len(buffer)
+            # Nearly always there is one in the latest piece, and it is one.
+            latest = self._pieces[-1]
+            found = latest.rfind(self._border)
+            if found >= 0:
+                at += found - len(latest)
+                yield at + 1, between
+            buffer = self._joined()
             for back in _steps_back():
                 at = buffer.rfind(self._border, 0, max(0, at - back * 256))
                 if at < 0:
                     break
                 yield at + 1, between
+        buffer = self._joined()
         # Slower, and right whatever keys and spaces are like.
         borders = [(m.start() + 1, m.end()) for m in _ROW_BORDER.finditer(buffer)]
         for back in _steps_back():
@@ -276,28 +317,65 @@ class Splitter(Generic[T]):
 
 
 def row_splitter(
-    *, path: tuple[str, ...] | None = None, max_row: int
+    *,
+    path: tuple[str, ...] | None = None,
+    max_row: int,
+    loads: Callable[[bytes], Any] = orjson.loads,
 ) -> Splitter[list[dict[str, Any]]]:
     """Return a splitter that gives rows as dicts."""
-    return Splitter(path=path, max_row=max_row, take=rows_of, last=list, part=PART)
+    take = partial(rows_of, loads=loads)
+    return Splitter(
+        path=path, max_row=max_row, take=take, last=list, part=PART, loads=loads
+    )
 
 
-def rows_of(part: bytes, border: bytes | None = None) -> list[dict[str, Any]] | None:
+def rows_of(
+    text: bytes, loads: Callable[[Any], Any] = orjson.loads
+) -> list[dict[str, Any]] | None:
     """Return the rows of a part, or ``None`` if it is not a part of whole rows.
 
     Raises:
         BrokenRowsError: It holds something that is no object.
     """
-    text = _as_array(part) if border == b"\n" else b"[" + part + b"]"
     try:
-        return _objects(orjson.loads(text))
+        return _objects(loads(bare(text)))
     except orjson.JSONDecodeError:
         return None
 
 
-def _as_array(lines: bytes) -> bytes:
-    """Return rows that stand in lines as one array; empty lines say nothing."""
-    return b"[" + b",".join(filter(None, map(bytes.strip, lines.split(b"\n")))) + b"]"
+def bare(text: bytes) -> memoryview:
+    """Return the array of a part, without the object around it.
+
+    What is no part of whole rows may be JSON inside the object, but not alone.
+    """
+    return memoryview(text)[len(_ARRAY) - 1 : -1]
+
+
+def _commas(lines: bytes) -> bytes:
+    """Return rows that stand in lines with commas between; empty lines say nothing.
+
+    Each line is a row by itself, or the comma might make one of two halves. The line
+    ends are kept: no text holds one. So a line that begins and ends with the only
+    braces in it is one object, if all of it is JSON.
+
+    Raises:
+        BrokenRowsError: A line is none.
+    """
+    rows = [row for row in map(bytes.strip, lines.split(b"\n")) if row]
+    for row in rows:
+        if row[0] != _OPEN or row.count(b"{") > 1 or row.find(b"}") != len(row) - 1:
+            _check_alone_in_line(row)
+    return b",\n".join(rows)
+
+
+def _check_alone_in_line(row: bytes) -> None:
+    try:
+        _objects([orjson.loads(row)])
+    except orjson.JSONDecodeError:
+        pass
+    else:
+        return
+    raise CutOffError("the answer is cut off, or no JSON")
 
 
 def _objects(rows: Any) -> list[dict[str, Any]]:
@@ -320,7 +398,7 @@ def _arrays(
         yield from _arrays(item, (*path, key))
 
 
-def _learn_border(buffer: bytearray) -> bytes | None:
+def _learn_border(buffer: bytes) -> bytes | None:
     """Return what stands between two rows, up to the first key of the second.
 
     A server writes the same again and again, and texts and nested objects hardly hold

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
+import orjson
 from typing_extensions import override
 
-from healthyroster_async._core.errors import UsageError
+from healthyroster_async._core.errors import DecodingError, UsageError
 from healthyroster_async._core.messages import Request
 from healthyroster_async._rows.frames import FrameBuilder, extra
 from healthyroster_async._rows.reader import Connection, Reader, RowSource
+from healthyroster_async._rows.row_type import RowType
 from healthyroster_async._rows.sinks import (
     CsvSink,
     DuckdbSink,
     LinesSink,
     TableSink,
 )
-from healthyroster_async._rows.splitter import row_splitter
+from healthyroster_async._rows.splitter import BrokenRowsError, row_splitter
 from healthyroster_async._rows.tables import TableReader
+from healthyroster_async._rows.typed import BadRow, Pending, TypedRows
+from healthyroster_async._rows.values import exact_loads
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
+_M = TypeVar("_M")
 # A row that fills this is no row of a report.
 _MAX_ROW = 16 * 2**20
 
@@ -66,7 +71,8 @@ class RowStream:
         self._rows: Reader[list[dict[str, Any]]] | None = None
         self._tables: TableReader | None = None
         self._opened = False
-        self._part: Iterator[dict[str, Any]] = iter(())
+        self._pending = Pending(self._next_rows)
+        self._loads: Callable[[bytes], Any] = orjson.loads
 
     @property
     def bytes_read(self) -> int:
@@ -87,6 +93,60 @@ class RowStream:
         """
         return [] if self._tables is None else self._tables.drift
 
+    @property
+    def bad_rows(self) -> list[BadRow]:
+        """The first rows that did not fit the class they were read as, at most 1000.
+
+        Each has its reason; the rows themselves are kept as far as they are 1 MiB.
+        """
+        return list(self._pending.misfits.kept)
+
+    @property
+    def bad_row_count(self) -> int:
+        """How many rows did not fit the class they were read as."""
+        return self._pending.misfits.count
+
+    def as_(self, model: type[_M], *, strict: bool = False) -> AsyncIterator[_M]:
+        """Return an iterator of the rows as instances of an attrs class.
+
+        ::
+
+            async with clinic.reporting.rows(7) as rows:
+                async for patient in rows.as_(Patient):
+                    ...
+            print(rows.bad_row_count, rows.bad_rows)
+
+        A column belongs to the attribute of its name, else to the one of its name but
+        for case and separators: ``DateOfBirth`` to ``date_of_birth``. Columns without
+        an attribute are left out; attributes without a column have their defaults. With
+        ``Decimal`` in the class rows are read with every digit, which takes longer.
+
+        A row that does not fit is left out and is in ``bad_rows``: a value of another
+        type that would lose something, a null where the type does not allow ``None``, a
+        column that is missing, or what a validator of the class refuses.
+
+        Args:
+            model: The class.
+            strict: Whether the first row that does not fit is an error.
+
+        Raises:
+            ConfigurationError: It is no attrs class, or there is no way to make one of
+                its types of a value of JSON.
+            UsageError: Rows were read already, and decimals have lost digits.
+            DecodingError: With ``strict``, a row does not fit.
+            HealthyRosterError: As for a call.
+        """
+        kind = RowType(model)
+        if kind.exact:
+            if self._rows is not None and self._loads is not exact_loads:
+                raise UsageError(
+                    f"{kind.name} has decimals, and rows were read without all their "
+                    "digits; call as_ before the first row is read"
+                )
+            self._loads = exact_loads
+        label = self._connection.request.label
+        return TypedRows(self._pending, kind, label=label, strict=strict)
+
     async def to_list(self) -> list[dict[str, Any]]:
         """Return all rows at once; it needs no ``async with``.
 
@@ -106,7 +166,7 @@ class RowStream:
         return rows
 
     async def batches(self) -> AsyncIterator[pa.RecordBatch]:
-        """Yield the rows as Arrow record batches of 64k rows or 16 MB.
+        """Yield the rows as Arrow record batches of 64k rows or 8 MB.
 
         The columns have the types that the data source names. Where a value does not
         fit, its column becomes wider from that batch on, in the end text, and ``drift``
@@ -194,9 +254,13 @@ class RowStream:
                 while (rows := await self._next_rows()) is not None:
                     await asyncio.to_thread(sink.write, rows)
                 await asyncio.to_thread(sink.commit)
+            except BrokenRowsError as error:  # it can be read, but not be written
+                failure = DecodingError(self._connection.request.label, str(error))
+            else:
+                return self.row_count
             finally:
                 await asyncio.to_thread(sink.close)
-        return self.row_count
+        raise failure
 
     async def to_duckdb(self, path: str | Path, table: str) -> int:
         """Write all rows into a new table of a DuckDB file and return their number.
@@ -240,7 +304,7 @@ class RowStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._part = iter(())
+        self._pending.drop()
         self._connection.closed = True
         self._connection.disconnect()
 
@@ -255,12 +319,9 @@ class RowStream:
 
     async def __anext__(self) -> dict[str, Any]:
         while True:
-            for row in self._part:
+            for row in self._pending.rows:
                 return row
-            part = await self._next_rows()
-            if part is None:
-                raise StopAsyncIteration
-            self._part = iter(part)
+            await self._pending.more()
 
     @override
     def __repr__(self) -> str:
@@ -282,6 +343,8 @@ class RowStream:
         if self._tables is not None:
             raise UsageError("a row stream is read once; ask for the rows again")
         if self._rows is None:
-            splitter = row_splitter(path=self._path, max_row=_MAX_ROW)
+            splitter = row_splitter(
+                path=self._path, max_row=_MAX_ROW, loads=self._loads
+            )
             self._rows = Reader(self._connection, splitter, threaded=False)
         return await self._rows.next()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
-from healthyroster_async._rows.reader import Connection, Reader
+from healthyroster_async._rows.reader import Connection, Reader, in_thread
 from healthyroster_async._rows.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
 
     from healthyroster_async._rows.sinks import TableSink
 
-# pyarrow cuts what it is given in two, for two cores.
-_PART = 2 * 2**20
-_MOST_ROWS, _MOST_BYTES = 64 * 2**10, 16 * 2**20
+_PART, _LARGE_PART = 2 * 2**20, 4 * 2**20
+_MOST_ROWS, _MOST_BYTES = 64 * 2**10, 8 * 2**20
 
 
 class TableReader:
@@ -51,40 +49,40 @@ class TableReader:
         return [f"{name}: {text}" for name, text in self._builder.drift.items()]
 
     async def grouped(self) -> AsyncIterator[pa.Table]:
-        """Yield tables of 64k rows or 16 MB, each of one chunk."""
+        """Yield tables of 64k rows or 8 MB, each of one chunk."""
         held: list[pa.Table] = []
         rows = size = 0
-        while (table := await self._reader.next()) is not None:
-            held.append(table)
-            rows += table.num_rows
-            size += table.nbytes
+        while await self._added_to(held):
+            rows += held[-1].num_rows
+            size += held[-1].get_total_buffer_size()
             if rows >= _MOST_ROWS or size >= _MOST_BYTES:
-                yield await asyncio.to_thread(_joined, held, self._builder.schema)
-                held, rows, size = [], 0, 0
+                yield await in_thread(self._builder.typed, held)
+                rows = size = 0
         if held:
-            yield await asyncio.to_thread(_joined, held, self._builder.schema)
+            yield await in_thread(self._builder.typed, held)
+
+    async def _added_to(self, held: list[pa.Table]) -> bool:
+        table = await self._reader.next()
+        if table is not None:
+            held.append(table)
+        return table is not None
 
     async def whole(self) -> pa.Table:
         """Return all rows as one table."""
-        held = []
-        while (table := await self._reader.next()) is not None:
-            held.append(table)
-        return await asyncio.to_thread(_one, held, self._builder.schema)
+        self.splitter.part = _LARGE_PART  # it holds far more in the end
+        held = [table async for table in self.grouped()]
+        return await in_thread(_one, held, self._builder.schema)
 
     async def into(self, sink: TableSink) -> None:
         """Write all rows, and give what is written its name when it is whole."""
         try:
             async for table in self.grouped():
-                await asyncio.to_thread(sink.write, table)
-            await asyncio.to_thread(sink.commit)
+                await in_thread(sink.write, table)
+            await in_thread(sink.commit)
         finally:
-            await asyncio.to_thread(sink.close)
+            await in_thread(sink.close)
 
 
 def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
     made: pa.Table = arrow().concat_tables([recast(t, schema) for t in tables])
     return made
-
-
-def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
-    return _one(tables, schema).combine_chunks()

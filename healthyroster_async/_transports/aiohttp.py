@@ -19,6 +19,7 @@ from typing_extensions import override
 from yarl import URL
 
 from healthyroster_async._core.errors import (
+    AnswerTooLargeError,
     AttemptTimeoutError,
     CertificateError,
     ConfigurationError,
@@ -33,7 +34,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.messages import Request, Response, SignedRequest
-from healthyroster_async._core.settings import check_type
+from healthyroster_async._core.settings import AnswerSettings, check_type
 from healthyroster_async._transports.base import Transport
 from healthyroster_async._transports.bounds import Bounds
 from healthyroster_async._transports.fields import Fields
@@ -44,8 +45,8 @@ from healthyroster_async._version import __version__
 _KEEP_ALIVE_S = 15.0
 _DNS_CACHE_S = 60
 _READ_BUFFER = 2**16
-# What is read whole are models and error texts; rows are streamed.
-_MAX_BODY = 64 * 2**20
+# Until then no answer does harm, and the ratio of a short one says little.
+_ANY_RATIO = 8 * 2**20
 _MAX_SUFFIX = 256
 # aiohttp would call a body that is not there an octet-stream, and servers answer 415.
 _NO_TYPE = frozenset({"Content-Type"})
@@ -111,7 +112,9 @@ class AiohttpTransport(Transport):
         encrypted: bool = True,
         tls: ssl.SSLContext | None = None,
         session: aiohttp.ClientSession | None = None,
+        answers: AnswerSettings | None = None,
     ) -> None:
+        self._answers = AnswerSettings() if answers is None else answers
         self._headers = {"User-Agent": agent, "Accept": "application/json"}
         self._encrypted = encrypted
         self._tls = tls
@@ -178,7 +181,7 @@ class AiohttpTransport(Transport):
                         headers=Fields(answer.headers),
                         stream=self._stream(request, answer),
                     )
-                body = await _whole(answer)
+                body = await _whole(answer, self._answers)
                 done = True
                 return Response(
                     request=request,
@@ -244,7 +247,7 @@ class AiohttpTransport(Transport):
     def _stream(
         self, request: Request, answer: aiohttp.ClientResponse
     ) -> _AiohttpStream:
-        stream = _AiohttpStream(request, answer)
+        stream = _AiohttpStream(request, answer, self._answers)
         self._streams.add(stream)
         stream.on_close(partial(self._streams.discard, stream))
         return stream
@@ -261,9 +264,15 @@ def _check_open(session: aiohttp.ClientSession) -> None:
 class _AiohttpStream:
     """The body of a streamed answer."""
 
-    def __init__(self, request: Request, answer: aiohttp.ClientResponse) -> None:
+    def __init__(
+        self,
+        request: Request,
+        answer: aiohttp.ClientResponse,
+        bounds: AnswerSettings,
+    ) -> None:
         self._request = request
         self._answer = answer
+        self._bounds = bounds
         self._silence = request.timeouts.read
         self._callbacks: list[Callable[[], None]] = []
         self._closed = False
@@ -275,6 +284,8 @@ class _AiohttpStream:
             )
         failure: BaseException
         try:
+            bounds = self._bounds
+            _check_size(self._answer.content, bounds, "max_stream", bounds.max_stream)
             async with asyncio.timeout(self._silence):
                 return await self._answer.content.readany()
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -296,19 +307,38 @@ class _AiohttpStream:
             callback()
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+async def _whole(answer: aiohttp.ClientResponse, bounds: AnswerSettings) -> bytes:
     content = answer.content
     body = await content.readany()
+    _check_size(content, bounds, "max_body", bounds.max_body)
     if content.at_eof():
         return body
     parts = [body]
-    size = len(body)
     while part := await content.readany():
         parts.append(part)
-        size += len(part)
-        if size > _MAX_BODY:
-            raise _TooLargeError
+        _check_size(content, bounds, "max_body", bounds.max_body)
     return b"".join(parts)
+
+
+def _check_size(
+    content: aiohttp.StreamReader, bounds: AnswerSettings, name: str, most: int | None
+) -> None:
+    """Refuse an answer that has become too large.
+
+    aiohttp unpacks no more than it may keep until somebody reads, so what has come is
+    little more than what was read.
+    """
+    size = content.total_bytes
+    if most is not None and size > most:
+        raise _TooLargeError(
+            f"the answer is larger than {most} bytes; AnswerSettings.{name} allows more"
+        )
+    # What is packed is counted when it comes, so the true ratio is higher, if anything.
+    if size > _ANY_RATIO and size > bounds.max_ratio * content.total_raw_bytes:
+        raise _TooLargeError(
+            f"the answer unpacks to more than {bounds.max_ratio:g} times its size; if "
+            "that is no attack, AnswerSettings.max_ratio allows more"
+        )
 
 
 class _LostError(aiohttp.ClientError):
@@ -334,7 +364,7 @@ async def _sent_once(
 
 
 class _TooLargeError(ValueError):
-    """An answer that is read whole has no end."""
+    """An answer is larger than it may be; the text says why."""
 
 
 def _without_frames(error: BaseException) -> BaseException:
@@ -405,9 +435,7 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
         case _LostError():
             return transport_error(error.error, request, answered=answered)
         case _TooLargeError():
-            return DecodingError(
-                request.label, f"the answer is larger than {_MAX_BODY >> 20} MiB"
-            )
+            return AnswerTooLargeError(request.label, str(error))
         case (
             aiohttp.ClientConnectorCertificateError()
             | aiohttp.ServerFingerprintMismatch()

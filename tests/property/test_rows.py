@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from healthyroster_async._rows import splitter as module
+from healthyroster_async._rows.envelope import find_rows
 from healthyroster_async._rows.splitter import (
     BrokenRowsError,
     CutOffError,
@@ -146,6 +147,16 @@ def test_rows_of_two_different_answers_are_never_mixed(first, second):
     assert got == second
 
 
+def test_an_array_beside_the_rows_is_no_part_of_them():
+    """
+    What is cut off behind it parses as the inside of an object, not of an array.
+    """
+    rows = [{"id": number} for number in range(50)]
+    raw = orjson.dumps({"data": rows, "rows": rows, "n": 1})
+
+    assert drive(small(), raw, [len(raw)]) == rows
+
+
 def test_a_row_without_end_is_refused():
     """
     What is bounded is bounded in bytes.
@@ -197,6 +208,25 @@ def test_junk_that_goes_deep_is_refused_as_any_other(raw):
     with pytest.raises(BrokenRowsError, match="too deep") as caught:
         drive(row_splitter(max_row=1000), raw, [4096])
     assert not isinstance(caught.value, CutOffError)
+
+
+def test_what_stands_before_the_rows_is_not_looked_at_again_and_again(monkeypatch):
+    """
+    A MiB of it in small pieces would hold the loop for minutes.
+    """
+    looks = []
+
+    def counted(head, wanted):
+        looks.append(len(head))
+        return find_rows(head, wanted)
+
+    monkeypatch.setattr(module, "find_rows", counted)
+    meta = ",".join(f'"k{n}":[{n}]' for n in range(2000))
+    raw = b'{"meta":{%s},"data":[{"id":1}]}' % meta.encode()
+
+    assert drive(row_splitter(max_row=1 << 20), raw, [50]) == [{"id": 1}]
+    assert len(looks) < 15
+    assert sum(looks) < 4 * len(raw)
 
 
 @pytest.mark.parametrize("depth", [1, 5, 20])

@@ -1,11 +1,14 @@
 """What a type checker sees of the public API; it is checked, not run."""
 
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
 from typing import Any, assert_type
+
+from attrs import frozen
 
 from healthyroster_async import (
     AccessMap,
     AccessReport,
+    BadRow,
     ConnectionPool,
     ForbiddenError,
     Grant,
@@ -15,6 +18,12 @@ from healthyroster_async import (
     ProviderSession,
 )
 from healthyroster_async.models import DataSource, DataSourceDetail
+
+
+@frozen
+class Patient:
+    id: int
+    name: str | None = None
 
 
 async def check(pool: ConnectionPool) -> None:
@@ -27,6 +36,10 @@ async def check(pool: ConnectionPool) -> None:
         async for row in rows:
             assert_type(row, dict[str, Any])
         assert_type(await anext(rows), dict[str, Any])
+        async for patient in rows.as_(Patient, strict=True):
+            assert_type(patient, Patient)
+        assert_type(rows.as_(Patient), AsyncIterator[Patient])
+        assert_type(rows.bad_rows, list[BadRow])
     outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
     assert_type(outcomes, Outcomes[list[DataSource]])
     for error in outcomes.denied.values():

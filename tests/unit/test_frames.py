@@ -1,11 +1,11 @@
 """Tables say what the rows said: nothing is lost, and nothing is changed unseen."""
 
+import contextlib
 import datetime as dt
 import json
 from decimal import Decimal
 
 import orjson
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -41,8 +41,7 @@ def table_of(raw, declared=DECLARED, *, size=500, part=200, lines=False):
     tables = [splitter.feed(raw[at : at + size]) for at in range(0, len(raw), size)]
     while not splitter.complete:
         tables.append(splitter.finish())
-    made = [recast(t, builder.schema) for t in tables if t is not None]
-    return pa.concat_tables(made), builder
+    return builder.typed([t for t in tables if t is not None]), builder
 
 
 def of_rows(*rows, declared=DECLARED, **how):
@@ -179,6 +178,30 @@ def test_what_is_no_json_is_no_table(good, bad):
         table_of(broken, part=5000)
 
 
+@pytest.mark.parametrize("key", [b"rows", b"others"])
+@pytest.mark.parametrize("part", [5000, 40_000])
+def test_an_array_beside_the_rows_is_no_part_of_them(key, part):
+    """
+    Read as the member of an object, a part could bring members of its own.
+    """
+    rows = orjson.dumps([ROW] * 300)
+    raw = b'{"data":%b,"%b":%b,"n":1}' % (rows, key, orjson.dumps([ROW] * 200))
+    table, _ = table_of(raw, part=part)
+
+    assert table.num_rows == 300
+
+
+@pytest.mark.parametrize("between", [b']}\n{"rows":[', b']}{"rows":[', b'],"rows":['])
+def test_a_part_is_one_array_and_not_two(between):
+    """
+    pyarrow reads one object after the other.
+    """
+    row = orjson.dumps(ROW)
+    many = b",".join([row] * 300)
+    with pytest.raises(BrokenRowsError):
+        table_of(b"[" + many + between + many + b"]", part=5000)
+
+
 def test_what_drifted_is_said_in_a_line_a_column():
     """
     Without a value of a row in it.
@@ -229,13 +252,14 @@ def test_a_nasty_answer_is_read_whole_wherever_it_is_cut(size):
 
 def test_rows_that_stand_in_lines_are_read():
     """
-    NDJSON, with and without a line end at the end, and with empty lines.
+    NDJSON, with and without a line end at the end, and with empty lines; more of it
+    than a row may be large.
     """
-    rows = [ROW | {"id": n} for n in range(100)]
+    rows = [ROW | {"id": n} for n in range(10_000)]
     raw = b"\r\n".join(orjson.dumps(row) for row in rows)
     for text in (raw, raw + b"\n", raw.replace(b"\r\n", b"\n\n")):
-        table, _ = table_of(text, lines=True)
-        assert table["id"].to_pylist() == list(range(100))
+        table, _ = table_of(text, lines=True, part=5000)
+        assert table["id"].to_pylist() == list(range(10_000))
 
 
 @pytest.mark.parametrize(
@@ -315,6 +339,42 @@ def test_no_rows_have_the_columns_of_the_data_source():
     assert table.column_names == list(DECLARED)
     assert str(table["on"].type) == "date32[day]"
     assert table.num_rows == 0
+
+
+@pytest.mark.parametrize("before", [0, 300])
+@pytest.mark.parametrize("after", [0, 300])
+def test_rows_without_a_member_are_counted(before, after):
+    """
+    They are rows, wherever they stand; in a table they are nulls.
+    """
+    table, _ = of_rows(*[ROW] * before, *[{}] * 300, *[ROW] * after)
+
+    assert table.num_rows == before + 300 + after
+    assert table["id"].to_pylist() == [1] * before + [None] * 300 + [1] * after
+
+
+def test_what_is_nested_is_written_with_every_digit():
+    """
+    Also where it is deep, or holds what orjson does not write.
+    """
+    deep = "[" * 500 + "]" * 500
+    cells = ['{"a":[0.10,123456789012345678901,"x"]}', deep, '{"q\\"":{"b":true}}']
+    raw = "[" + ",".join(f'{{"note":{cell},"m":0.1}}' for cell in cells) + "]"
+    table, _ = table_of(raw.encode(), {"m": "decimal", "note": "string"})
+
+    assert table["note"].to_pylist() == cells
+    assert table["m"].to_pylist() == [Decimal("0.1")] * 3
+
+
+def test_what_is_nested_too_deep_is_refused():
+    """
+    As an error of ours, and not of the interpreter.
+    """
+    for depth in (990, 1020):
+        for more in ("", ',"m":1234567890123456789012'):
+            value = "[" * depth + "]" * depth
+            with contextlib.suppress(BrokenRowsError):
+                table_of(f'[{{"note":{value}{more}}}]'.encode())
 
 
 def test_date_times_are_written_as_json_has_them():

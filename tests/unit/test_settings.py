@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from healthyroster_async import (
+    AnswerSettings,
     ConfigurationError,
     Limit,
     PacingSettings,
@@ -16,11 +17,12 @@ from healthyroster_async._core.settings import check_deadline
 
 NUMBERS = [
     (kind, attribute.name)
-    for kind in (Timeouts, RetrySettings, PacingSettings)
+    for kind in (AnswerSettings, Timeouts, RetrySettings, PacingSettings)
     for attribute in attrs.fields(kind)
 ]
 # What else they take.
 ALSO = {
+    "max_stream": [None],
     "rate": [None],
     "max_rate": [None],
     "share": [None, True],
@@ -43,7 +45,9 @@ def test_every_number_is_checked_and_named(kind, name, bad):
     assert repr(bad) in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [Timeouts, RetrySettings, PacingSettings, Limit])
+@pytest.mark.parametrize(
+    "kind", [AnswerSettings, Timeouts, RetrySettings, PacingSettings, Limit]
+)
 def test_every_setting_is_documented_with_its_unit(kind):
     """
     A number without a unit is a guess.

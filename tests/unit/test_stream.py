@@ -10,9 +10,9 @@ from healthyroster_async._rows.stream import RowStream
 
 ROWS = [{"id": number, "note": "x" * 250} for number in range(20_000)]
 RAW = orjson.dumps(ROWS)
-# A part is a buffer that was nearly full and the piece that filled it, 64 KiB each;
+# A part is a buffer that was nearly full and the piece that filled it, 32 KiB each;
 # rows differ by some bytes.
-MOST = 132 * 1024
+MOST = 68 * 1024
 
 
 class Body:

@@ -13,6 +13,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from healthyroster_async import (
+    AnswerTooLargeError,
     AttemptTimeoutError,
     CertificateError,
     ConnectError,
@@ -158,7 +159,7 @@ async def test_every_error_becomes_ours_without_what_it_knows(name, answered, co
         (ConnectionResetError(errno.ECONNRESET, "reset"), ConnectionLostError),
         (OSError(errno.ENETDOWN, "down"), ConnectionLostError),
         (ValueError("header"), ProtocolError),
-        (_TooLargeError(), DecodingError),
+        (_TooLargeError("too large"), AnswerTooLargeError),
     ],
     ids=repr,
 )

@@ -32,6 +32,7 @@ NO_CHECK.verify_mode = ssl.CERT_NONE
         ("retry", 5, "RetrySettings"),
         ("retry", False, "RetrySettings"),
         ("pacing", 5, "PacingSettings"),
+        ("answers", 5, "AnswerSettings"),
         ("contract", "swagger.json", r"Contract\.from_swagger"),
         ("contract", None, r"Contract\.from_swagger"),
         ("environment", "sandbox", r"give Environment\.SANDBOX"),
