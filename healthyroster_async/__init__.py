@@ -24,6 +24,7 @@ from healthyroster_async._core.errors import (
     ConnectionLostError,
     DeadlineExceededError,
     DecodingError,
+    DestinationError,
     ForbiddenError,
     HealthyRosterError,
     InnerCancellationError,
@@ -78,6 +79,7 @@ from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._version import __version__
+from healthyroster_async.pull import PullPlan
 
 __all__ = [
     "AccessCell",
@@ -102,6 +104,7 @@ __all__ = [
     "DeadlineExceededError",
     "DecodingError",
     "Denied",
+    "DestinationError",
     "Endpoint",
     "Environment",
     "EnvironmentStats",
@@ -129,6 +132,7 @@ __all__ = [
     "Progress",
     "ProtocolError",
     "ProviderSession",
+    "PullPlan",
     "QueueFullError",
     "RateLimitedError",
     "RedirectError",

@@ -86,6 +86,10 @@ from healthyroster_async._transports.aiohttp import (
     check_client,
     user_agent,
 )
+from healthyroster_async.pull._job import Job as PullJob
+from healthyroster_async.pull._job import PullCallback
+from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._report import PullReport
 
 if TYPE_CHECKING:
     import aiohttp
@@ -513,6 +517,53 @@ class ConnectionPool:
         )
         outcomes = as_completed(jobs, limit=limit, counting=counting)
         return cast("AsyncGenerator[Outcome[V], None]", outcomes)
+
+    async def pull(
+        self,
+        plan: PullPlan,
+        destination: str | Path,
+        *,
+        environment: Environment | None = None,
+        concurrency: int = 8,
+        progress: PullCallback | None = None,
+        dry_run: bool = False,
+    ) -> PullReport:
+        """Pull many data sources of many providers into a folder of files.
+
+        It goes on where it was broken off, if it is called again with the same plan;
+        ``PullPlan`` says how rows are cut into windows, and what is asked again. What
+        is denied or fails costs nothing else.
+
+        Args:
+            plan: What to pull.
+            destination: A folder, which is made if it is not there.
+            environment: Whose credentials to use, if the pool has several.
+            concurrency: Most answers that are read at once.
+            progress: Called, not awaited, four times a second.
+            dry_run: Only find out what would be asked for.
+
+        Returns:
+            What came of it, as ``_healthyroster/summary.json`` in the folder has it.
+
+        Raises:
+            ConfigurationError: An argument is wrong, or the environment is not named.
+            DestinationError: The folder cannot be written, holds other things, or
+                another pull writes into it. What is there stays as it is.
+            MissingExtraError: The extra ``frames`` is not installed.
+            UsageError: The pool is not open here.
+        """
+        check_type("plan", plan, PullPlan, "PullPlan([42, 43])")
+        check_type("destination", destination, (str, Path), "the path of a folder")
+        chosen_one = self._chosen(environment)
+        self._alive()
+        job = PullJob(
+            self,
+            plan,
+            chosen_one,
+            concurrency=checked_limit(concurrency),
+            progress=progress,
+        )
+        return await (job.dry_run() if dry_run else job.run(Path(destination)))
 
     @property
     def access(self) -> AccessMap:

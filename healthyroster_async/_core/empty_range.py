@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_BEGINNINGS = frozenset({"after", "begin", "from", "since", "start"})
-_ENDS = frozenset({"before", "end", "thru", "through", "to", "until"})
+from healthyroster_async._core.date_ranges import bound_of
+
 # Before every record, and late enough for every database.
 _LONG_AGO = "1900-01-01"
 _MIDNIGHT = "T00:00:00"
@@ -25,12 +23,9 @@ def empty_range(parameters: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     has_end = False
     for name, kind in parameters:
-        words = {word.lower() for word in _WORD.findall(name)}
-        is_end = bool(words & _ENDS)
-        if "date" not in kind.lower() and "date" not in name.lower():
-            continue
-        if is_end or words & _BEGINNINGS:
-            has_end |= is_end
+        bound = bound_of(name, kind)
+        if bound is not None:
+            has_end |= bound == "end"
             timed = "time" in kind.lower()
             found[name] = f"{_LONG_AGO}{_MIDNIGHT}" if timed else _LONG_AGO
     return found if has_end else {}

@@ -28,6 +28,7 @@
     │   ├── QueueFullError          too many calls wait already
     │   └── DeadlineExceededError   the deadline of the call has passed
     ├── InnerCancellationError      what a call of a fan-out waited for was cancelled
+    ├── DestinationError            what a pull should write into cannot be used
     └── MissingExtraError           a package of an extra is not installed
 
 None prints a body, a secret, a query or a filled-in path, pickled or not. Only the
@@ -69,6 +70,10 @@ class InnerCancellationError(HealthyRosterError):
     A task that calls share, for instance, takes all of them with it when it is
     cancelled.
     """
+
+
+class DestinationError(HealthyRosterError):
+    """What a pull should write into cannot be used; the text says why."""
 
 
 class MissingExtraError(HealthyRosterError, ImportError):

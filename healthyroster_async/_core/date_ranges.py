@@ -1,0 +1,140 @@
+"""Date ranges that data sources filter by, and the windows they are asked in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias, get_args
+
+from attrs import frozen
+
+Unit: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_BEGINNINGS = frozenset({"after", "begin", "from", "since", "start"})
+_ENDS = frozenset({"before", "end", "thru", "through", "to", "until"})
+_EXCLUSIVE = re.compile(r"\bexclusive|\bexcluded|\bnot including|\bbefore\b", re.I)
+_INCLUSIVE = re.compile(r"\binclusive|\bincluded|\bincluding|\bthrough\b", re.I)
+_DAY = dt.timedelta(days=1)
+
+
+def bound_of(name: str, kind: str) -> Literal["start", "end"] | None:
+    """Return which end of a date range a parameter is, by its name and type."""
+    if "date" not in kind.lower() and "date" not in name.lower():
+        return None
+    words = {word.lower() for word in _WORD.findall(name)}
+    if words & _ENDS:
+        return "end"
+    return "start" if words & _BEGINNINGS else None
+
+
+@frozen(kw_only=True)
+class DateRange:
+    """The two parameters that bound the dates of the rows.
+
+    Attributes:
+        start: Name of the parameter for the first date.
+        end: Name of the one for the last.
+        timed: Whether they take date-times.
+        inclusive: Whether rows of the last date come too; ``None`` if nobody says.
+    """
+
+    start: str
+    end: str
+    timed: bool = False
+    inclusive: bool | None = None
+
+    def values(self, window: Window) -> dict[str, str]:
+        """Return the parameters that ask for a window and nothing else."""
+        last = window.stop - _DAY if self.inclusive else window.stop
+        if not self.timed:
+            return {self.start: window.start.isoformat(), self.end: last.isoformat()}
+        # The last instant that SQL Server's datetime has before midnight: a later one
+        # is rounded to the next day.
+        clock = "T23:59:59.997" if self.inclusive else "T00:00:00"
+        return {self.start: f"{window.start}T00:00:00", self.end: f"{last}{clock}"}
+
+
+@frozen
+class Window:
+    """Dates that are asked for at once.
+
+    Attributes:
+        key: What a file of it is called.
+        start: The first date.
+        stop: The date after the last.
+    """
+
+    key: str
+    start: dt.date
+    stop: dt.date
+
+    def joined(self, start: dt.date, stop: dt.date) -> Window:
+        """Return the window that holds this one and other dates."""
+        return Window(self.key, min(self.start, start), max(self.stop, stop))
+
+
+def date_range(parameters: Iterable[tuple[str, str, str]]) -> DateRange | None:
+    """Return the date range among parameters, or ``None`` if it is not clear.
+
+    Args:
+        parameters: Name, type and description of each, in the API's words.
+    """
+    ends: dict[str, list[tuple[str, str, str]]] = {"start": [], "end": []}
+    for name, kind, description in parameters:
+        bound = bound_of(name, kind)
+        if bound is not None:
+            ends[bound].append((name, kind, description))
+    if len(ends["start"]) != 1 or len(ends["end"]) != 1:
+        return None
+    (first, kind, _), (last, _, description) = ends["start"][0], ends["end"][0]
+    exclusive = bool(_EXCLUSIVE.search(description))
+    inclusive = bool(_INCLUSIVE.search(description)) and not exclusive
+    known = exclusive or inclusive
+    return DateRange(
+        start=first,
+        end=last,
+        timed="time" in kind.lower(),
+        inclusive=inclusive if known else None,
+    )
+
+
+def windows(since: dt.date, until: dt.date, unit: Unit) -> Iterator[Window]:
+    """Yield the windows of a range of dates, cut by the calendar.
+
+    Args:
+        since: The first date.
+        until: The date after the last.
+        unit: What to cut by; weeks begin on Monday (ISO 8601).
+    """
+    start = since
+    while start < until:
+        begin = beginning(start, unit)
+        stop = min(until, _next(begin, unit))
+        yield Window(_key(begin, unit), start, stop)
+        start = stop
+
+
+def beginning(day: dt.date, unit: Unit) -> dt.date:
+    """Return the first date of the calendar's window that holds a date."""
+    if unit == "day":
+        return day
+    if unit == "week":
+        return day - dt.timedelta(days=day.weekday())
+    months = {"month": 1, "quarter": 3, "year": 12}[unit]
+    return day.replace(month=(day.month - 1) // months * months + 1, day=1)
+
+
+def _next(begin: dt.date, unit: Unit) -> dt.date:
+    days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[unit]
+    return beginning(begin + dt.timedelta(days=days), unit)
+
+
+def _key(begin: dt.date, unit: Unit) -> str:
+    if unit == "year":
+        return f"{begin.year:04}"
+    if unit == "quarter":
+        return f"{begin.year:04}-Q{begin.month // 3 + 1}"
+    return begin.isoformat()[:7] if unit == "month" else begin.isoformat()

@@ -1,0 +1,19 @@
+"""Many providers, many data sources, one job that can be killed and run again."""
+
+from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._report import (
+    PullDenial,
+    PullFailure,
+    PullProgress,
+    PullReport,
+    PullTotal,
+)
+
+__all__ = [
+    "PullDenial",
+    "PullFailure",
+    "PullPlan",
+    "PullProgress",
+    "PullReport",
+    "PullTotal",
+]

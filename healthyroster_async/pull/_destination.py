@@ -1,0 +1,128 @@
+"""A folder of partitions: each whole under its name, or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import orjson
+
+from healthyroster_async._core.errors import DestinationError
+from healthyroster_async.pull._journal import Journal
+from healthyroster_async.pull._plan import Format
+from healthyroster_async.pull._report import PullReport
+
+_OURS = "_healthyroster"
+
+
+class Destination:
+    """Where the files of a pull go; every method touches the disk.
+
+    Layout (Hive)::
+
+        source=Patients/provider=42/window=2026-01/rows.parquet
+        _healthyroster/journal.sqlite, summary.json
+
+    Attributes:
+        root: The folder.
+        journal: What is in it.
+    """
+
+    def __init__(self, root: Path, file_format: Format) -> None:
+        """Open or make a destination, and hold it until it is closed.
+
+        Raises:
+            DestinationError: It cannot be written, or another pull writes into it.
+        """
+        self.root = root
+        self._format = file_format
+        self._numbers = itertools.count()
+        ours = root / _OURS
+        self._partial = ours / "partial"
+        with writing():
+            ours.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(ours / "journal.sqlite")
+        try:
+            self.journal.agree("format", file_format, "holds files of another format")
+            with writing():
+                # What a killed run left behind; nobody else is here.
+                shutil.rmtree(self._partial, ignore_errors=True)
+                self._partial.mkdir()
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def close(self) -> None:
+        """Give the destination to the next run."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+        self.journal.close()
+
+    def partial(self) -> Path:
+        """Return where to write the next file until it is whole."""
+        return self._partial / f"{next(self._numbers)}.{self._format}"
+
+    def publish(
+        self, partial: Path, *, source: str, provider: str, key: str, rows: int
+    ) -> None:
+        """Give a whole file its name, instead of what had it before.
+
+        Of no rows there is no file: it could not say the types of its columns.
+        """
+        parts = (f"source={source}", f"provider={_named(provider)}", f"window={key}")
+        folder = self.root.joinpath(*parts)
+        file = folder / f"rows.{self._format}"
+        with writing():
+            if not rows:
+                file.unlink(missing_ok=True)
+                partial.unlink()
+                return
+            if not self._partial.is_dir():
+                raise FileNotFoundError(None, "the folder has vanished")
+            folder.mkdir(parents=True, exist_ok=True)
+            partial.replace(file)
+            _sync(folder)
+
+    def summarise(self, report: PullReport) -> None:
+        """Write what came of a pull."""
+        option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        partial = self._partial / "summary.json"
+        with writing():
+            partial.write_bytes(orjson.dumps(report.to_dict(), option=option))
+            partial.replace(self.root / _OURS / "summary.json")
+
+
+def folder_name(name: str) -> str:
+    """Return the name of a data source as readers of Hive partitions expect it."""
+    return _named(" ".join(name.split()))
+
+
+def _named(text: str) -> str:
+    return quote(text, safe=" -_()")
+
+
+def _sync(folder: Path) -> None:
+    # A name must not be lost after the journal says that it is there.
+    with contextlib.suppress(PermissionError):  # Windows opens no folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what the system says into our error."""
+    try:
+        yield
+    except OSError as error:
+        text = error.strerror or type(error).__name__
+    else:
+        return
+    raise DestinationError(f"the destination cannot be written: {text}")

@@ -1,0 +1,243 @@
+"""What a destination holds, kept beside the data so that a killed run can go on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from healthyroster_async._core.date_ranges import Window
+from healthyroster_async._core.errors import DestinationError
+
+_VERSION = "1"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS runs (
+  id INTEGER PRIMARY KEY, arguments TEXT NOT NULL, until TEXT NOT NULL,
+  started REAL NOT NULL, ended REAL, failed INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS sources (
+  id TEXT PRIMARY KEY, folder TEXT NOT NULL UNIQUE, inclusive INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS cells (
+  source TEXT, provider TEXT, since TEXT NOT NULL, watermark TEXT NOT NULL,
+  PRIMARY KEY (source, provider)
+) STRICT;
+CREATE TABLE IF NOT EXISTS partitions (
+  source TEXT, provider TEXT, window TEXT, start TEXT, stop TEXT,
+  run INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  PRIMARY KEY (source, provider, window)
+) STRICT;
+"""
+
+
+@frozen
+class Cell:
+    """A data source of a Healthcare Provider, by their ids as text."""
+
+    source: str
+    provider: str
+
+
+@frozen
+class Kept:
+    """A partition that is in the destination.
+
+    Attributes:
+        window: Its dates; ``None`` if it is whole.
+        run: Which run wrote it.
+    """
+
+    window: Window | None
+    run: int
+
+
+class Journal:
+    """The journal of one destination, held by one process at a time.
+
+    SQLite keeps its lock until it is closed or the process ends, however it ends. It is
+    used by one thread at a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or make a journal.
+
+        Raises:
+            DestinationError: Another run holds it, or it cannot be read or written.
+        """
+        with _told():
+            self._db = sqlite3.connect(
+                path, timeout=0.5, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with _told():
+                self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("BEGIN EXCLUSIVE")
+                for statement in filter(str.strip, _TABLES.split(";")):
+                    self._db.execute(statement)
+                self._db.execute("COMMIT")
+            self.agree("version", _VERSION, "was written by another version of this")
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Give the destination to the next run."""
+        with _told():
+            self._db.close()
+
+    def fact(self, name: str) -> str | None:
+        """Return what the destination is, in one respect."""
+        with _told():
+            found = self._db.execute(
+                "SELECT value FROM facts WHERE name = ?", (name,)
+            ).fetchone()
+        return None if found is None else str(found[0])
+
+    def agree(self, name: str, value: str, otherwise: str) -> None:
+        """Make a fact of a new destination, or check that of an old one.
+
+        Raises:
+            DestinationError: It is another one.
+        """
+        with _told():
+            self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
+        known = self.fact(name)
+        if known != value:
+            raise DestinationError(
+                f"the destination {otherwise} ({known}, not {value}); give another one"
+            )
+
+    def begin(self, arguments: str, until: dt.date) -> int:
+        """Return the number of a run, which is one before if that can go on.
+
+        A run that was broken off goes on. One that ended with failures goes on if it
+        is for the same dates.
+        """
+        with _told(), self._db:
+            found = self._db.execute(
+                "SELECT id, until, ended, failed FROM runs WHERE arguments = ? "
+                "ORDER BY id DESC LIMIT 1",
+                (arguments,),
+            ).fetchone()
+            if found is not None:
+                run, before, ended, failed = found
+                if ended is None or (failed and before == until.isoformat()):
+                    self._db.execute(
+                        "UPDATE runs SET until = ?, ended = NULL WHERE id = ?",
+                        (until.isoformat(), run),
+                    )
+                    return int(run)
+            made = self._db.execute(
+                "INSERT INTO runs (arguments, until, started) VALUES (?, ?, ?)",
+                (arguments, until.isoformat(), time.time()),
+            )
+            return int(made.lastrowid or 0)
+
+    def end(self, run: int, failed: int) -> None:
+        """Keep that a run ended, and how many of its partitions failed."""
+        with _told():
+            self._db.execute(
+                "UPDATE runs SET ended = ?, failed = ? WHERE id = ?",
+                (time.time(), failed, run),
+            )
+
+    def folder(self, source: str, wanted: str) -> str:
+        """Return the folder of a data source, which stays when its name changes."""
+        with _told():
+            for folder in (wanted, f"{wanted}-{source}"):
+                self._db.execute(
+                    "INSERT OR IGNORE INTO sources (id, folder) VALUES (?, ?)",
+                    (source, folder),
+                )
+            found = self._db.execute(
+                "SELECT folder FROM sources WHERE id = ?", (source,)
+            ).fetchone()
+        return str(found[0])
+
+    def inclusive(self, source: str) -> bool | None:
+        """Return whether the end of a data source's date range is inclusive."""
+        with _told():
+            found = self._db.execute(
+                "SELECT inclusive FROM sources WHERE id = ?", (source,)
+            ).fetchone()
+        return None if found is None or found[0] is None else bool(found[0])
+
+    def keep_inclusive(self, source: str, inclusive: bool) -> None:  # noqa: FBT001
+        """Keep whether the end of a data source's date range is inclusive."""
+        with _told():
+            self._db.execute(
+                "UPDATE sources SET inclusive = ? WHERE id = ?", (inclusive, source)
+            )
+
+    def mark(self, cell: Cell) -> tuple[dt.date, dt.date] | None:
+        """Return from when on and up to when the rows of a cell are there."""
+        with _told():
+            found = self._db.execute(
+                "SELECT since, watermark FROM cells WHERE source = ? AND provider = ?",
+                (cell.source, cell.provider),
+            ).fetchone()
+        if found is None:
+            return None
+        return dt.date.fromisoformat(found[0]), dt.date.fromisoformat(found[1])
+
+    def keep_mark(self, cell: Cell, since: dt.date, watermark: dt.date) -> None:
+        """Keep from when on and up to when the rows of a cell are there."""
+        with _told():
+            self._db.execute(
+                "INSERT INTO cells VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "since = min(since, excluded.since), watermark = excluded.watermark",
+                (cell.source, cell.provider, since.isoformat(), watermark.isoformat()),
+            )
+
+    def partitions(self, cell: Cell) -> dict[str, Kept]:
+        """Return what is there of a cell, by the key of its window."""
+        with _told():
+            found = self._db.execute(
+                "SELECT window, start, stop, run FROM partitions "
+                "WHERE source = ? AND provider = ?",
+                (cell.source, cell.provider),
+            ).fetchall()
+        return {
+            key: Kept(
+                Window(key, *map(dt.date.fromisoformat, (start, stop)))
+                if start
+                else None,
+                run,
+            )
+            for key, start, stop, run in found
+        }
+
+    def keep(self, cell: Cell, key: str, kept: Kept, rows: int, size: int) -> None:
+        """Keep that a partition is in the destination."""
+        window = kept.window
+        dates = (
+            (None, None)
+            if window is None
+            else (window.start.isoformat(), window.stop.isoformat())
+        )
+        with _told():
+            self._db.execute(
+                "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (cell.source, cell.provider, key, *dates, kept.run, rows, size),
+            )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        if "locked" in text:
+            text = "another pull writes into it at this moment"
+    else:
+        return
+    raise DestinationError(f"the destination cannot be used: {text}")

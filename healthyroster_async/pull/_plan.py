@@ -1,0 +1,136 @@
+"""What a pull asks for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias, get_args
+
+from attrs import Attribute, field, frozen
+
+from healthyroster_async._core.date_ranges import UNITS, Unit
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._fanout import check_ids
+
+Format: TypeAlias = Literal["parquet", "csv", "ndjson"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+LAST = "last"
+
+
+def _ids(given: Any) -> tuple[int | str, ...]:
+    check_ids(given)
+    ids = tuple(dict.fromkeys(given))
+    for one in ids:
+        if isinstance(one, bool) or not isinstance(one, int | str) or one == "":
+            raise ConfigurationError(f"provider id {one!r} is no int and no text")
+    if not ids:
+        raise ConfigurationError("providers is empty; give ids of providers")
+    return ids
+
+
+def _names(given: Any) -> tuple[str, ...] | None:
+    if given == "*":
+        return None
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigurationError(
+            f'sources is {given!r}; give "*" or a list of names or ids of data sources'
+        )
+    names = tuple(str(name) for name in given)
+    if not names:
+        raise ConfigurationError('sources is empty; give "*" for every data source')
+    return names
+
+
+def _date(name: str, value: Any) -> dt.date | None:
+    if value is None or (type(value) is dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"{name} is {value!r}; give a date such as 2026-01-31"
+        ) from None
+
+
+def _since(value: Any) -> dt.date | str | None:
+    return LAST if value == LAST else _date("since", value)
+
+
+def _until(value: Any) -> dt.date | None:
+    return _date("until", value)
+
+
+def _one_of(*allowed: str | None) -> Any:
+    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
+        if value not in allowed:
+            names = ", ".join(str(name) for name in allowed if name is not None)
+            raise ConfigurationError(
+                f"{attribute.name} is {value!r}; give one of {names}"
+            )
+
+    return check
+
+
+def _days(_: object, attribute: Attribute[Any], value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigurationError(
+            f"{attribute.name} is {value!r}; give a whole number of days from 0"
+        )
+
+
+@frozen
+class PullPlan:
+    """Which rows to pull, and how to cut and write them.
+
+    Attributes:
+        providers: Ids of Healthcare Providers.
+        sources: Names or ids of data sources; ``None`` for all (give ``"*"``).
+        since: The first date, or ``"last"`` to go on where the last run into the
+            destination ended. Without it there are no windows, and everything comes.
+        until: The date after the last; tomorrow (UTC) by default.
+        window: What answers are cut by; by default what the destination is cut by
+            already, and a month for a new one. Only data sources with a date range are
+            cut; the others come whole.
+        format: What the files are.
+        overlap: Days before the end of the last run that ``"last"`` asks for again, so
+            that late edits and deletions arrive. The windows they fall into are
+            replaced.
+        end_inclusive: Whether the API's end of a date range is inclusive. By default
+            the data source's description says it, or else a few calls find it out.
+
+    Raises:
+        ConfigurationError: One of them makes no sense.
+    """
+
+    providers: tuple[int | str, ...] = field(converter=_ids)
+    sources: tuple[str, ...] | None = field(default="*", converter=_names, kw_only=True)
+    since: dt.date | str | None = field(default=None, converter=_since, kw_only=True)
+    until: dt.date | None = field(default=None, converter=_until, kw_only=True)
+    window: Unit | None = field(
+        default=None, validator=_one_of(None, *UNITS), kw_only=True
+    )
+    format: Format = field(default="parquet", validator=_one_of(*FORMATS), kw_only=True)
+    overlap: int = field(default=7, validator=_days, kw_only=True)
+    end_inclusive: bool | None = field(
+        default=None, validator=_one_of(None, True, False), kw_only=True
+    )
+
+    def __attrs_post_init__(self) -> None:
+        since, until = self.since, self.until
+        if since is None and (until is not None or self.window is not None):
+            raise ConfigurationError("until and window need since, the first date")
+        if isinstance(since, dt.date) and until is not None and until <= since:
+            raise ConfigurationError(
+                f"until is {until}, not after since ({since}); it is the date after "
+                "the last"
+            )
+
+    @property
+    def arguments(self) -> str:
+        """What was asked for, to tell whether a run is the same as one before."""
+        names = ("since", "until", "window", "format", "overlap", "end_inclusive")
+        asked = {name: getattr(self, name) for name in names}
+        asked["providers"] = sorted(map(str, self.providers))
+        asked["sources"] = sorted(self.sources) if self.sources else None
+        return json.dumps(asked, default=str, sort_keys=True)

@@ -1,0 +1,124 @@
+"""How far a pull is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class PullProgress:
+    """How far a pull is.
+
+    A partition is a window of a data source of a provider, or all of it.
+
+    Attributes:
+        total: Partitions of the run.
+        done: ... that are in the destination, those from before it was broken off
+            included.
+        failed: ... that failed so far; they are asked for once more at the end.
+        denied: ... that are not granted.
+        rows: Rows that came, those of open answers included.
+        bytes: Bytes that they took, decompressed.
+    """
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    denied: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+@frozen(kw_only=True)
+class PullFailure:
+    """A partition that did not come.
+
+    Attributes:
+        provider_id: The Healthcare Provider.
+        source: Name of the data source; ``None`` if not even the list of them came.
+        window: Its key; ``None`` if it is whole.
+        reason: What went wrong.
+    """
+
+    provider_id: int | str
+    source: str | None
+    window: str | None
+    reason: str
+
+
+@frozen(kw_only=True)
+class PullDenial:
+    """What the application is not granted.
+
+    Attributes:
+        provider_id: The Healthcare Provider.
+        source: Name of the data source; ``None`` for the list of them.
+        reason: Which grant is most likely missing.
+    """
+
+    provider_id: int | str
+    source: str | None
+    reason: str
+
+
+@frozen(kw_only=True)
+class PullTotal:
+    """What came of one data source.
+
+    Attributes:
+        source: Its name.
+        partitions: How many came in this run.
+        rows: Their rows.
+        bytes: Bytes that they took, decompressed.
+        drift: What rows did that the data source does not say, a line for each column.
+    """
+
+    source: str
+    partitions: int
+    rows: int
+    bytes: int
+    drift: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class PullReport:
+    """What came of a pull.
+
+    Attributes:
+        environment: Whose rows they are.
+        partitions: Partitions of the run.
+        done: ... that came in it.
+        kept: ... that were there already, from before it was broken off.
+        rows: Rows that came.
+        bytes: Bytes that they took, decompressed.
+        seconds: How long it took.
+        totals: The same by data source.
+        denied: What is not granted, and was left out.
+        failed: What did not come. The same pull run again asks for nothing else.
+        calls: Calls that a dry run says the pull would make; ``None`` after a pull.
+    """
+
+    environment: str
+    partitions: int
+    done: int
+    kept: int
+    rows: int
+    bytes: int
+    seconds: float
+    totals: tuple[PullTotal, ...] = ()
+    denied: tuple[PullDenial, ...] = field(default=(), repr=False)
+    failed: tuple[PullFailure, ...] = field(default=(), repr=False)
+    calls: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything came that is granted."""
+        return not self.failed
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Return the report as plain values, as ``summary.json`` has it."""
+        return attrs.asdict(self)

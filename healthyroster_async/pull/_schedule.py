@@ -1,0 +1,119 @@
+"""Which windows a run asks for, and which are there already."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from healthyroster_async._core.date_ranges import (
+    UNITS,
+    Unit,
+    Window,
+    beginning,
+    windows,
+)
+from healthyroster_async._core.errors import ConfigurationError, DestinationError
+from healthyroster_async.pull._journal import Cell, Journal
+from healthyroster_async.pull._plan import LAST, PullPlan
+
+_NO_WINDOW = "none"
+
+
+class Schedule:
+    """The dates of one run into one destination.
+
+    Attributes:
+        run: Its number.
+        until: The date after the last.
+        whole: Whether nothing is cut, because no first date was given.
+    """
+
+    def __init__(self, plan: PullPlan, journal: Journal | None) -> None:
+        """Begin a run, or go on with one.
+
+        Args:
+            plan: What is asked for.
+            journal: What is there; ``None`` if nothing is, and nothing will be kept.
+
+        Raises:
+            ConfigurationError: ``"last"`` has no run to go on from.
+            DestinationError: The destination is cut another way.
+        """
+        self._journal = journal
+        self._plan = plan
+        self.whole = plan.since is None
+        tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+        self.until = plan.until or tomorrow
+        if isinstance(plan.since, dt.date) and plan.since >= self.until:
+            raise ConfigurationError(
+                f"since is {plan.since}, which has not come yet; give until, the date "
+                "after the last"
+            )
+        known = None if journal is None else journal.fact("window")
+        if plan.since == LAST and known in {None, _NO_WINDOW}:
+            raise ConfigurationError(
+                "the destination holds no run with dates to go on from; give since as "
+                "a date once"
+            )
+        self._unit = self._chosen(known)
+        self.run = 0
+        if journal is not None:
+            kind = _NO_WINDOW if self.whole else self._unit
+            journal.agree("window", kind, "is cut by other windows")
+            self.run = journal.begin(plan.arguments, self.until)
+
+    def _chosen(self, known: str | None) -> Unit:
+        if self._plan.window is not None:
+            return self._plan.window
+        for unit in UNITS:
+            if unit == known:
+                return unit
+        return "month"
+
+    def since(self, cell: Cell) -> dt.date:
+        """Return the first date that is asked of a cell.
+
+        Raises:
+            DestinationError: It is new, and ``"last"`` does not say from when on.
+        """
+        if isinstance(self._plan.since, dt.date):
+            return self._plan.since
+        assert self._journal is not None  # noqa: S101 - "last" is refused without one
+        mark = self._journal.mark(cell)
+        if mark is None:
+            # A new provider or data source begins where the destination begins.
+            first = self._journal.fact("since")
+            if first is None:
+                raise DestinationError("the destination does not say where it begins")
+            return dt.date.fromisoformat(first)
+        first_date, watermark = mark
+        back = watermark - dt.timedelta(days=self._plan.overlap)
+        return max(first_date, beginning(back, self._unit))
+
+    def windows(
+        self, cell: Cell, *, windowed: bool
+    ) -> Iterator[tuple[Window | None, bool]]:
+        """Yield the windows of a cell, each with whether this run has it already.
+
+        A window that is there is asked for with all the dates that it had: nothing that
+        was there is lost.
+        """
+        there = {} if self._journal is None else self._journal.partitions(cell)
+        if not windowed:
+            yield None, any(kept.run == self.run for kept in there.values())
+            return
+        for wanted in windows(self.since(cell), self.until, self._unit):
+            kept = there.get(wanted.key)
+            if kept is None or kept.window is None:
+                yield wanted, False
+                continue
+            window = wanted.joined(kept.window.start, kept.window.stop)
+            yield window, kept.run == self.run and window == kept.window
+
+    def keep_mark(self, cell: Cell, watermark: dt.date) -> None:
+        """Keep up to when the rows of a cell are there."""
+        assert self._journal is not None  # noqa: S101 - a run has one
+        since = self.since(cell)
+        if self._journal.fact("since") is None:
+            self._journal.agree("since", since.isoformat(), "")
+        self._journal.keep_mark(cell, since, watermark)
