@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import frozen
+
+from healthyroster_async._core.errors import ConfigurationError
 
 Unit: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -15,8 +17,12 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _BEGINNINGS = frozenset({"after", "begin", "from", "since", "start"})
 _ENDS = frozenset({"before", "end", "thru", "through", "to", "until"})
-_EXCLUSIVE = re.compile(r"\bexclusive|\bexcluded|\bnot including|\bbefore\b", re.I)
-_INCLUSIVE = re.compile(r"\binclusive|\bincluded|\bincluding|\bthrough\b", re.I)
+_EXCLUSIVE = re.compile(
+    r"\bexclusive|\bexcluded|\bnot including|\bbefore\b", re.IGNORECASE
+)
+_INCLUSIVE = re.compile(
+    r"\binclusive|\bincluded|\bincluding|\bthrough\b", re.IGNORECASE
+)
 _DAY = dt.timedelta(days=1)
 
 
@@ -99,6 +105,34 @@ def date_range(parameters: Iterable[tuple[str, str, str]]) -> DateRange | None:
         timed="time" in kind.lower(),
         inclusive=inclusive if known else None,
     )
+
+
+def check_unit(value: Any) -> Unit:
+    """Return what windows are cut by if it is that.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    for unit in UNITS:
+        if unit == value:
+            return unit
+    raise ConfigurationError(f"window is {value!r}; give one of {', '.join(UNITS)}")
+
+
+def as_date(name: str, value: Any) -> dt.date:
+    """Return a date given as such or as text.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if type(value) is dt.date:
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"{name} is {value!r}; give a date such as 2026-01-31"
+        ) from None
 
 
 def windows(since: dt.date, until: dt.date, unit: Unit) -> Iterator[Window]:

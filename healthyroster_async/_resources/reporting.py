@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,12 +13,21 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async._core.contract import DATA_SOURCE, DATA_SOURCES, ROWS
+from healthyroster_async._core.date_ranges import (
+    DateRange,
+    Unit,
+    as_date,
+    check_unit,
+    date_range,
+    windows,
+)
 from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
     NotFoundError,
 )
 from healthyroster_async._core.parameters import check_parameter
+from healthyroster_async._resources.edges import ends_inclusive
 from healthyroster_async._rows.stream import RowStream
 
 if TYPE_CHECKING:
@@ -103,6 +113,57 @@ class Reporting:
         fields = partial(self._fields, data_source_id)
         return RowStream(request, caller, caller.contract.rows_key, fields)
 
+    async def windows(
+        self,
+        data_source_id: _Source,
+        *,
+        since: dt.date | str,
+        until: dt.date | str,
+        window: Unit = "month",
+        end_inclusive: bool | None = None,
+    ) -> dict[str, dict[str, str]]:
+        """Return the parameters that ask for a range of dates in windows.
+
+        No answer is huge then, several come at a time, and each row comes once::
+
+            parts = await clinic.reporting.windows(7, since="2025-01-01", until=...)
+            tables = await clinic.fan_out({
+                key: lambda s, values=values: s.reporting.rows(7, **values).to_arrow()
+                for key, values in parts.items()
+            })
+
+        Args:
+            data_source_id: Its id, as ``data_sources`` gave it, or what it gave.
+            since: The first date.
+            until: The date after the last.
+            window: What to cut by: day, week, month, quarter or year.
+            end_inclusive: Whether the API's end of a date range is inclusive; by
+                default the description says it, or else a few calls find it out.
+
+        Returns:
+            The parameters of each window, by its key, such as ``2025-01``.
+
+        Raises:
+            ConfigurationError: The data source has no date range, or several; or an
+                argument is wrong.
+            HealthyRosterError: The data source cannot be asked.
+        """
+        first, stop = as_date("since", since), as_date("until", until)
+        cut = list(windows(first, stop, check_unit(window)))
+        detail = data_source_id
+        if not isinstance(detail, models.DataSourceDetail):
+            detail = await self.data_source(data_source_id)
+        range_ = date_range_of(detail, end_inclusive)
+        if range_ is None:
+            raise ConfigurationError(
+                "the data source has no date range that is clear: one parameter for "
+                "its start and one for its end"
+            )
+        if range_.inclusive is None:
+            known = await ends_inclusive(self, detail, range_, first, stop)
+            range_ = evolve(range_, inclusive=bool(known))
+        return {one.key: range_.values(one) for one in cut}
+
     async def _fields(self, source: _Source) -> dict[str, str | None]:
         """Return the API's word for the type of each column, as far as it says."""
         detail = source
@@ -112,6 +173,23 @@ class Reporting:
             except (ConfigurationError, ForbiddenError, NotFoundError):
                 return {}  # then the values alone say what they are
         return {f.name: f.type for f in detail.fields if f.name is not None}
+
+
+def date_range_of(
+    detail: models.DataSourceDetail, end_inclusive: bool | None
+) -> DateRange | None:
+    """Return the date range of a data source; ``None`` if it is not clear.
+
+    Args:
+        detail: The data source.
+        end_inclusive: Whether its end is, if somebody knows better than it says.
+    """
+    found = date_range(
+        (p.name or "", p.type or "", p.description or "") for p in detail.parameters
+    )
+    if found is None or end_inclusive is None:
+        return found
+    return evolve(found, inclusive=end_inclusive)
 
 
 def _id_of(source: _Source) -> int | str:

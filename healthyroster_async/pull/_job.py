@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import define, evolve, field
 
-from healthyroster_async._core.date_ranges import DateRange, Window, date_range
+from healthyroster_async._core.date_ranges import DateRange, Window
 from healthyroster_async._core.errors import (
     DestinationError,
     ForbiddenError,
@@ -24,11 +24,12 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._resources.edges import ends_inclusive
+from healthyroster_async._resources.reporting import date_range_of
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail
 from healthyroster_async.pull._destination import Destination, folder_name, writing
-from healthyroster_async.pull._edges import ends_inclusive
 from healthyroster_async.pull._journal import Cell, Kept
 from healthyroster_async.pull._plan import PullPlan
 from healthyroster_async.pull._report import (
@@ -51,6 +52,8 @@ _TELL_S = 0.25
 _LOG_S = 60.0
 # Nobody answers any more: what is left would only fail one by one.
 _LOST_IN_A_ROW = 40
+# Providers that are asked to describe a data source, until one does.
+_ASKED = 3
 
 
 @define(eq=False, kw_only=True)
@@ -63,6 +66,7 @@ class _Source:
     range: DateRange | None = None
     denial: ForbiddenError | None = None
     failure: HealthyRosterError | None = None
+    asked: int = 0
     drift: dict[str, None] = field(factory=dict)
     count: Counter[str] = field(factory=Counter)
 
@@ -111,6 +115,7 @@ class Job:
         self._denied: list[PullDenial] = []
         self._failed: list[PullFailure] = []
         self._open: set[RowStream] = set()
+        self._closed: set[Cell] = set()
         self._now = PullProgress(total=0)
         self._kept = self._lost = self._calls = 0
 
@@ -119,6 +124,7 @@ class Job:
         began = self._clock()
         schedule = Schedule(self._plan, None)
         cells = await self._cells(lambda _, name: name)
+        cells = [cell for cell in cells if self._is_open(cell)]
         partitions = [p for c in cells for p in self._windows(c, schedule)]
         calls = self._calls + len(partitions)
         return evolve(
@@ -138,6 +144,7 @@ class Job:
             began = self._clock()
             cells = await self._cells(journal.folder)
             await self._find_edges(cells, destination, schedule)
+            cells = [cell for cell in cells if self._is_open(cell)]
             partitions = await asyncio.to_thread(
                 lambda: [list(self._windows(c, schedule)) for c in cells]
             )
@@ -169,16 +176,17 @@ class Job:
                     label = folder_name(one.name or str(one.id))
                     where = await asyncio.to_thread(folder, str(one.id), label)
                     sources[key] = _Source(one=one, folder=where)
+                if sources[key].detail is None and sources[key].asked < _ASKED:
                     await self._describe(clinic, sources[key])
                 cells.append(_Partition(clinic, sources[key], None))
         for name in sorted(missing):
             self._note_missing(name)
-        return [cell for cell in cells if self._is_open(cell)]
+        return cells
 
     def _note_missing(self, name: str) -> None:
         self._failed.append(
             PullFailure(
-                provider_id="",
+                provider_id="*",
                 source=name,
                 window=None,
                 reason="no provider has a data source of this name or id",
@@ -200,6 +208,8 @@ class Job:
     async def _describe(self, clinic: ProviderSession, source: _Source) -> None:
         """Find out the columns and the date range of a data source."""
         self._calls += 1
+        source.asked += 1
+        source.denial = source.failure = None
         try:
             source.detail = detail = await clinic.reporting.data_source(source.one)
         except ForbiddenError as error:
@@ -208,16 +218,10 @@ class Job:
         except HealthyRosterError as error:
             source.failure = error
         else:
-            parameters = [
-                (p.name or "", p.type or "", p.description or "")
-                for p in detail.parameters
-            ]
-            source.range = date_range(parameters)
-            given = self._plan.end_inclusive
-            if source.range is not None and given is not None:
-                source.range = evolve(source.range, inclusive=given)
+            source.range = date_range_of(detail, self._plan.end_inclusive)
 
     def _is_open(self, cell: _Partition) -> bool:
+        """Return whether a cell can be pulled; keep why if it cannot."""
         provider, source = cell.clinic.provider_id, cell.source
         if source.denial is not None:
             self._deny(provider, source.name, source.denial)
@@ -235,16 +239,25 @@ class Job:
             range_ = source.range
             if schedule.whole or range_ is None or range_.inclusive is not None:
                 continue
+            if source.failure is not None:
+                continue
             key = cell.cell.source
             known = await asyncio.to_thread(journal.inclusive, key)
             if known is None:
                 since = await asyncio.to_thread(schedule.since, cell.cell)
                 try:
                     known = await ends_inclusive(
-                        cell.clinic, source.one, range_, since, schedule.until
+                        cell.clinic.reporting,
+                        source.one,
+                        range_,
+                        since,
+                        schedule.until,
                     )
                 except ForbiddenError:
                     continue  # the pull itself says so
+                except HealthyRosterError as error:
+                    source.failure = error
+                    continue
                 if known is None:
                     continue  # another provider may have rows
                 await asyncio.to_thread(journal.keep_inclusive, key, known)
@@ -253,8 +266,6 @@ class Job:
     def _windows(self, cell: _Partition, schedule: Schedule) -> Iterator[_Partition]:
         """Yield the partitions of a cell; what is there already is done."""
         range_ = cell.source.range
-        if range_ is None and not schedule.whole:
-            _logger.debug("a data source has no date range and comes whole")
         windowed = range_ is not None and not schedule.whole
         for window, done in schedule.windows(cell.cell, windowed=windowed):
             yield _Partition(cell.clinic, cell.source, window, done)
@@ -308,19 +319,19 @@ class Job:
     ) -> None:
         """Pull a partition, and keep what became of it."""
         source = partition.source
-        if self._lost >= _LOST_IN_A_ROW or source.denial is not None:
+        if self._lost >= _LOST_IN_A_ROW:
             return
         provider = partition.clinic.provider_id
-        if any(
-            d.provider_id == provider and d.source == source.name for d in self._denied
-        ):
+        if partition.cell in self._closed:
             return
         partition.error = None
         try:
             await self._pulled(partition, destination, schedule)
         except ForbiddenError as error:
             partition.error = error
-            self._deny(provider, source.name, error)
+            if partition.cell not in self._closed:  # another window may have been
+                self._closed.add(partition.cell)
+                self._deny(provider, source.name, error)
             self._now = evolve(self._now, denied=self._now.denied + 1)
         except (TransportError, ServiceUnavailableError) as error:
             partition.error = error
@@ -393,17 +404,25 @@ class Job:
         self._failed.append(failure)
 
     def _report(self, partitions: list[_Partition], began: float) -> PullReport:
+        unasked = 0
         for partition in partitions:
-            if partition.done or isinstance(partition.error, ForbiddenError):
+            if partition.done or partition.cell in self._closed:
                 continue
-            error = partition.error
-            if error is not None:
-                self._fail(
-                    partition.clinic.provider_id,
-                    partition.source.name,
-                    partition.key,
-                    error,
+            provider, error = partition.clinic.provider_id, partition.error
+            if error is None:
+                unasked += 1
+            else:
+                self._fail(provider, partition.source.name, partition.key, error)
+        if unasked and self._lost >= _LOST_IN_A_ROW:
+            self._failed.append(
+                PullFailure(
+                    provider_id="*",
+                    source=None,
+                    window=None,
+                    reason=f"{unasked} partitions were not asked for, because the API "
+                    "did not answer any more",
                 )
+            )
         sources = list(dict.fromkeys(p.source for p in partitions))
         return PullReport(
             environment=self._environment.value,

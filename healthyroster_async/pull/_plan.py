@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import Attribute, field, frozen
 
-from healthyroster_async._core.date_ranges import UNITS, Unit
+from healthyroster_async._core.date_ranges import Unit, as_date, check_unit
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._fanout import check_ids
 
@@ -30,7 +30,7 @@ def _ids(given: Any) -> tuple[int | str, ...]:
 
 
 def _names(given: Any) -> tuple[str, ...] | None:
-    if given == "*":
+    if given is None or given == "*":
         return None
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ConfigurationError(
@@ -42,34 +42,28 @@ def _names(given: Any) -> tuple[str, ...] | None:
     return names
 
 
-def _date(name: str, value: Any) -> dt.date | None:
-    if value is None or (type(value) is dt.date):
-        return value
-    try:
-        return dt.date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"{name} is {value!r}; give a date such as 2026-01-31"
-        ) from None
-
-
 def _since(value: Any) -> dt.date | str | None:
-    return LAST if value == LAST else _date("since", value)
+    return value if value in {None, LAST} else as_date("since", value)
 
 
 def _until(value: Any) -> dt.date | None:
-    return _date("until", value)
+    return None if value is None else as_date("until", value)
 
 
-def _one_of(*allowed: str | None) -> Any:
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        if value not in allowed:
-            names = ", ".join(str(name) for name in allowed if name is not None)
-            raise ConfigurationError(
-                f"{attribute.name} is {value!r}; give one of {names}"
-            )
+def _window(value: Any) -> Unit | None:
+    return None if value is None else check_unit(value)
 
-    return check
+
+def _flag(_: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise ConfigurationError(f"{attribute.name} is {value!r}; give True or False")
+
+
+def _format(_: object, attribute: Attribute[Any], value: Any) -> None:
+    if value not in FORMATS:
+        raise ConfigurationError(
+            f"{attribute.name} is {value!r}; give one of {', '.join(FORMATS)}"
+        )
 
 
 def _days(_: object, attribute: Attribute[Any], value: Any) -> None:
@@ -85,7 +79,7 @@ class PullPlan:
 
     Attributes:
         providers: Ids of Healthcare Providers.
-        sources: Names or ids of data sources; ``None`` for all (give ``"*"``).
+        sources: Names or ids of data sources; ``"*"`` or ``None`` for all.
         since: The first date, or ``"last"`` to go on where the last run into the
             destination ended. Without it there are no windows, and everything comes.
         until: The date after the last; tomorrow (UTC) by default.
@@ -104,17 +98,15 @@ class PullPlan:
     """
 
     providers: tuple[int | str, ...] = field(converter=_ids)
-    sources: tuple[str, ...] | None = field(default="*", converter=_names, kw_only=True)
+    sources: tuple[str, ...] | None = field(
+        default=None, converter=_names, kw_only=True
+    )
     since: dt.date | str | None = field(default=None, converter=_since, kw_only=True)
     until: dt.date | None = field(default=None, converter=_until, kw_only=True)
-    window: Unit | None = field(
-        default=None, validator=_one_of(None, *UNITS), kw_only=True
-    )
-    format: Format = field(default="parquet", validator=_one_of(*FORMATS), kw_only=True)
+    window: Unit | None = field(default=None, converter=_window, kw_only=True)
+    format: Format = field(default="parquet", validator=_format, kw_only=True)
     overlap: int = field(default=7, validator=_days, kw_only=True)
-    end_inclusive: bool | None = field(
-        default=None, validator=_one_of(None, True, False), kw_only=True
-    )
+    end_inclusive: bool | None = field(default=None, validator=_flag, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         since, until = self.since, self.until

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from healthyroster_async._core.date_ranges import DateRange, Window
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._session import ProviderSession
-from healthyroster_async.models import DataSource
+
+if TYPE_CHECKING:
+    from healthyroster_async._resources.reporting import Reporting
+    from healthyroster_async.models import DataSource, DataSourceDetail
 
 _DAY = dt.timedelta(days=1)
 
 
 async def ends_inclusive(
-    clinic: ProviderSession,
-    source: DataSource,
+    reporting: Reporting,
+    source: DataSource | DataSourceDetail,
     range_: DateRange,
     since: dt.date,
     until: dt.date,
@@ -34,7 +37,7 @@ async def ends_inclusive(
     async def count(first: dt.date, last: dt.date, most: int | None = None) -> int:
         values = as_given.values(Window("", first, last))
         rows = 0
-        async with clinic.reporting.rows(source, **values) as stream:
+        async with reporting.rows(source, **values) as stream:
             async for _ in stream:
                 rows += 1
                 if rows == most:
