@@ -153,7 +153,7 @@ class Reporting:
         detail = data_source_id
         if not isinstance(detail, models.DataSourceDetail):
             detail = await self.data_source(data_source_id)
-        range_ = date_range_of(detail, end_inclusive)
+        range_ = date_range_of(detail, end_inclusive=end_inclusive)
         if range_ is None:
             raise ConfigurationError(
                 "the data source has no date range that is clear: one parameter for "
@@ -176,7 +176,7 @@ class Reporting:
 
 
 def date_range_of(
-    detail: models.DataSourceDetail, end_inclusive: bool | None
+    detail: models.DataSourceDetail, *, end_inclusive: bool | None
 ) -> DateRange | None:
     """Return the date range of a data source; ``None`` if it is not clear.
 

@@ -218,7 +218,8 @@ class Job:
         except HealthyRosterError as error:
             source.failure = error
         else:
-            source.range = date_range_of(detail, self._plan.end_inclusive)
+            given = self._plan.end_inclusive
+            source.range = date_range_of(detail, end_inclusive=given)
 
     def _is_open(self, cell: _Partition) -> bool:
         """Return whether a cell can be pulled; keep why if it cannot."""
@@ -471,10 +472,13 @@ class Job:
             self._told()
             if self._clock() - logged >= _LOG_S:
                 logged = self._clock()
-                now = self._now
+                done, total, rows = self._now.done, self._now.total, self._now.rows
                 _logger.info(
-                    "pulled %(done)d of %(total)d partitions, %(rows)d rows",
-                    {"done": now.done, "total": now.total, "rows": now.rows},
+                    "%d of %d partitions pulled, %d rows",
+                    done,
+                    total,
+                    rows,
+                    extra={"done": done, "total": total, "rows": rows},
                 )
             await asyncio.sleep(_TELL_S)
 

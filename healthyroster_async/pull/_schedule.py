@@ -55,7 +55,7 @@ class Schedule:
                 "the destination holds no run with dates to go on from; give since as "
                 "a date once"
             )
-        self._unit = self._chosen(known)
+        self._unit: Unit = self._chosen(known)
         self.run = 0
         if journal is not None:
             kind = _NO_WINDOW if self.whole else self._unit

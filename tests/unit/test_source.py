@@ -58,6 +58,7 @@ def test_what_is_looked_for_is_found():
 LOGGED = {
     "attempt", "delay", "environment", "extra", "fields", "kind", "label", "pause_s",
     "rate", "source", "status", "what", "why",
+    "done", "total", "rows",  # how many of them
 }  # fmt: skip
 _LEVELS = {"debug", "info", "warning", "error", "critical", "log", "exception"}
 
