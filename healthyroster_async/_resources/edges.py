@@ -55,9 +55,10 @@ async def ends_inclusive(
             low = middle
     both = await count(low, low + _DAY)
     alone = await count(low, low), await count(low + _DAY, low + _DAY)
-    if not any(alone):
+    # Of date-times, rows between two midnights say nothing about those at midnight.
+    if not any(alone) and not range_.timed:
         return False
-    if sum(alone) == both:
+    if any(alone) and sum(alone) == both:
         return True
     raise ConfigurationError(
         "whether the end of the date range is inclusive cannot be told from the rows; "

@@ -1,0 +1,195 @@
+"""Windows of dates, asked of servers that differ in what the end of a range means."""
+
+import asyncio
+import datetime as dt
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from healthyroster_async import (
+    ConfigurationError,
+    ConnectionPool,
+    Contract,
+    Credentials,
+    Environment,
+    PullPlan,
+)
+from healthyroster_async.emulator import Emulator
+
+FIRST = dt.datetime(2025, 1, 30)
+# Twice a day, one of them at midnight; then a gap.
+MOMENTS = [FIRST + dt.timedelta(hours=12 * n) for n in range(10)] + [
+    dt.datetime(2025, 3, 1),
+    dt.datetime(2025, 4, 30, 23, 59, 59),
+]
+
+
+def inclusive(day, start, end):
+    return start <= day <= end
+
+
+def exclusive(day, start, end):
+    return start <= day < end
+
+
+@asynccontextmanager
+async def api(within, *, kind="date", description="Bound.", moments=MOMENTS):
+    """A Healthy Roster whose document does not say what its dates mean."""
+    asked = []
+
+    async def sources(_):
+        return web.json_response([{"id": 1, "name": "Visits"}])
+
+    async def source(_):
+        parameters = [
+            {"name": name, "type": kind, "description": description}
+            for name in ("FromDate", "ToDate")
+        ]
+        return web.json_response({"id": 1, "parameters": parameters, "fields": []})
+
+    async def rows(request):
+        body = await request.json()
+        asked.append(body)
+        found = []
+        for number, moment in enumerate(moments):
+            what = moment if kind == "date-time" else moment.date()
+            read = type(what).fromisoformat
+            ends = (
+                read(body.get("FromDate", "1900-01-01")),
+                read(body.get("ToDate", "2100-01-01")),
+            )
+            if within(what, *ends):
+                found.append({"id": number, "at": moment.isoformat()})
+        return web.json_response({"data": found})
+
+    app = web.Application()
+    base = "/HealthcareProvider/{id}"
+    app.router.add_get(f"{base}/Datasources", sources)
+    app.router.add_get(f"{base}/Reporting/DataSources/{{source}}", source)
+    app.router.add_post(f"{base}/Reporting/Datasources/{{source}}/Data", rows)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        contract = Contract(
+            base_urls={Environment.SANDBOX: f"http://127.0.0.1:{port}"},
+            application_id_header="X-Id",
+            application_secret_header="X-Secret",
+        )
+        credentials = {Environment.SANDBOX: Credentials("app", "secret")}
+        async with ConnectionPool(credentials, contract=contract) as pool:
+            yield pool, asked
+    finally:
+        await runner.cleanup()
+
+
+async def ids_of(reporting, parts):
+    ids = []
+    for values in parts.values():
+        ids += [row["id"] for row in await reporting.rows(1, **values).to_list()]
+    return ids
+
+
+@pytest.mark.parametrize("window", ["day", "week", "month", "quarter", "year"])
+@pytest.mark.parametrize("within", [inclusive, exclusive])
+async def test_rows_at_the_edges_come_once_whatever_the_end_means(within, window):
+    """
+    Nobody says whether the API's end is inclusive: one guess loses rows, the other
+    gives them twice.
+    """
+    async with api(within) as (pool, _):
+        reporting = pool.session(1).reporting
+        parts = await reporting.windows(
+            1, since="2025-01-01", until="2025-06-01", window=window
+        )
+
+        assert await ids_of(reporting, parts) == list(range(len(MOMENTS)))
+
+
+async def test_an_end_that_is_no_day_and_no_instant_is_not_guessed():
+    """
+    Rows between two midnights do not tell what happens to one at midnight, which both
+    windows would have, or none.
+    """
+    async with api(exclusive, kind="date-time") as (pool, _):
+        asking = pool.session(1).reporting.windows(
+            1, since="2025-01-01", until="2025-06-01"
+        )
+        with pytest.raises(ConfigurationError, match="give end_inclusive"):
+            await asking
+
+
+@pytest.mark.parametrize(("within", "known"), [(inclusive, True), (exclusive, False)])
+async def test_who_knows_better_says_so(within, known):
+    """
+    Date-times too come once then, up to the last instant of a day.
+    """
+    async with api(within, kind="date-time") as (pool, asked):
+        reporting = pool.session(1).reporting
+        parts = await reporting.windows(
+            1, since="2025-01-01", until="2025-06-01", end_inclusive=known
+        )
+
+        assert not asked
+        assert await ids_of(reporting, parts) == list(range(len(MOMENTS)))
+
+
+@pytest.mark.parametrize(
+    ("description", "end"),
+    [("Last day, inclusive.", "2025-01-31"), ("Up to, exclusive.", "2025-02-01")],
+)
+async def test_a_description_that_says_it_costs_no_call(description, end):
+    """
+    Finding out takes a dozen calls for each data source.
+    """
+    async with api(inclusive, description=description) as (pool, asked):
+        parts = await pool.session(1).reporting.windows(
+            1, since="2025-01-01", until="2025-06-01"
+        )
+
+        assert not asked
+        assert parts["2025-01"] == {"FromDate": "2025-01-01", "ToDate": end}
+
+
+async def test_no_rows_at_all_are_no_error():
+    """
+    A provider that is new has none.
+    """
+    async with api(inclusive, moments=[]) as (pool, asked):
+        parts = await pool.session(1).reporting.windows(
+            1, since="2025-01-01", until="2025-03-01"
+        )
+
+        assert list(parts) == ["2025-01", "2025-02"]
+        assert len(asked) == 1
+
+
+@pytest.mark.parametrize("within", [inclusive, exclusive])
+async def test_a_pull_finds_it_out_once(within, tmp_path):
+    """
+    The second run has it in its journal.
+    """
+    plan = PullPlan([1, 2], since="2025-01-01", until="2025-06-01", format="ndjson")
+    async with api(within) as (pool, asked):
+        report = await pool.pull(plan, tmp_path)
+        first = len(asked)
+        again = await pool.pull(plan, tmp_path)
+
+    assert report.rows == again.rows == 2 * len(MOMENTS)
+    assert len(asked) - first == 10
+    assert first > 10
+
+
+async def test_a_data_source_without_dates_comes_whole(tmp_path):
+    """
+    What cannot be cut is pulled all the same.
+    """
+    async with Emulator(providers=1, rows=5) as emulator, emulator.pool() as pool:
+        report = await pool.pull(PullPlan([1], sources=["Patients"]), tmp_path)
+
+    file = tmp_path / "source=Patients/provider=1/window=all/rows.parquet"
+    assert [total.rows for total in report.totals] == [5]
+    assert await asyncio.to_thread(file.is_file)
