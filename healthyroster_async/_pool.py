@@ -536,7 +536,9 @@ class ConnectionPool:
 
         Args:
             plan: What to pull.
-            destination: A folder, which is made if it is not there.
+            destination: A folder, which is made if it is not there; or, with the extra
+                ``remote``, a URL that fsspec knows, such as ``s3://bucket/lake``. Its
+                secrets come from where its own package takes them.
             environment: Whose credentials to use, if the pool has several.
             concurrency: Most answers that are read at once.
             progress: Called, not awaited, four times a second.
@@ -553,7 +555,9 @@ class ConnectionPool:
             UsageError: The pool is not open here.
         """
         check_type("plan", plan, PullPlan, "PullPlan([42, 43])")
-        check_type("destination", destination, (str, Path), "the path of a folder")
+        check_type(
+            "destination", destination, (str, Path), "the path of a folder, or a URL"
+        )
         chosen_one = self._chosen(environment)
         self._alive()
         job = PullJob(
@@ -563,7 +567,7 @@ class ConnectionPool:
             concurrency=checked_limit(concurrency),
             progress=progress,
         )
-        return await (job.dry_run() if dry_run else job.run(Path(destination)))
+        return await (job.dry_run() if dry_run else job.run(destination))
 
     @property
     def access(self) -> AccessMap:

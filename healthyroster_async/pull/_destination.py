@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import shutil
@@ -18,7 +19,7 @@ from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
-_OURS = "_healthyroster"
+OURS = "_healthyroster"
 
 
 class Destination:
@@ -43,7 +44,7 @@ class Destination:
         self.root = root
         self._format = file_format
         self._numbers = itertools.count()
-        ours = root / _OURS
+        ours = root / OURS
         self._partial = ours / "partial"
         with writing():
             ours.mkdir(parents=True, exist_ok=True)
@@ -75,18 +76,26 @@ class Destination:
         Of no rows there is no file: it could not say the types of its columns.
         """
         parts = (f"source={source}", f"provider={_named(provider)}", f"window={key}")
-        folder = self.root.joinpath(*parts)
-        file = folder / f"rows.{self._format}"
+        name = "/".join((*parts, f"rows.{self._format}"))
         with writing():
-            if not rows:
-                file.unlink(missing_ok=True)
+            if rows:
+                self._replace(partial, name)
+            else:
+                self._remove(name)
                 partial.unlink()
-                return
-            if not self._partial.is_dir():
-                raise FileNotFoundError(None, "the folder has vanished")
-            folder.mkdir(parents=True, exist_ok=True)
-            partial.replace(file)
-            _sync(folder)
+
+    def _replace(self, partial: Path, name: str) -> None:
+        """Give a file its name; there is the old one or the new one at any time."""
+        file = self.root / name
+        if not self._partial.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the folder has vanished")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(file)
+        _sync(file.parent)
+
+    def _remove(self, name: str) -> None:
+        """Take away a file, if it is there."""
+        (self.root / name).unlink(missing_ok=True)
 
     def summarise(self, report: PullReport) -> None:
         """Write what came of a pull."""
@@ -94,7 +103,7 @@ class Destination:
         partial = self._partial / "summary.json"
         with writing():
             partial.write_bytes(orjson.dumps(report.to_dict(), option=option))
-            partial.replace(self.root / _OURS / "summary.json")
+            partial.replace(self.root / OURS / "summary.json")
 
 
 def folder_name(name: str) -> str:

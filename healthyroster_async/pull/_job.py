@@ -32,6 +32,7 @@ from healthyroster_async.models import DataSource, DataSourceDetail
 from healthyroster_async.pull._destination import Destination, folder_name, writing
 from healthyroster_async.pull._journal import Cell, Kept
 from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.pull._report import (
     PullDenial,
     PullFailure,
@@ -133,9 +134,9 @@ class Job:
             calls=calls,
         )
 
-    async def run(self, root: Path) -> PullReport:
+    async def run(self, where: str | Path) -> PullReport:
         """Pull everything that is not there yet."""
-        async with _held(root, self._plan) as destination:
+        async with _held(where, self._plan) as destination:
             journal = destination.journal
             name = self._environment.value
             wrong = "holds rows of another environment"
@@ -491,8 +492,8 @@ class Job:
 
 
 @asynccontextmanager
-async def _held(root: Path, plan: PullPlan) -> AsyncIterator[Destination]:
-    destination = await asyncio.to_thread(Destination, root, plan.format)
+async def _held(where: str | Path, plan: PullPlan) -> AsyncIterator[Destination]:
+    destination = await asyncio.to_thread(open_destination, where, plan.format)
     try:
         yield destination
     finally:

@@ -1,0 +1,122 @@
+"""A destination in an object store, or wherever else fsspec reaches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from typing_extensions import override
+
+from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._policies.memory import state_folder
+from healthyroster_async._rows.frames import extra
+from healthyroster_async.pull._destination import OURS, Destination
+from healthyroster_async.pull._plan import Format
+from healthyroster_async.pull._report import PullReport
+
+# There a file is under its name when it is whole, and not before.
+_OBJECT_STORES = frozenset(
+    {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"}
+)
+_JOURNAL, _SUMMARY = f"{OURS}/journal.sqlite", f"{OURS}/summary.json"
+
+
+class RemoteDestination(Destination):
+    """Files in a place that a URL names.
+
+    Files are written on this machine, in the user's state folder, and then put there.
+    So is the journal, of which a copy is put beside the data at the end of a run.
+    """
+
+    def __init__(self, url: str, file_format: Format) -> None:
+        """Open or make a destination, and hold it until it is closed.
+
+        Raises:
+            DestinationError: It is out of reach, or another pull writes into it.
+            MissingExtraError: The extra ``remote`` is not installed.
+        """
+        fsspec = extra("fsspec", "remote")
+        state = state_folder(os.environ)
+        if state is None:
+            raise DestinationError(
+                "there is no folder for the journal; set XDG_STATE_HOME"
+            )
+        with _reaching():
+            self._files, place = fsspec.core.url_to_fs(url)
+        self._place = place.rstrip("/")
+        # The URL may hold a secret.
+        local = state / "pulls" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()
+        self._local_journal = local / _JOURNAL
+        with _reaching():
+            self._agree_journal()
+        super().__init__(local, file_format)
+        self._put(self._local_journal, _JOURNAL)
+
+    @override
+    def close(self) -> None:
+        super().close()
+        self._put(self._local_journal, _JOURNAL)
+
+    @override
+    def summarise(self, report: PullReport) -> None:
+        super().summarise(report)
+        self._put(self.root / _SUMMARY, _SUMMARY)
+
+    @override
+    def _replace(self, partial: Path, name: str) -> None:
+        self._put(partial, name)
+        partial.unlink()
+
+    @override
+    def _remove(self, name: str) -> None:
+        with _reaching():
+            if self._files.exists(f"{self._place}/{name}"):
+                self._files.rm_file(f"{self._place}/{name}")
+
+    def _put(self, file: Path, name: str) -> None:
+        there = f"{self._place}/{name}"
+        protocols = self._files.protocol
+        known = {protocols} if isinstance(protocols, str) else set(protocols)
+        with _reaching():
+            self._files.makedirs(there.rpartition("/")[0], exist_ok=True)
+            if known & _OBJECT_STORES:
+                self._files.put_file(str(file), there)
+                return
+            partial = f"{self._place}/{OURS}/{name.replace('/', '.')}.partial"
+            self._files.makedirs(f"{self._place}/{OURS}", exist_ok=True)
+            self._files.put_file(str(file), partial)
+            self._files.mv(partial, there)
+
+    def _agree_journal(self) -> None:
+        """Take the journal from there if none is here, and none if none is there."""
+        if not self._files.exists(f"{self._place}/{_JOURNAL}"):
+            # Somebody emptied the place, or nothing was ever there.
+            self._local_journal.unlink(missing_ok=True)
+        elif not self._local_journal.exists():
+            self._local_journal.parent.mkdir(parents=True, exist_ok=True)
+            partial = self._local_journal.with_suffix(".partial")
+            self._files.get_file(f"{self._place}/{_JOURNAL}", str(partial))
+            partial.replace(self._local_journal)
+
+
+def open_destination(where: str | Path, file_format: Format) -> Destination:
+    """Open the destination that a path or URL names."""
+    text = str(where).removeprefix("file://")
+    if "://" in text:
+        return RemoteDestination(text, file_format)
+    return Destination(Path(text), file_format)
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Turn what a file system says into our error, without what it may tell."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - each has errors of its own
+        kind = type(error).__name__
+    else:
+        return
+    raise DestinationError(f"the destination is out of reach ({kind})")

@@ -1,0 +1,105 @@
+"""Pulls into places that fsspec reaches."""
+
+import asyncio
+import io
+
+import fsspec
+import pyarrow.parquet as pq
+import pytest
+
+from healthyroster_async import DestinationError, PullPlan
+from healthyroster_async.emulator import Emulator
+
+PLAN = PullPlan([1, 2], sources=["Patients"], since="2025-01-01", until="2025-04-01")
+
+
+@pytest.fixture(autouse=True)
+def _state(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(params=["memory", "local"])
+def url(request, tmp_path):
+    """A store that takes whole objects, and one whose files must be renamed."""
+    if request.param == "memory":
+        fsspec.filesystem("memory").store.clear()
+        return "memory://lake"
+    return f"local://{tmp_path}/lake"
+
+
+def files(url):
+    system, place = fsspec.core.url_to_fs(url)
+    return {
+        name.removeprefix(f"{place}/"): system.cat_file(name)
+        for name in system.find(place)
+    }
+
+
+def rows(url):
+    return sorted(
+        id_
+        for name, raw in files(url).items()
+        if name.endswith(".parquet")
+        for id_ in pq.read_table(io.BytesIO(raw))["id"].to_pylist()
+    )
+
+
+async def pull(pool, url, plan=PLAN):
+    return await pool.pull(plan, url)
+
+
+async def test_a_store_holds_what_a_folder_would(url):
+    """
+    A warehouse reads from where it is, not from the machine that pulled.
+    """
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+        report = await pull(pool, url)
+    there = await asyncio.to_thread(files, url)
+
+    assert report.rows == len(await asyncio.to_thread(rows, url)) > 0
+    assert "source=Patients/provider=1/window=2025-01/rows.parquet" in there
+    assert {n for n in there if n.startswith("_")} == {
+        "_healthyroster/journal.sqlite",
+        "_healthyroster/summary.json",
+    }
+
+
+async def test_another_machine_goes_on_from_the_journal_in_the_store(
+    url, monkeypatch, tmp_path
+):
+    """
+    A container has no state folder that outlives it.
+    """
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+        first = await pull(pool, url)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+        more = PullPlan([1, 2], sources=["Patients"], since="last", until="2025-04-01")
+        second = await pull(pool, url, more)
+
+    assert 0 < second.partitions < first.partitions
+    assert len(set(await asyncio.to_thread(rows, url))) == first.rows
+
+
+async def test_a_store_that_was_emptied_is_filled_anew(url):
+    """
+    The journal of the machine must not say that the rows are there.
+    """
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+        first = await pull(pool, url)
+        system, place = fsspec.core.url_to_fs(url)
+        await asyncio.to_thread(system.rm, place, recursive=True)
+        again = await pull(pool, url)
+
+    assert again.rows == first.rows == len(await asyncio.to_thread(rows, url))
+
+
+async def test_what_cannot_be_reached_is_an_error_without_the_url(tmp_path):
+    """
+    A URL may hold a secret.
+    """
+    async with Emulator(providers=1, rows=3) as emulator, emulator.pool() as pool:
+        for url in ("nonsense://key:canary@bucket/lake", "local:///dev/null/canary"):
+            with pytest.raises(DestinationError) as caught:
+                await pull(pool, url)
+
+            assert "canary" not in str(caught.value)
