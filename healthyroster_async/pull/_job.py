@@ -115,6 +115,8 @@ class Job:
         self._clock = asyncio.get_running_loop().time
         self._denied: list[PullDenial] = []
         self._failed: list[PullFailure] = []
+        # A DuckDB file takes what was written as Parquet.
+        self._written = "parquet" if plan.format == "duckdb" else plan.format
         self._open: set[RowStream] = set()
         self._closed: set[Cell] = set()
         self._now = PullProgress(total=0)
@@ -360,7 +362,7 @@ class Job:
         self._open.add(stream)
         try:
             with writing():
-                rows = await getattr(stream, f"to_{self._plan.format}")(partial)
+                rows = await getattr(stream, f"to_{self._written}")(partial)
             size = stream.bytes_read
         finally:
             self._open.discard(stream)

@@ -13,7 +13,7 @@ from healthyroster_async._core.date_ranges import Unit, as_date, check_unit
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._fanout import check_ids
 
-Format: TypeAlias = Literal["parquet", "csv", "ndjson"]
+Format: TypeAlias = Literal["parquet", "csv", "ndjson", "duckdb"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 LAST = "last"
 
@@ -86,7 +86,8 @@ class PullPlan:
         window: What answers are cut by; by default what the destination is cut by
             already, and a month for a new one. Only data sources with a date range are
             cut; the others come whole.
-        format: What the files are.
+        format: What the files are; ``"duckdb"`` is one file, ``rows.duckdb``, with a
+            table for each data source.
         overlap: Days before the end of the last run that ``"last"`` asks for again, so
             that late edits and deletions arrive. The windows they fall into are
             replaced.

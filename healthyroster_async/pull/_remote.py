@@ -14,6 +14,7 @@ from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._policies.memory import state_folder
 from healthyroster_async._rows.frames import extra
 from healthyroster_async.pull._destination import OURS, Destination
+from healthyroster_async.pull._duckdb import DuckdbDestination
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
@@ -106,7 +107,13 @@ def open_destination(where: str | Path, file_format: Format) -> Destination:
     """Open the destination that a path or URL names."""
     text = str(where).removeprefix("file://")
     if "://" in text:
+        if file_format == "duckdb":
+            raise DestinationError(
+                "a DuckDB file is written into a folder; give its path, no URL"
+            )
         return RemoteDestination(text, file_format)
+    if file_format == "duckdb":
+        return DuckdbDestination(Path(text))
     return Destination(Path(text), file_format)
 
 
