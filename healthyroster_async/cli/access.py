@@ -61,7 +61,7 @@ def command(
     """
     if as_csv + letter + as_json > 1:
         raise click.UsageError("give one of --json, --csv and --letter")
-    providers = provider or _from_stdin()
+    providers = provider or from_stdin()
     pool = _options.pool_of(**access)
 
     async def main() -> AccessReport:
@@ -83,7 +83,8 @@ def command(
     return _code(report)
 
 
-def _from_stdin() -> tuple[str, ...]:
+def from_stdin() -> tuple[str, ...]:
+    """Return the ids of Healthcare Providers that stdin holds."""
     if _console.is_terminal(sys.stdin):
         raise click.UsageError("give ids of Healthcare Providers")
     providers = tuple(sys.stdin.read().split())

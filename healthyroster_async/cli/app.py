@@ -22,6 +22,7 @@ _MODULES = {
     "describe": "healthyroster_async.cli.describe",
     "emulate": "healthyroster_async.cli.emulate",
     "operations": "healthyroster_async.cli.operations",
+    "pull": "healthyroster_async.cli.pull",
     "sources": "healthyroster_async.cli.sources",
 }
 _EPILOG = "Exit codes:\n\n" + "\n\n".join(

@@ -129,6 +129,8 @@ class Job:
         cells = await self._cells(lambda _, name: name)
         cells = [cell for cell in cells if self._is_open(cell)]
         partitions = [p for c in cells for p in self._windows(c, schedule)]
+        for partition in partitions:
+            partition.source.count.update(partitions=1)
         calls = self._calls + len(partitions)
         return evolve(
             self._report(partitions, began),

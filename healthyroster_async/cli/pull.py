@@ -1,0 +1,201 @@
+"""``healthyroster pull``: the rows of many providers, in files that analysts use."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import rich_click as click
+from rich.console import Console
+
+from healthyroster_async._core.date_ranges import UNITS
+from healthyroster_async._core.errors import LikelyCause
+from healthyroster_async.cli import _console, _options, _run
+from healthyroster_async.cli._pull_live import watched
+from healthyroster_async.cli.access import from_stdin
+from healthyroster_async.pull._plan import FORMATS, PullPlan
+from healthyroster_async.pull._report import PullReport
+
+_MOST_LINES = 20
+
+
+@click.command("pull")
+@click.argument("destination")
+@click.argument("provider", nargs=-1)
+@click.option(
+    "--source",
+    "sources",
+    metavar="NAME",
+    multiple=True,
+    help="Pull only this data source, by its name or id; may be given several times.",
+)
+@click.option(
+    "--since",
+    metavar="DATE|last",
+    help='The first date, or "last": go on where the last run ended.',
+)
+@click.option("--until", metavar="DATE", help="The date after the last.  [tomorrow]")
+@click.option(
+    "--window",
+    type=click.Choice(UNITS),
+    help="What answers and files are cut by.  [month]",
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(FORMATS),
+    default="parquet",
+    show_default=True,
+    help="What the files are.",
+)
+@click.option(
+    "--overlap",
+    metavar="DAYS",
+    type=click.IntRange(0),
+    default=7,
+    show_default=True,
+    help='Days that "--since last" asks for again, for late edits and deletions.',
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Most answers that are read at once.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be asked for.")
+@_options.access
+@_options.as_json
+def command(
+    destination: str,
+    provider: tuple[str, ...],
+    *,
+    sources: tuple[str, ...],
+    file_format: Any,
+    concurrency: int,
+    dry_run: bool,
+    as_json: bool,
+    since: str | None,
+    until: str | None,
+    window: Any,
+    overlap: int,
+    **access: Any,
+) -> int:
+    """Pull the rows of data sources into a folder of files.
+
+    DESTINATION is a folder, or a URL such as s3://bucket/lake. PROVIDER are ids of
+    Healthcare Providers; without one they are read from stdin, with white space
+    between.
+
+    Killed at any time and run again, it goes on where it was. What is denied or fails
+    costs nothing else: it is listed at the end, and the same command asks for what
+    failed again. It ends with 1 if something failed, and with 3 if a grant is missing.
+    """
+    plan = PullPlan(
+        provider or from_stdin(),
+        sources=sources or None,
+        since=since,
+        until=until,
+        window=window,
+        format=file_format,
+        overlap=overlap,
+    )
+    pool = _options.pool_of(**access)
+
+    async def main() -> PullReport:
+        async with pool:
+            with watched(pool, quiet=dry_run) as progress:
+                return await pool.pull(
+                    plan,
+                    destination,
+                    concurrency=concurrency,
+                    progress=progress,
+                    dry_run=dry_run,
+                )
+
+    report = _run.run(main)
+    if as_json:
+        _console.write_json(report.to_dict())
+    else:
+        _show(_console.output(), report)
+    return _code(report)
+
+
+def _show(console: Console, report: PullReport) -> None:
+    numbers = ("partitions", "rows", "size")
+    table = _console.table(console, "data source", *numbers, right=numbers)
+    for total in report.totals:
+        values = (
+            f"{total.partitions:,}",
+            f"{total.rows:,}",
+            _console.size(total.bytes),
+        )
+        if report.calls is not None:
+            values = (values[0], "", "")
+        table.add_row(_console.plain(total.source), *values)
+    if report.totals:
+        console.print(table)
+    if report.calls is not None:
+        console.print(
+            f"{report.partitions:,} partitions of {report.environment} would take "
+            f"about {report.calls:,} calls",
+            soft_wrap=True,
+        )
+    else:
+        speed = report.rows / max(report.seconds, 0.001)
+        kept = f", {report.kept:,} were there" if report.kept else ""
+        console.print(
+            f"{report.done:,} of {report.partitions:,} partitions of "
+            f"{report.environment} came{kept}: {report.rows:,} rows, "
+            f"{_console.size(report.bytes)} in {report.seconds:.1f} s "
+            f"({speed:,.0f} rows/s)",
+            soft_wrap=True,
+        )
+    _tell(report)
+
+
+def _tell(report: PullReport) -> None:
+    """Tell what is odd, denied and failed."""
+    for total in report.totals:
+        for line in total.drift:
+            _console.message(f"note: {_console.plain(f'{total.source}: {line}')}")
+    for line in _denied(report):
+        _console.message(f"denied: {_console.plain(line)}")
+    for failure in report.failed[:_MOST_LINES]:
+        parts = (failure.source, failure.window)
+        who = () if failure.provider_id == "*" else (f"provider {failure.provider_id}",)
+        what = ", ".join([*who, *filter(None, parts)])
+        _console.error(": ".join(filter(None, [what, failure.reason])))
+    if len(report.failed) > _MOST_LINES:
+        more = len(report.failed) - _MOST_LINES
+        _console.message(f"... and {more:,} more; --json lists them all")
+    if report.failed:
+        _console.message("The same command again asks only for what is missing.")
+
+
+def _denied(report: PullReport) -> Iterator[str]:
+    """Yield a line for all providers that lack the same."""
+    lacking: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in report.denied:
+        what = one.source or "the list of data sources"
+        lacking[str(one.provider_id), one.reason].append(what)
+    alike: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
+    for (provider, reason), what_all in lacking.items():
+        alike[tuple(what_all), reason].append(provider)
+    for (what_all, reason), providers in alike.items():
+        why = "" if reason == LikelyCause.UNKNOWN.value else f" ({reason})"
+        many = "providers" if len(providers) > 1 else "provider"
+        yield f"{_some(what_all)}, {many} {_some(providers)}{why}"
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_LINES])
+    more = len(names) - _MOST_LINES
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _code(report: PullReport) -> int:
+    if report.failed:
+        return _run.FAILED
+    return _run.NO_ACCESS if report.denied else _run.DONE
