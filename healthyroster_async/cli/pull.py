@@ -164,8 +164,9 @@ def _tell(report: PullReport) -> None:
         _console.message(f"denied: {_console.plain(line)}")
     for failure in report.failed[:_MOST_LINES]:
         parts = (failure.source, failure.window)
-        who = () if failure.provider_id == "*" else (f"provider {failure.provider_id}",)
-        what = ", ".join([*who, *filter(None, parts)])
+        known = failure.provider_id != "*"
+        who = f"provider {failure.provider_id}" if known else None
+        what = ", ".join(filter(None, [who, *parts]))
         _console.error(": ".join(filter(None, [what, failure.reason])))
     if len(report.failed) > _MOST_LINES:
         more = len(report.failed) - _MOST_LINES
@@ -183,10 +184,10 @@ def _denied(report: PullReport) -> Iterator[str]:
     alike: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
     for (provider, reason), what_all in lacking.items():
         alike[tuple(what_all), reason].append(provider)
-    for (what_all, reason), providers in alike.items():
+    for (sources, reason), providers in alike.items():
         why = "" if reason == LikelyCause.UNKNOWN.value else f" ({reason})"
         many = "providers" if len(providers) > 1 else "provider"
-        yield f"{_some(what_all)}, {many} {_some(providers)}{why}"
+        yield f"{many} {_some(providers)}: {_some(sources)}{why}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -298,7 +298,9 @@ class Job:
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
-            self._told()
+        if not ticking.cancelled():
+            ticking.result()  # whom progress is told to has raised
+        self._told()
 
     async def _some(
         self, wanted: list[_Partition], destination: Destination, schedule: Schedule

@@ -72,7 +72,7 @@ class Journal:
         """
         with _told():
             self._db = sqlite3.connect(
-                path, timeout=0.5, isolation_level=None, check_same_thread=False
+                path, timeout=0.1, isolation_level=None, check_same_thread=False
             )
         try:
             with _told():

@@ -1,0 +1,483 @@
+"""Pulls: exact, also if they are killed, and what may go wrong on the way."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from healthyroster_async import (
+    ConfigurationError,
+    DestinationError,
+    Environment,
+    PullPlan,
+)
+from healthyroster_async.emulator import Emulator, Fault
+
+DATES = {"since": "2025-01-01", "until": "2025-05-01"}
+READERS = {
+    "parquet": "read_parquet(?, union_by_name=true)",
+    "csv": "read_csv(?, union_by_name=true, all_varchar=true)",
+    "ndjson": "read_json(?, union_by_name=true, format='newline_delimited')",
+}
+
+
+def ids_in(folder, file_format="parquet"):
+    """Return the ids of all rows that lie in a folder, from low to high."""
+    pattern = str(folder / "source=*" / "**" / f"*.{file_format}")
+    query = f"SELECT id::BIGINT FROM {READERS[file_format]}"
+    if not list(folder.glob(f"source=*/**/*.{file_format}")):
+        return []
+    return sorted(i for (i,) in duckdb.execute(query, [pattern]).fetchall())
+
+
+async def held(folder, file_format="parquet"):
+    return await asyncio.to_thread(ids_in, folder, file_format)
+
+
+async def granted(pool, providers, sources=range(1, 10), **dates):
+    """Return the ids that the API itself gives, asked provider by provider."""
+    ids = []
+    for provider in providers:
+        for source in sources:
+            rows = pool.session(provider).reporting.rows(source, **dates)
+            ids += [row["id"] for row in await rows.to_list()]
+    return sorted(ids)
+
+
+ASKED = {"StartDate": "2025-01-01", "EndDate": "2025-04-30"}
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "ndjson"])
+async def test_the_files_hold_what_the_api_has_once(file_format, tmp_path):
+    """
+    Windows, providers and data sources: nothing between them, and nothing twice.
+    """
+    async with Emulator(providers=2, rows=400) as emulator, emulator.pool() as pool:
+        plan = PullPlan([1, 2], format=file_format, **DATES)
+        report = await pool.pull(plan, tmp_path)
+        expected = await granted(pool, [1, 2], **ASKED)
+
+    assert await held(tmp_path, file_format) == expected
+    assert report.rows == len(expected) > 0
+    assert report.complete
+    assert report.partitions == report.done == 2 * 9 * 4
+
+
+async def test_without_a_first_date_everything_comes(tmp_path):
+    """
+    Who gives no dates wants all there is.
+    """
+    async with Emulator(providers=2, rows=50) as emulator, emulator.pool() as pool:
+        report = await pool.pull(PullPlan([1, 2]), tmp_path)
+        expected = await granted(pool, [1, 2])
+
+    assert report.partitions == 18
+    assert await held(tmp_path) == expected
+
+
+async def test_what_is_denied_or_fails_costs_nothing_else_and_comes_later(tmp_path):
+    """
+    The same pull again asks only for what is missing.
+    """
+    plan = PullPlan([1, 2, 3], sources=["Patients", "Teams"], **DATES)
+    broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
+    options = {"providers": 3, "rows": 200, "denied": [(3, "rows")]}
+    async with (
+        Emulator(faults=[broken], **options) as emulator,
+        emulator.pool() as pool,
+    ):
+        first = await pool.pull(plan, tmp_path)
+    async with Emulator(**options) as emulator, emulator.pool() as pool:
+        second = await pool.pull(plan, tmp_path)
+        expected = await granted(pool, [1, 2], [1, 8], **ASKED)
+        asked = emulator.seen.by_endpoint["rows"]
+
+    assert {f.provider_id for f in first.failed} == {2}
+    assert not first.complete
+    assert {f.window for f in first.failed} == {f"2025-0{n}" for n in range(1, 5)}
+    assert {(d.provider_id, d.source) for d in first.denied} == {
+        (3, "Patients"),
+        (3, "Teams"),
+    }
+    assert second.complete
+    assert second.kept == 8
+    assert second.done == 8
+    assert asked <= 8 + 8 + 4  # what failed, a few that are denied, and our own
+    assert await held(tmp_path) == expected
+
+
+async def test_a_pull_that_was_cancelled_goes_on_where_it_was(tmp_path):
+    """
+    Ctrl-C is no reason to begin anew.
+    """
+    plan = PullPlan([1, 2, 3, 4], **DATES)
+    async with Emulator(providers=4, rows=400) as emulator, emulator.pool() as pool:
+        seen = []
+        enough = asyncio.Event()
+
+        def tell(now):
+            seen.append(now)
+            if now.done >= 20:
+                enough.set()
+
+        pulling = asyncio.create_task(pool.pull(plan, tmp_path, progress=tell))
+        await enough.wait()
+        pulling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await pulling
+        before = emulator.seen.by_endpoint["rows"]
+        report = await pool.pull(plan, tmp_path)
+        after = emulator.seen.by_endpoint["rows"] - before
+        expected = await granted(pool, [1, 2, 3, 4], **ASKED)
+
+    assert report.kept >= 20
+    assert after == report.done == report.partitions - report.kept
+    assert await held(tmp_path) == expected
+    assert seen[-1].total == report.partitions
+
+
+async def test_last_asks_for_what_is_new_and_replaces_what_it_asks_for(tmp_path):
+    """
+    Late edits and deletions of the overlap arrive; what is older is left alone.
+    """
+    options = {"sources": ["Encounters"]}
+    first = PullPlan([1], since="2025-01-10", until="2025-03-20", **options)
+    more = PullPlan([1], since="last", until="2025-04-10", overlap=25, **options)
+    async with Emulator(providers=1, rows=3000) as emulator, emulator.pool() as pool:
+        await pool.pull(first, tmp_path)
+        old = await granted(
+            pool, [1], [2], StartDate="2025-01-10", EndDate="2025-01-31"
+        )
+    # Half of the rows: the others were deleted, and those left have other dates.
+    async with Emulator(providers=1, rows=1500) as emulator, emulator.pool() as pool:
+        report = await pool.pull(more, tmp_path)
+        new = await granted(
+            pool, [1], [2], StartDate="2025-02-01", EndDate="2025-04-09"
+        )
+
+    assert report.partitions == 3  # February, March, April
+    assert await held(tmp_path) == sorted(old + new)
+
+
+async def test_last_gives_a_provider_that_failed_what_it_missed(tmp_path):
+    """
+    Each has a watermark of its own.
+    """
+    options = {"sources": ["Encounters"], "overlap": 0}
+    first = PullPlan([1, 2], since="2025-01-01", until="2025-03-01", **options)
+    more = PullPlan([1, 2, 3], since="last", until="2025-04-01", **options)
+    broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
+    async with (
+        Emulator(providers=3, rows=300, faults=[broken]) as emulator,
+        emulator.pool() as pool,
+    ):
+        await pool.pull(first, tmp_path)
+    async with Emulator(providers=3, rows=300) as emulator, emulator.pool() as pool:
+        report = await pool.pull(more, tmp_path)
+        expected = await granted(
+            pool, [1, 2, 3], [2], StartDate="2025-01-01", EndDate="2025-03-31"
+        )
+
+    assert report.partitions == 1 + 3 + 3
+    assert await held(tmp_path) == expected
+
+
+async def test_a_destination_is_of_one_environment_one_cut_and_one_run(tmp_path):
+    """
+    Rows that are mixed cannot be told apart again.
+    """
+    both = (Environment.SANDBOX, Environment.PRODUCTION)
+    async with (
+        Emulator(providers=1, rows=100, environments=both, latency=0.1) as emulator,
+        emulator.pool() as pool,
+    ):
+        plan = PullPlan([1], **DATES)
+        await pool.pull(plan, tmp_path, environment=Environment.SANDBOX)
+        before = await held(tmp_path)
+        for other, where in (
+            (plan, Environment.PRODUCTION),
+            (PullPlan([1], window="week", **DATES), Environment.SANDBOX),
+            (PullPlan([1]), Environment.SANDBOX),
+            (PullPlan([1], format="csv", **DATES), Environment.SANDBOX),
+        ):
+            with pytest.raises(DestinationError, match="the destination"):
+                await pool.pull(other, tmp_path, environment=where)
+
+        begun = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            one = group.create_task(
+                pool.pull(
+                    plan,
+                    tmp_path,
+                    environment=Environment.SANDBOX,
+                    progress=lambda _: begun.set(),
+                )
+            )
+            await begun.wait()
+            with pytest.raises(DestinationError, match="another pull"):
+                await pool.pull(plan, tmp_path, environment=Environment.SANDBOX)
+
+        assert one.result().complete
+        assert await held(tmp_path) == before
+
+
+async def test_last_needs_a_run_before(tmp_path):
+    """
+    A first date that nobody gave would be a guess.
+    """
+    async with Emulator(providers=1, rows=1) as emulator, emulator.pool() as pool:
+        with pytest.raises(ConfigurationError, match="give since"):
+            await pool.pull(PullPlan([1], since="last"), tmp_path)
+
+
+async def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    """
+    And the folder that vanishes in the middle is not made anew with half of the data.
+    """
+    file = tmp_path / "file"
+    await asyncio.to_thread(file.write_text, "")
+    plan = PullPlan([1], **DATES)
+    async with Emulator(providers=1, rows=100) as emulator, emulator.pool() as pool:
+        with pytest.raises(DestinationError, match="cannot be written: "):
+            await pool.pull(plan, file / "lake")
+
+        lake = tmp_path / "lake"
+        moved = tmp_path / "moved"
+        begun = asyncio.Event()
+        pulling = asyncio.create_task(
+            pool.pull(plan, lake, progress=lambda _: begun.set())
+        )
+        await begun.wait()
+        await asyncio.to_thread(lake.rename, moved)
+        with pytest.raises(DestinationError, match="cannot be"):
+            await pulling
+    names = await asyncio.to_thread(lambda: list(moved.glob("source=*/**/.*")))
+
+    assert not names
+    assert not await asyncio.to_thread(lake.exists)
+
+
+async def test_odd_ids_stay_in_the_folder(tmp_path):
+    """
+    A provider is called what the vendor calls it.
+    """
+    ids = ["..", "ä b", "A=B"]
+    async with Emulator(providers=ids, rows=5) as emulator, emulator.pool() as pool:
+        plan = PullPlan(["ä b", "A=B"], sources=["Teams"])
+        report = await pool.pull(plan, tmp_path / "lake")
+    found = await asyncio.to_thread(
+        lambda: sorted(p.name for p in (tmp_path / "lake/source=Teams").iterdir())
+    )
+
+    assert report.complete
+    assert found == ["provider=%C3%A4 b", "provider=A%3DB"]
+
+
+async def test_the_summary_is_what_was_returned_and_holds_no_row(tmp_path):
+    """
+    It is what an operator reads, and mails around.
+    """
+    async with Emulator(providers=2, rows=20) as emulator, emulator.pool() as pool:
+        report = await pool.pull(PullPlan([1, 2]), tmp_path)
+        names = [
+            row["patientName"]
+            for row in await pool.session(1).reporting.rows(1).to_list()
+        ]
+    file = tmp_path / "_healthyroster" / "summary.json"
+    text = await asyncio.to_thread(file.read_text)
+
+    assert json.loads(text) == json.loads(json.dumps(report.to_dict()))
+    assert not [name for name in names if name in text]
+
+
+CHILD = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from healthyroster_async import ConnectionPool, PullPlan
+from healthyroster_async.pull._journal import Journal
+
+step, number = sys.argv[2], int(sys.argv[3])
+count = 0
+
+def dying(function, after):
+    def called(*arguments, **options):
+        global count
+        count += 1
+        if count == number and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **options)
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return called
+
+after = step.startswith("after")
+if step.endswith("rename"):
+    Path.replace = dying(Path.replace, after)
+elif step.endswith("journal"):
+    Journal.keep = dying(Journal.keep, after)
+
+async def main():
+    plan = PullPlan([1, 2], sources=["Patients", "Teams"], since="2025-01-01",
+                    until="2025-05-01")
+    async with pool:
+        await pool.pull(plan, sys.argv[1])
+
+pool = ConnectionPool.from_environment()
+print("ready", flush=True)
+asyncio.run(main())
+"""
+
+
+def variables(emulator):
+    (own,) = emulator.credentials.values()
+    return {
+        **os.environ,
+        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
+        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
+        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
+    }
+
+
+async def child(emulator, folder, step="-", number=0, kill_after=None):
+    """Pull in a process of its own; return how it ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        CHILD,
+        str(folder),
+        step,
+        str(number),
+        env=variables(emulator),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    await process.stdout.readline()
+    if kill_after is not None:
+        await asyncio.sleep(kill_after)
+        if process.returncode is None:
+            process.kill()
+    return await process.wait()
+
+
+async def check_whole(pool, emulator, folder):
+    """Run the pull again, and compare what is there with what the API has."""
+    plan = PullPlan([1, 2], sources=["Patients", "Teams"], **DATES)
+    before = emulator.seen.by_endpoint["rows"]
+    report = await pool.pull(plan, folder)
+    asked = emulator.seen.by_endpoint["rows"] - before
+
+    assert report.complete
+    assert asked == report.done
+    assert report.kept + report.done == 16
+    assert await held(folder) == await granted(pool, [1, 2], [1, 8], **ASKED)
+    left = await asyncio.to_thread(
+        lambda: [
+            p.name
+            for p in folder.rglob("*")
+            if p.is_file() and p.suffix not in {".parquet", ".json", ".sqlite"}
+        ]
+    )
+    assert not left
+    return report
+
+
+@pytest.mark.parametrize("number", [2, 17])
+@pytest.mark.parametrize(
+    "step", ["before rename", "after rename", "before journal", "after journal"]
+)
+async def test_killed_at_a_step_that_matters_it_ends_the_same(step, number, tmp_path):
+    """
+    Between a name and the journal's line about it, either may be missing.
+    """
+    if step.endswith("journal"):
+        number = (number + 1) // 2
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+        ended = await child(emulator, tmp_path, step, number)
+        report = await check_whole(pool, emulator, tmp_path)
+
+    assert ended == -signal.SIGKILL
+    assert report.done > 0
+
+
+async def test_killed_at_any_instant_it_ends_the_same(tmp_path):
+    """
+    Law 10, at instants that nobody chose.
+    """
+    rng = random.Random(5)
+    killed = 0
+    async with (
+        Emulator(providers=2, rows=3000, latency=0.01) as emulator,
+        emulator.pool() as pool,
+    ):
+        for number in range(6):
+            folder = tmp_path / str(number)
+            ended = await child(emulator, folder, kill_after=rng.random() * 0.6)
+            killed += ended == -signal.SIGKILL
+            await check_whole(pool, emulator, folder)
+
+    assert killed >= 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+async def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
+    """
+    What is there stays whole, and a run with more room goes on.
+    """
+    full = CHILD.replace(
+        "import asyncio, os",
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\nimport asyncio, os",
+    )
+    async with Emulator(providers=2, rows=6000) as emulator, emulator.pool() as pool:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", full, str(tmp_path), "-", "0",
+            env=variables(emulator),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, err = await process.communicate()
+        names = await asyncio.to_thread(lambda: list(tmp_path.glob("source=*/**/*")))
+        report = await check_whole(pool, emulator, tmp_path)
+
+    assert process.returncode == 1
+    assert b"DestinationError: the destination" in err
+    assert not [name for name in names if Path(name).name.startswith(".")]
+    assert report.done > 0
+
+
+async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
+    """
+    It is a bug of theirs, and they look for it.
+    """
+
+    def tell(_):
+        raise ZeroDivisionError
+
+    async with Emulator(providers=1, rows=3) as emulator, emulator.pool() as pool:
+        with pytest.raises(ZeroDivisionError):
+            await pool.pull(PullPlan([1]), tmp_path, progress=tell)
+
+
+async def test_no_secret_and_no_row_stands_in_a_traceback(tmp_path, caplog):
+    """
+    A pull runs at night, and its log is mailed around.
+    """
+    caplog.set_level("DEBUG")
+    file = tmp_path / "file"
+    await asyncio.to_thread(file.write_text, "")
+    async with Emulator(providers=1, rows=3) as emulator, emulator.pool() as pool:
+        row = (await pool.session(1).reporting.rows(1).to_list())[0]
+        (own,) = emulator.credentials.values()
+        with pytest.raises(DestinationError) as caught:
+            await pool.pull(PullPlan([1]), file)
+        await pool.pull(PullPlan([1]), tmp_path / "lake")
+    told = "".join(traceback.format_exception(caught.value)) + caplog.text
+
+    assert row["patientName"] not in told
+    assert own.application_secret.reveal() not in told
