@@ -1,0 +1,196 @@
+"""``healthyroster pull`` as a process: what it writes where, and how it ends."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import sys
+
+import pytest
+
+from healthyroster_async.emulator import Emulator, Fault
+
+COMMAND = [sys.executable, "-m", "healthyroster_async", "pull"]
+DATES = ["--since", "2025-01-01", "--until", "2025-04-01"]
+
+
+def variables(emulator):
+    (own,) = emulator.credentials.values()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("HEALTHYROSTER_")}
+    return {
+        **{k: v for k, v in kept.items() if k not in {"NO_COLOR", "FORCE_COLOR"}},
+        "COLUMNS": "80",
+        "TERM": "xterm-256color",
+        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
+        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
+        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
+    }
+
+
+async def start(emulator, *arguments):
+    return await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=variables(emulator),
+    )
+
+
+async def pull(emulator, *arguments, stdin=None):
+    """Run the command, and return its exit code, output and messages."""
+    process = await start(emulator, *arguments)
+    out, err = await process.communicate(stdin)
+    assert b"Traceback" not in out + err
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_it_pulls_and_says_what_came(tmp_path):
+    """
+    What a person reads in the morning; ids may come from a file.
+    """
+    async with Emulator(providers=2, rows=100) as emulator:
+        code, out, err = await pull(
+            emulator, tmp_path / "lake", *DATES, "--source=Teams", stdin=b"1\n2\n"
+        )
+        again = await pull(emulator, tmp_path / "lake", 1, 2, *DATES, "--json")
+
+    assert (code, err) == (0, "")
+    assert "Teams" in out
+    assert "6 of 6 partitions of sandbox came: " in out
+    assert again[0] == 0
+    assert json.loads(again[1])["partitions"] == 2 * 9 * 3
+
+
+async def test_a_dry_run_asks_for_no_row_and_makes_no_folder(tmp_path):
+    """
+    Somebody else's budget of calls is known before it is spent.
+    """
+    async with Emulator(providers=2, rows=100) as emulator:
+        code, out, _ = await pull(
+            emulator, tmp_path / "lake", 1, 2, *DATES, "--dry-run"
+        )
+        asked = emulator.seen.by_endpoint["rows"]
+
+    assert code == 0
+    assert "54 partitions of sandbox would take about 65 calls" in out
+    assert asked == 0
+    assert not await asyncio.to_thread((tmp_path / "lake").exists)
+
+
+async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
+    """
+    A scheduler reads nothing else.
+    """
+    broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
+    async with Emulator(providers=3, rows=9, denied=[(3, "*")]) as emulator:
+        code, _, err = await pull(emulator, tmp_path / "a", 1, 3, *DATES)
+
+        assert code == 3
+        assert "denied: provider 3: the list of data sources" in err
+    async with Emulator(providers=2, rows=9, faults=[broken]) as emulator:
+        code, _, err = await pull(
+            emulator, tmp_path / "b", 1, 2, *DATES, "--source=Teams"
+        )
+
+        assert code == 1
+        assert "error: provider 2, Teams, 2025-01: " in err
+        assert "The same command again asks only for what is missing." in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["lake", "1", "--since", "yesterday"], 2, "give a date such as"),
+        (["lake", "1", "--since", "last"], 2, "give since as a date"),
+        (["/dev/null/lake", "1"], 1, "the destination cannot be written"),
+        (["lake", "1", "--window", "hour"], 2, "hour"),
+        (["nonsense://secret@place", "1"], 1, "out of reach"),
+    ],
+)
+async def test_wrong_use_is_said_in_a_line(
+    arguments, code, text, tmp_path, monkeypatch
+):
+    """
+    A traceback is for whoever wrote the program.
+    """
+    monkeypatch.chdir(tmp_path)
+    async with Emulator(providers=1, rows=1) as emulator:
+        ended, out, err = await pull(emulator, *arguments)
+
+    assert ended == code
+    assert text in err
+    assert not out
+    assert "secret" not in err
+
+
+async def test_interrupted_it_goes_on(tmp_path):
+    """
+    Ctrl-C, and the same command again.
+    """
+    arguments = (tmp_path / "lake", *range(1, 6), *DATES, "--json")
+    async with Emulator(providers=5, rows=900, latency=0.05) as emulator:
+        process = await start(emulator, *arguments)
+        while emulator.seen.by_endpoint["rows"] < 30:  # noqa: ASYNC110 - a server's
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+        ended, out, _ = await pull(emulator, *arguments)
+
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert ended == 0
+    assert json.loads(out)["kept"] > 0
+
+
+async def test_on_a_terminal_it_shows_how_far_it_is(tmp_path):
+    """
+    And what is left on the screen is the table.
+    """
+    async with Emulator(providers=3, rows=500, latency=0.05) as emulator:
+        controller, terminal = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, str(tmp_path), "1", "2", "3", *DATES,
+            stdin=terminal, stdout=terminal, stderr=terminal, env=variables(emulator),
+        )  # fmt: skip
+        os.close(terminal)
+        shown = b""
+
+        def read():
+            nonlocal shown
+            while True:
+                try:
+                    shown += os.read(controller, 65536)
+                except OSError:
+                    return
+
+        await asyncio.to_thread(read)
+        await process.wait()
+        os.close(controller)
+
+    assert b"Pulling" in shown
+    assert b"calls/s allowed" in shown
+    assert b"81 of 81 partitions" in shown
+
+
+async def test_the_example_runs_twice(tmp_path):
+    """
+    The first night, and the next.
+    """
+    async with Emulator(providers=2, rows=200) as emulator:
+        for _ in range(2):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "examples/nightly_pull.py",
+                str(tmp_path / "lake"),
+                "1",
+                "2",
+                env=variables(emulator),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            out, _ = await process.communicate()
+
+            assert process.returncode == 0
+            assert b"0 partitions failed" in out
