@@ -28,6 +28,12 @@ def variables(emulator):
     }
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Run the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
 async def start(emulator, *arguments):
     return await asyncio.create_subprocess_exec(
         *COMMAND,
@@ -110,13 +116,11 @@ async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
         (["nonsense://secret@place", "1"], 1, "out of reach"),
     ],
 )
-async def test_wrong_use_is_said_in_a_line(
-    arguments, code, text, tmp_path, monkeypatch
-):
+@pytest.mark.usefixtures("elsewhere")
+async def test_wrong_use_is_said_in_a_line(arguments, code, text):
     """
     A traceback is for whoever wrote the program.
     """
-    monkeypatch.chdir(tmp_path)
     async with Emulator(providers=1, rows=1) as emulator:
         ended, out, err = await pull(emulator, *arguments)
 
