@@ -10,7 +10,7 @@ from pathlib import Path
 
 import code_of
 import duckdb  # noqa: F401 - importing it in a page would read files on the loop
-import polars  # noqa: F401 - the same
+import polars as pl  # noqa: F401 - the same
 import pytest
 
 from healthyroster_async.emulator import Emulator
