@@ -1,0 +1,132 @@
+"""What can be pulled, and which run goes on."""
+
+import datetime as dt
+import sqlite3
+
+import pytest
+
+from healthyroster_async import ConfigurationError, DestinationError, PullPlan
+from healthyroster_async.pull._journal import Cell, Journal
+
+UNTIL = dt.date(2025, 3, 1)
+LATER = dt.date(2025, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"providers": []}, "providers is empty"),
+        ({"providers": "42"}, "provider_ids is a str"),
+        ({"providers": [None]}, "no int and no text"),
+        ({"sources": "Patients"}, r"give \"\*\" or a list"),
+        ({"sources": []}, "sources is empty"),
+        ({"since": "soon"}, "give a date such as"),
+        ({"until": "2025-01-01"}, "need since"),
+        ({"window": "month"}, "need since"),
+        ({"since": "2025-01-02", "until": "2025-01-02"}, "not after since"),
+        ({"since": "2025-01-02", "window": "hour"}, "give one of day, week"),
+        ({"format": "xlsx"}, "give one of parquet, csv"),
+        ({"overlap": -1}, "whole number of days"),
+        ({"overlap": True}, "whole number of days"),
+        ({"end_inclusive": "yes"}, "give True or False"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_when_it_is_made(options, text):
+    """
+    Not an hour later, in the middle.
+    """
+    with pytest.raises(ConfigurationError, match=text):
+        PullPlan(**{"providers": [1], **options})
+
+
+def test_a_plan_is_the_same_whatever_the_order():
+    """
+    A run goes on if it is for the same rows.
+    """
+    one = PullPlan([1, 2], sources=["A", "B"], since="2025-01-01")
+    other = PullPlan(["2", 1, 1], sources=("B", "A"), since=dt.date(2025, 1, 1))
+
+    assert one.arguments == other.arguments
+    assert one.arguments != PullPlan([1], since="2025-01-01").arguments
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal.sqlite")
+    yield journal
+    journal.close()
+
+
+def test_a_run_that_was_broken_off_goes_on(journal):
+    """
+    Also on another day, and with another run between.
+    """
+    run = journal.begin("a", UNTIL)
+
+    assert journal.begin("b", UNTIL) != run
+    assert journal.begin("a", LATER) == run
+
+
+def test_a_run_that_failed_in_part_goes_on_for_the_same_dates(journal):
+    """
+    A cell that fails for ever must not keep the others at the dates of its first day.
+    """
+    run = journal.begin("a", UNTIL)
+    journal.end(run, failed=1)
+
+    assert journal.begin("a", UNTIL) == run
+    journal.end(run, failed=1)
+    assert journal.begin("a", LATER) != run
+
+
+def test_a_run_that_ended_well_is_done(journal):
+    """
+    The same pull again is for what has changed since.
+    """
+    run = journal.begin("a", UNTIL)
+    journal.end(run, failed=0)
+
+    assert journal.begin("a", UNTIL) != run
+
+
+def test_a_mark_moves_and_its_beginning_does_not(journal):
+    """
+    What was there from 2024 on is there still when 2025 was asked again.
+    """
+    cell = Cell("1", "42")
+    journal.keep_mark(cell, dt.date(2024, 1, 1), UNTIL)
+    journal.keep_mark(cell, dt.date(2025, 1, 1), LATER)
+
+    assert journal.mark(cell) == (dt.date(2024, 1, 1), LATER)
+    assert journal.mark(Cell("1", "43")) is None
+
+
+def test_two_data_sources_of_one_name_have_two_folders(journal):
+    """
+    And each keeps its own when it is renamed.
+    """
+    folders = [journal.folder("1", "Visits"), journal.folder("2", "Visits")]
+
+    assert folders == ["Visits", "Visits-2"]
+    assert journal.folder("1", "Encounters") == "Visits"
+
+
+def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
+    """
+    Nothing is written over what somebody else keeps there.
+    """
+    (tmp_path / "text").write_text("no database" * 100)
+    with pytest.raises(DestinationError, match="cannot be used"):
+        Journal(tmp_path / "text")
+
+    Journal(tmp_path / "old").close()
+    with sqlite3.connect(tmp_path / "old") as db:
+        db.execute("UPDATE facts SET value = '0'")
+    db.close()
+    with pytest.raises(DestinationError, match="another version"):
+        Journal(tmp_path / "old")
+
+    held = Journal(tmp_path / "held")
+    with pytest.raises(DestinationError, match="another pull"):
+        Journal(tmp_path / "held")
+    held.close()
