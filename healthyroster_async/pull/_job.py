@@ -21,6 +21,7 @@ from healthyroster_async._core.errors import (
     MissingExtraError,
     ServiceUnavailableError,
     TransportError,
+    UsageError,
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
@@ -133,7 +134,7 @@ class Job:
             partition.source.count.update(partitions=1)
         calls = self._calls + len(partitions)
         return evolve(
-            self._report(partitions, began),
+            self._report(partitions, began, dry=True),
             partitions=len(partitions),
             calls=calls,
         )
@@ -291,8 +292,7 @@ class Job:
             left = [p for p in partitions if not p.done]
             await self._some(left, destination, schedule)
             # What failed is asked once more, when the others are through.
-            again = [p for p in left if not p.done and p.error is not None]
-            again = [p for p in again if not isinstance(p.error, ForbiddenError)]
+            again = [p for p in left if not p.done]
             self._now = evolve(self._now, failed=0)
             await self._some(again, destination, schedule)
         finally:
@@ -345,7 +345,7 @@ class Job:
             partition.error = error
             self._lost += 1
             self._now = evolve(self._now, failed=self._now.failed + 1)
-        except (DestinationError, MissingExtraError):
+        except (DestinationError, MissingExtraError, UsageError):
             raise  # the others would meet it too
         except HealthyRosterError as error:
             partition.error = error
@@ -411,7 +411,9 @@ class Job:
         )
         self._failed.append(failure)
 
-    def _report(self, partitions: list[_Partition], began: float) -> PullReport:
+    def _report(
+        self, partitions: list[_Partition], began: float, *, dry: bool = False
+    ) -> PullReport:
         unasked = 0
         for partition in partitions:
             if partition.done or partition.cell in self._closed:
@@ -421,7 +423,7 @@ class Job:
                 unasked += 1
             else:
                 self._fail(provider, partition.source.name, partition.key, error)
-        if unasked and self._lost >= _LOST_IN_A_ROW:
+        if unasked and not dry:
             self._failed.append(
                 PullFailure(
                     provider_id="*",
@@ -469,9 +471,11 @@ class Job:
         destination.summarise(report)
 
     def _session(self, provider: int | str) -> ProviderSession:
-        return self._pool.session(
+        session = self._pool.session(
             provider, environment=self._environment, priority=Priority.BULK
         )
+        # A deadline is for somebody who waits; bulk calls wait as long as it takes.
+        return session.with_options(deadline=None)
 
     async def _tick(self) -> None:
         logged = self._clock()

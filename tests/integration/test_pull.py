@@ -17,8 +17,10 @@ from healthyroster_async import (
     DestinationError,
     Environment,
     PullPlan,
+    RetrySettings,
 )
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.pull import _job
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
 READERS = {
@@ -449,6 +451,28 @@ async def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
     assert b"DestinationError: the destination" in err
     assert not [name for name in names if Path(name).name.startswith(".")]
     assert report.done > 0
+
+
+async def test_an_api_that_goes_away_is_not_asked_for_everything(tmp_path, monkeypatch):
+    """
+    What was not asked is asked in the end if it is there again, and is told if not.
+    """
+    monkeypatch.setattr(_job, "_LOST_IN_A_ROW", 2)
+    once = RetrySettings(max_attempts=1)
+    plan = PullPlan([1, 2], sources=["Teams"], **DATES)
+    for times, done, failed in ((3, 7, 1), (None, 0, 3)):
+        away = Fault(kind="reset", endpoint="rows", times=times)
+        async with (
+            Emulator(providers=2, rows=50, faults=[away]) as emulator,
+            emulator.pool(retry=once) as pool,
+        ):
+            report = await pool.pull(plan, tmp_path / str(times), concurrency=1)
+            asked = emulator.seen.by_endpoint["rows"]
+
+        assert report.done == done
+        assert len(report.failed) == failed
+        assert asked <= 10
+    assert report.failed[-1].reason.startswith("6 partitions were not asked for")
 
 
 async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
