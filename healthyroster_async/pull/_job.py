@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from attrs import define, evolve, field
+from attrs import evolve
 
-from healthyroster_async._core.date_ranges import DateRange, Window
 from healthyroster_async._core.errors import (
+    ConfigurationError,
     DestinationError,
     ForbiddenError,
     HealthyRosterError,
@@ -23,19 +22,14 @@ from healthyroster_async._core.errors import (
     TransportError,
     UsageError,
 )
-from healthyroster_async._core.outcome import Denied, Failed, Outcomes
-from healthyroster_async._core.settings import Environment, Priority
-from healthyroster_async._resources.edges import ends_inclusive
-from healthyroster_async._resources.reporting import date_range_of
+from healthyroster_async._core.settings import Environment
 from healthyroster_async._rows.stream import RowStream
-from healthyroster_async._session import ProviderSession
-from healthyroster_async.models import DataSource, DataSourceDetail
-from healthyroster_async.pull._destination import Destination, folder_name, writing
+from healthyroster_async.pull._destination import Destination, writing
+from healthyroster_async.pull._discovery import Discovery, Findings, Partition
 from healthyroster_async.pull._journal import Cell, Kept
-from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._plan import LAST, PullPlan
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.pull._report import (
-    PullDenial,
     PullFailure,
     PullProgress,
     PullReport,
@@ -49,51 +43,10 @@ if TYPE_CHECKING:
 PullCallback: TypeAlias = Callable[[PullProgress], None]
 
 _logger = logging.getLogger("healthyroster_async.pull")
-_WHOLE = "all"
 _TELL_S = 0.25
 _LOG_S = 60.0
 # Nobody answers any more: what is left would only fail one by one.
 _LOST_IN_A_ROW = 40
-# Providers that are asked to describe a data source, until one does.
-_ASKED = 3
-
-
-@define(eq=False, kw_only=True)
-class _Source:
-    """A data source as some provider has it."""
-
-    one: DataSource
-    folder: str
-    detail: DataSourceDetail | None = None
-    range: DateRange | None = None
-    denial: ForbiddenError | None = None
-    failure: HealthyRosterError | None = None
-    asked: int = 0
-    drift: dict[str, None] = field(factory=dict)
-    count: Counter[str] = field(factory=Counter)
-
-    @property
-    def name(self) -> str:
-        return self.one.name or str(self.one.id)
-
-
-@define(eq=False)
-class _Partition:
-    """What is asked at once."""
-
-    clinic: ProviderSession
-    source: _Source
-    window: Window | None
-    done: bool = False
-    error: HealthyRosterError | None = None
-
-    @property
-    def cell(self) -> Cell:
-        return Cell(str(self.source.one.id), str(self.clinic.provider_id))
-
-    @property
-    def key(self) -> str:
-        return _WHOLE if self.window is None else self.window.key
 
 
 class Job:
@@ -108,31 +61,35 @@ class Job:
         concurrency: int,
         progress: PullCallback | None,
     ) -> None:
-        self._pool = pool
         self._plan = plan
         self._environment = environment
         self._concurrency = concurrency
         self._tell = progress
         self._clock = asyncio.get_running_loop().time
-        self._denied: list[PullDenial] = []
-        self._failed: list[PullFailure] = []
+        self._findings = Findings()
+        self._discovery = Discovery(pool, plan, environment, self._findings)
         # A DuckDB file takes what was written as Parquet.
         self._written = "parquet" if plan.format == "duckdb" else plan.format
         self._open: set[RowStream] = set()
         self._closed: set[Cell] = set()
         self._now = PullProgress(total=0)
-        self._kept = self._lost = self._calls = 0
+        self._kept = self._lost = 0
 
     async def dry_run(self) -> PullReport:
         """Return what a pull into a new destination would ask for."""
+        if self._plan.since == LAST:
+            raise ConfigurationError(
+                'a dry run looks into no destination, so it knows of no "last"; give '
+                "since as a date"
+            )
         began = self._clock()
         schedule = Schedule(self._plan, None)
-        cells = await self._cells(lambda _, name: name)
-        cells = [cell for cell in cells if self._is_open(cell)]
+        cells = await self._discovery.cells(lambda _, name: name)
+        cells = [cell for cell in cells if self._discovery.is_open(cell)]
         partitions = [p for c in cells for p in self._windows(c, schedule)]
         for partition in partitions:
             partition.source.count.update(partitions=1)
-        calls = self._calls + len(partitions)
+        calls = self._discovery.calls + len(partitions)
         return evolve(
             self._report(partitions, began, dry=True),
             partitions=len(partitions),
@@ -148,9 +105,9 @@ class Job:
             await asyncio.to_thread(journal.agree, "environment", name, wrong)
             schedule = await asyncio.to_thread(Schedule, self._plan, journal)
             began = self._clock()
-            cells = await self._cells(journal.folder)
-            await self._find_edges(cells, destination, schedule)
-            cells = [cell for cell in cells if self._is_open(cell)]
+            cells = await self._discovery.cells(journal.folder)
+            await self._discovery.find_edges(cells, destination, schedule)
+            cells = [cell for cell in cells if self._discovery.is_open(cell)]
             partitions = await asyncio.to_thread(
                 lambda: [list(self._windows(c, schedule)) for c in cells]
             )
@@ -159,133 +116,27 @@ class Job:
             ]
             await self._pull_all(ordered, destination, schedule)
             report = self._report(ordered, began)
-            await asyncio.to_thread(
-                self._finish, partitions, destination, schedule, report
+            await _to_the_end(
+                lambda: self._finish(partitions, destination, schedule, report)
             )
             return report
 
-    async def _cells(self, folder: Callable[[str, str], str]) -> list[_Partition]:
-        """Return each data source of each provider, as one that is whole."""
-        listed = await self._fan_out(lambda s: s.reporting.data_sources())
-        cells: list[_Partition] = []
-        sources: dict[tuple[str, str | None], _Source] = {}
-        missing = set(self._plan.sources or ())
-        for provider, found in listed.succeeded.items():
-            clinic = self._session(provider)  # type: ignore[arg-type]
-            for one in found:
-                wanted = {str(one.id), one.name} & set(self._plan.sources or ())
-                if self._plan.sources and not wanted:
-                    continue
-                missing -= wanted
-                key = str(one.id), one.name
-                if key not in sources:
-                    label = folder_name(one.name or str(one.id))
-                    where = await asyncio.to_thread(folder, str(one.id), label)
-                    sources[key] = _Source(one=one, folder=where)
-                if sources[key].detail is None and sources[key].asked < _ASKED:
-                    await self._describe(clinic, sources[key])
-                cells.append(_Partition(clinic, sources[key], None))
-        for name in sorted(missing):
-            self._note_missing(name)
-        return cells
-
-    def _note_missing(self, name: str) -> None:
-        self._failed.append(
-            PullFailure(
-                provider_id="*",
-                source=name,
-                window=None,
-                reason="no provider has a data source of this name or id",
-            )
-        )
-
-    async def _fan_out(self, call: Callable[[ProviderSession], Any]) -> Outcomes[Any]:
-        outcomes = await self._pool.fan_out(
-            self._plan.providers, call, environment=self._environment
-        )
-        self._calls += len(self._plan.providers)
-        for outcome in outcomes:
-            if isinstance(outcome, Denied):
-                self._deny(outcome.provider_id, None, outcome.error)
-            elif isinstance(outcome, Failed):
-                self._fail(outcome.provider_id, None, None, outcome.error)
-        return outcomes
-
-    async def _describe(self, clinic: ProviderSession, source: _Source) -> None:
-        """Find out the columns and the date range of a data source."""
-        self._calls += 1
-        source.asked += 1
-        source.denial = source.failure = None
-        try:
-            source.detail = detail = await clinic.reporting.data_source(source.one)
-        except ForbiddenError as error:
-            # Without a date range it can be pulled whole.
-            source.denial = error if self._plan.since is not None else None
-        except HealthyRosterError as error:
-            source.failure = error
-        else:
-            given = self._plan.end_inclusive
-            source.range = date_range_of(detail, end_inclusive=given)
-
-    def _is_open(self, cell: _Partition) -> bool:
-        """Return whether a cell can be pulled; keep why if it cannot."""
-        provider, source = cell.clinic.provider_id, cell.source
-        if source.denial is not None:
-            self._deny(provider, source.name, source.denial)
-        elif source.failure is not None:
-            self._fail(provider, source.name, None, source.failure)
-        return source.denial is None and source.failure is None
-
-    async def _find_edges(
-        self, cells: list[_Partition], destination: Destination, schedule: Schedule
-    ) -> None:
-        """Find out of each data source whether the end of its dates is inclusive."""
-        journal = destination.journal
-        for cell in cells:
-            source = cell.source
-            range_ = source.range
-            if schedule.whole or range_ is None or range_.inclusive is not None:
-                continue
-            if source.failure is not None:
-                continue
-            key = cell.cell.source
-            known = await asyncio.to_thread(journal.inclusive, key)
-            if known is None:
-                since = await asyncio.to_thread(schedule.since, cell.cell)
-                try:
-                    known = await ends_inclusive(
-                        cell.clinic.reporting,
-                        source.one,
-                        range_,
-                        since,
-                        schedule.until,
-                    )
-                except ForbiddenError:
-                    continue  # the pull itself says so
-                except HealthyRosterError as error:
-                    source.failure = error
-                    continue
-                if known is None:
-                    continue  # another provider may have rows
-                await asyncio.to_thread(journal.keep_inclusive, key, known)
-            source.range = evolve(range_, inclusive=known)
-
-    def _windows(self, cell: _Partition, schedule: Schedule) -> Iterator[_Partition]:
+    def _windows(self, cell: Partition, schedule: Schedule) -> Iterator[Partition]:
         """Yield the partitions of a cell; what is there already is done."""
         range_ = cell.source.range
         windowed = range_ is not None and not schedule.whole
         for window, done in schedule.windows(cell.cell, windowed=windowed):
-            yield _Partition(cell.clinic, cell.source, window, done)
+            yield Partition(cell.clinic, cell.source, window, done)
 
     async def _pull_all(
         self,
-        partitions: list[_Partition],
+        partitions: list[Partition],
         destination: Destination,
         schedule: Schedule,
     ) -> None:
         self._kept = sum(p.done for p in partitions)
         self._now = PullProgress(
-            total=len(partitions), done=self._kept, denied=len(self._denied)
+            total=len(partitions), done=self._kept, denied=len(self._findings.denied)
         )
         ticking = asyncio.create_task(self._tick())
         try:
@@ -303,7 +154,7 @@ class Job:
         self._told()
 
     async def _some(
-        self, wanted: list[_Partition], destination: Destination, schedule: Schedule
+        self, wanted: list[Partition], destination: Destination, schedule: Schedule
     ) -> None:
         waiting = iter(wanted)
         self._lost = 0
@@ -323,7 +174,7 @@ class Job:
         raise first
 
     async def _one(
-        self, partition: _Partition, destination: Destination, schedule: Schedule
+        self, partition: Partition, destination: Destination, schedule: Schedule
     ) -> None:
         """Pull a partition, and keep what became of it."""
         source = partition.source
@@ -339,7 +190,7 @@ class Job:
             partition.error = error
             if partition.cell not in self._closed:  # another window may have been
                 self._closed.add(partition.cell)
-                self._deny(provider, source.name, error)
+                self._findings.deny(provider, source.name, error)
             self._now = evolve(self._now, denied=self._now.denied + 1)
         except (TransportError, ServiceUnavailableError) as error:
             partition.error = error
@@ -354,7 +205,7 @@ class Job:
             self._lost = 0
 
     async def _pulled(
-        self, partition: _Partition, destination: Destination, schedule: Schedule
+        self, partition: Partition, destination: Destination, schedule: Schedule
     ) -> None:
         source, window = partition.source, partition.window
         values = {}
@@ -392,27 +243,8 @@ class Job:
             now, done=now.done + 1, rows=now.rows + rows, bytes=now.bytes + size
         )
 
-    def _deny(
-        self, provider: int | str, source: str | None, error: ForbiddenError
-    ) -> None:
-        cause = error.likely_cause.value
-        denial = PullDenial(provider_id=provider, source=source, reason=cause)
-        self._denied.append(denial)
-
-    def _fail(
-        self,
-        provider: int | str,
-        source: str | None,
-        window: str | None,
-        error: HealthyRosterError,
-    ) -> None:
-        failure = PullFailure(
-            provider_id=provider, source=source, window=window, reason=str(error)
-        )
-        self._failed.append(failure)
-
     def _report(
-        self, partitions: list[_Partition], began: float, *, dry: bool = False
+        self, partitions: list[Partition], began: float, *, dry: bool = False
     ) -> PullReport:
         unasked = 0
         for partition in partitions:
@@ -422,9 +254,11 @@ class Job:
             if error is None:
                 unasked += 1
             else:
-                self._fail(provider, partition.source.name, partition.key, error)
+                self._findings.fail(
+                    provider, partition.source.name, partition.key, error
+                )
         if unasked and not dry:
-            self._failed.append(
+            self._findings.failed.append(
                 PullFailure(
                     provider_id="*",
                     source=None,
@@ -452,13 +286,13 @@ class Job:
                 )
                 for s in sources
             ),
-            denied=tuple(self._denied),
-            failed=tuple(self._failed),
+            denied=tuple(self._findings.denied),
+            failed=tuple(self._findings.failed),
         )
 
     def _finish(
         self,
-        partitions: list[list[_Partition]],
+        partitions: list[list[Partition]],
         destination: Destination,
         schedule: Schedule,
         report: PullReport,
@@ -469,13 +303,6 @@ class Job:
                 schedule.keep_mark(cell[0].cell, min(dates, default=schedule.until))
         destination.journal.end(schedule.run, len(report.failed))
         destination.summarise(report)
-
-    def _session(self, provider: int | str) -> ProviderSession:
-        session = self._pool.session(
-            provider, environment=self._environment, priority=Priority.BULK
-        )
-        # A deadline is for somebody who waits; bulk calls wait as long as it takes.
-        return session.with_options(deadline=None)
 
     async def _tick(self) -> None:
         logged = self._clock()

@@ -1,0 +1,232 @@
+"""Finding out what there is to pull: who has which data source, and how it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, evolve, field
+
+from healthyroster_async._core.date_ranges import DateRange, Window
+from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
+from healthyroster_async._core.outcome import Denied, Failed, Outcomes
+from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._resources.edges import ends_inclusive
+from healthyroster_async._resources.reporting import date_range_of
+from healthyroster_async._session import ProviderSession
+from healthyroster_async.models import DataSource, DataSourceDetail
+from healthyroster_async.pull._destination import Destination, folder_name
+from healthyroster_async.pull._journal import Cell
+from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._report import PullDenial, PullFailure
+from healthyroster_async.pull._schedule import Schedule
+
+if TYPE_CHECKING:
+    from healthyroster_async._pool import ConnectionPool
+
+_WHOLE = "all"
+# Providers that are asked to describe a data source, until one does.
+_ASKED = 3
+
+
+@define(eq=False, kw_only=True)
+class Source:
+    """A data source as some provider has it."""
+
+    one: DataSource
+    folder: str
+    detail: DataSourceDetail | None = None
+    range: DateRange | None = None
+    denial: ForbiddenError | None = None
+    failure: HealthyRosterError | None = None
+    asked: int = 0
+    drift: dict[str, None] = field(factory=dict)
+    count: Counter[str] = field(factory=Counter)
+
+    @property
+    def name(self) -> str:
+        return self.one.name or str(self.one.id)
+
+
+@define(eq=False)
+class Partition:
+    """What is asked at once."""
+
+    clinic: ProviderSession
+    source: Source
+    window: Window | None
+    done: bool = False
+    error: HealthyRosterError | None = None
+
+    @property
+    def cell(self) -> Cell:
+        return Cell(str(self.source.one.id), str(self.clinic.provider_id))
+
+    @property
+    def key(self) -> str:
+        return _WHOLE if self.window is None else self.window.key
+
+
+@define
+class Findings:
+    """What is denied, and what failed."""
+
+    denied: list[PullDenial] = field(factory=list)
+    failed: list[PullFailure] = field(factory=list)
+
+    def deny(
+        self, provider: int | str, source: str | None, error: ForbiddenError
+    ) -> None:
+        """Keep that something is not granted."""
+        cause = error.likely_cause.value
+        denial = PullDenial(provider_id=provider, source=source, reason=cause)
+        self.denied.append(denial)
+
+    def fail(
+        self,
+        provider: int | str,
+        source: str | None,
+        window: str | None,
+        error: HealthyRosterError,
+    ) -> None:
+        """Keep that something did not come."""
+        failure = PullFailure(
+            provider_id=provider, source=source, window=window, reason=str(error)
+        )
+        self.failed.append(failure)
+
+
+class Discovery:
+    """Asks for the data sources of all providers.
+
+    Attributes:
+        calls: Calls that it made.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        plan: PullPlan,
+        environment: Environment,
+        findings: Findings,
+    ) -> None:
+        self._pool = pool
+        self._plan = plan
+        self._environment = environment
+        self._findings = findings
+        self.calls = 0
+
+    async def cells(self, folder: Callable[[str, str], str]) -> list[Partition]:
+        """Return each data source of each provider, as one that is whole."""
+        listed = await self._fan_out(lambda s: s.reporting.data_sources())
+        cells: list[Partition] = []
+        sources: dict[tuple[str, str | None], Source] = {}
+        missing = set(self._plan.sources or ())
+        for provider, found in listed.succeeded.items():
+            clinic = self._session(provider)  # type: ignore[arg-type]
+            for one in found:
+                wanted = {str(one.id), one.name} & set(self._plan.sources or ())
+                if self._plan.sources and not wanted:
+                    continue
+                missing -= wanted
+                key = str(one.id), one.name
+                if key not in sources:
+                    label = folder_name(one.name or str(one.id))
+                    where = await asyncio.to_thread(folder, str(one.id), label)
+                    sources[key] = Source(one=one, folder=where)
+                if sources[key].detail is None and sources[key].asked < _ASKED:
+                    await self._describe(clinic, sources[key])
+                cells.append(Partition(clinic, sources[key], None))
+        for name in sorted(missing):
+            self._note_missing(name)
+        return cells
+
+    def _note_missing(self, name: str) -> None:
+        self._findings.failed.append(
+            PullFailure(
+                provider_id="*",
+                source=name,
+                window=None,
+                reason="no provider has a data source of this name or id",
+            )
+        )
+
+    async def _fan_out(self, call: Callable[[ProviderSession], Any]) -> Outcomes[Any]:
+        outcomes = await self._pool.fan_out(
+            self._plan.providers, call, environment=self._environment
+        )
+        self.calls += len(self._plan.providers)
+        for outcome in outcomes:
+            if isinstance(outcome, Denied):
+                self._findings.deny(outcome.provider_id, None, outcome.error)
+            elif isinstance(outcome, Failed):
+                self._findings.fail(outcome.provider_id, None, None, outcome.error)
+        return outcomes
+
+    async def _describe(self, clinic: ProviderSession, source: Source) -> None:
+        """Find out the columns and the date range of a data source."""
+        self.calls += 1
+        source.asked += 1
+        source.denial = source.failure = None
+        try:
+            source.detail = detail = await clinic.reporting.data_source(source.one)
+        except ForbiddenError as error:
+            # Without a date range it can be pulled whole.
+            source.denial = error if self._plan.since is not None else None
+        except HealthyRosterError as error:
+            source.failure = error
+        else:
+            given = self._plan.end_inclusive
+            source.range = date_range_of(detail, end_inclusive=given)
+
+    def is_open(self, cell: Partition) -> bool:
+        """Return whether a cell can be pulled; keep why if it cannot."""
+        provider, source = cell.clinic.provider_id, cell.source
+        if source.denial is not None:
+            self._findings.deny(provider, source.name, source.denial)
+        elif source.failure is not None:
+            self._findings.fail(provider, source.name, None, source.failure)
+        return source.denial is None and source.failure is None
+
+    async def find_edges(
+        self, cells: list[Partition], destination: Destination, schedule: Schedule
+    ) -> None:
+        """Find out of each data source whether the end of its dates is inclusive."""
+        journal = destination.journal
+        for cell in cells:
+            source = cell.source
+            range_ = source.range
+            if schedule.whole or range_ is None or range_.inclusive is not None:
+                continue
+            if source.failure is not None:
+                continue
+            key = cell.cell.source
+            known = await asyncio.to_thread(journal.inclusive, key)
+            if known is None:
+                since = await asyncio.to_thread(schedule.since, cell.cell)
+                try:
+                    known = await ends_inclusive(
+                        cell.clinic.reporting,
+                        source.one,
+                        range_,
+                        since,
+                        schedule.until,
+                    )
+                except ForbiddenError:
+                    continue  # the pull itself says so
+                except HealthyRosterError as error:
+                    source.failure = error
+                    continue
+                if known is None:
+                    continue  # another provider may have rows
+                await asyncio.to_thread(journal.keep_inclusive, key, known)
+            source.range = evolve(range_, inclusive=known)
+
+    def _session(self, provider: int | str) -> ProviderSession:
+        session = self._pool.session(
+            provider, environment=self._environment, priority=Priority.BULK
+        )
+        # A deadline is for somebody who waits; bulk calls wait as long as it takes.
+        return session.with_options(deadline=None)
