@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,8 +61,7 @@ class Kept:
 class Journal:
     """The journal of one destination, held by one process at a time.
 
-    SQLite keeps its lock until it is closed or the process ends, however it ends. It is
-    used by one thread at a time.
+    SQLite keeps its lock until it is closed or the process ends, however it ends.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,12 +70,14 @@ class Journal:
         Raises:
             DestinationError: Another run holds it, or it cannot be read or written.
         """
-        with _told():
+        # Partitions are kept by several threads; a connection takes one at a time.
+        self._lock = threading.Lock()
+        with self._held():
             self._db = sqlite3.connect(
                 path, timeout=0.1, isolation_level=None, check_same_thread=False
             )
         try:
-            with _told():
+            with self._held():
                 self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("BEGIN EXCLUSIVE")
@@ -89,12 +91,12 @@ class Journal:
 
     def close(self) -> None:
         """Give the destination to the next run."""
-        with _told():
+        with self._held():
             self._db.close()
 
     def fact(self, name: str) -> str | None:
         """Return what the destination is, in one respect."""
-        with _told():
+        with self._held():
             found = self._db.execute(
                 "SELECT value FROM facts WHERE name = ?", (name,)
             ).fetchone()
@@ -106,7 +108,7 @@ class Journal:
         Raises:
             DestinationError: It is another one.
         """
-        with _told():
+        with self._held():
             self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
         known = self.fact(name)
         if known != value:
@@ -120,7 +122,7 @@ class Journal:
         A run that was broken off goes on. One that ended with failures goes on if it
         is for the same dates.
         """
-        with _told(), self._db:
+        with self._held():
             found = self._db.execute(
                 "SELECT id, until, ended, failed FROM runs WHERE arguments = ? "
                 "ORDER BY id DESC LIMIT 1",
@@ -142,7 +144,7 @@ class Journal:
 
     def end(self, run: int, failed: int) -> None:
         """Keep that a run ended, and how many of its partitions failed."""
-        with _told():
+        with self._held():
             self._db.execute(
                 "UPDATE runs SET ended = ?, failed = ? WHERE id = ?",
                 (time.time(), failed, run),
@@ -150,7 +152,7 @@ class Journal:
 
     def folder(self, source: str, wanted: str) -> str:
         """Return the folder of a data source, which stays when its name changes."""
-        with _told():
+        with self._held():
             for folder in (wanted, f"{wanted}-{source}"):
                 self._db.execute(
                     "INSERT OR IGNORE INTO sources (id, folder) VALUES (?, ?)",
@@ -163,7 +165,7 @@ class Journal:
 
     def inclusive(self, source: str) -> bool | None:
         """Return whether the end of a data source's date range is inclusive."""
-        with _told():
+        with self._held():
             found = self._db.execute(
                 "SELECT inclusive FROM sources WHERE id = ?", (source,)
             ).fetchone()
@@ -171,14 +173,14 @@ class Journal:
 
     def keep_inclusive(self, source: str, inclusive: bool) -> None:  # noqa: FBT001
         """Keep whether the end of a data source's date range is inclusive."""
-        with _told():
+        with self._held():
             self._db.execute(
                 "UPDATE sources SET inclusive = ? WHERE id = ?", (inclusive, source)
             )
 
     def mark(self, cell: Cell) -> tuple[dt.date, dt.date] | None:
         """Return from when on and up to when the rows of a cell are there."""
-        with _told():
+        with self._held():
             found = self._db.execute(
                 "SELECT since, watermark FROM cells WHERE source = ? AND provider = ?",
                 (cell.source, cell.provider),
@@ -189,7 +191,7 @@ class Journal:
 
     def keep_mark(self, cell: Cell, since: dt.date, watermark: dt.date) -> None:
         """Keep from when on and up to when the rows of a cell are there."""
-        with _told():
+        with self._held():
             self._db.execute(
                 "INSERT INTO cells VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                 "since = min(since, excluded.since), watermark = excluded.watermark",
@@ -198,7 +200,7 @@ class Journal:
 
     def partitions(self, cell: Cell) -> dict[str, Kept]:
         """Return what is there of a cell, by the key of its window."""
-        with _told():
+        with self._held():
             found = self._db.execute(
                 "SELECT window, start, stop, run FROM partitions "
                 "WHERE source = ? AND provider = ?",
@@ -222,22 +224,22 @@ class Journal:
             if window is None
             else (window.start.isoformat(), window.stop.isoformat())
         )
-        with _told():
+        with self._held():
             self._db.execute(
                 "INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (cell.source, cell.provider, key, *dates, kept.run, rows, size),
             )
 
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        if "locked" in text:
-            text = "another pull writes into it at this moment"
-    else:
-        return
-    raise DestinationError(f"the destination cannot be used: {text}")
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Have the connection to oneself, and turn SQLite's errors into ours."""
+        try:
+            with self._lock:
+                yield
+        except sqlite3.Error as error:
+            text = str(error)
+            if "locked" in text:
+                text = "another pull writes into it at this moment"
+        else:
+            return
+        raise DestinationError(f"the destination cannot be used: {text}")

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from healthyroster_async import ConfigurationError, DestinationError, PullPlan
-from healthyroster_async.pull._journal import Cell, Journal
+from healthyroster_async.pull._journal import Cell, Journal, Kept
 
 UNTIL = dt.date(2025, 3, 1)
 LATER = dt.date(2025, 3, 2)
@@ -130,3 +131,21 @@ def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
     with pytest.raises(DestinationError, match="another pull"):
         Journal(tmp_path / "held")
     held.close()
+
+
+def test_many_threads_keep_partitions_at_once(journal):
+    """
+    Each partition is published in a thread of its own.
+    """
+    numbers = range(400)
+
+    def keep(number):
+        cell = Cell(str(number % 4), "1")
+        journal.keep(cell, str(number), Kept(None, number), 1, 1)
+        return len(journal.partitions(cell))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(keep, numbers))
+
+    kept = [len(journal.partitions(Cell(str(n), "1"))) for n in range(4)]
+    assert kept == [100] * 4
