@@ -137,8 +137,9 @@ async def test_interrupted_it_goes_on(tmp_path):
     arguments = (tmp_path / "lake", *range(1, 6), *DATES, "--json")
     async with Emulator(providers=5, rows=900, latency=0.05) as emulator:
         process = await start(emulator, *arguments)
-        while emulator.seen.by_endpoint["rows"] < 30:  # noqa: ASYNC110 - a server's
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while emulator.seen.by_endpoint["rows"] < 30:  # noqa: ASYNC110 - a server's
+                await asyncio.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
         ended, out, _ = await pull(emulator, *arguments)
