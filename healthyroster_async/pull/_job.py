@@ -330,7 +330,16 @@ class Job:
 
 @asynccontextmanager
 async def _held(where: str | Path, plan: PullPlan) -> AsyncIterator[Destination]:
-    destination = await asyncio.to_thread(open_destination, where, plan.format)
+    opening = asyncio.ensure_future(
+        asyncio.to_thread(open_destination, where, plan.format)
+    )
+    try:
+        destination = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            await asyncio.to_thread(opening.result().close)
+        raise
     try:
         yield destination
     finally:

@@ -54,7 +54,11 @@ class RemoteDestination(Destination):
         with _reaching():
             self._agree_journal()
         super().__init__(local, file_format)
-        self._put(self._local_journal, _JOURNAL)
+        try:
+            self._put(self._local_journal, _JOURNAL)
+        except BaseException:
+            super().close()
+            raise
 
     @override
     def close(self) -> None:
