@@ -114,7 +114,12 @@ def command(
                     dry_run=dry_run,
                 )
 
-    report = _run.run(main)
+    try:
+        report = _run.run(main)
+    except (KeyboardInterrupt, _run.TerminatedError):
+        if not dry_run:
+            _console.message("Broken off. The same command again goes on from here.")
+        raise
     if as_json:
         _console.write_json(report.to_dict())
     else:

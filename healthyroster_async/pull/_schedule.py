@@ -12,7 +12,7 @@ from healthyroster_async._core.date_ranges import (
     beginning,
     windows,
 )
-from healthyroster_async._core.errors import ConfigurationError, DestinationError
+from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async.pull._journal import Cell, Journal
 from healthyroster_async.pull._plan import LAST, PullPlan
 
@@ -50,7 +50,8 @@ class Schedule:
                 "after the last"
             )
         known = None if journal is None else journal.fact("window")
-        if plan.since == LAST and known in {None, _NO_WINDOW}:
+        first = None if journal is None else journal.fact("since")
+        if plan.since == LAST and first is None:
             raise ConfigurationError(
                 "the destination holds no run with dates to go on from; give since as "
                 "a date once"
@@ -59,6 +60,13 @@ class Schedule:
         self.run = 0
         if journal is not None:
             kind = _NO_WINDOW if self.whole else self._unit
+            # Before the run, so that "last" can go on from one that is killed.
+            if (
+                first is None
+                and isinstance(plan.since, dt.date)
+                and known != _NO_WINDOW
+            ):
+                journal.agree("since", plan.since.isoformat(), "begins at another date")
             journal.agree("window", kind, "is cut by other windows")
             self.run = journal.begin(plan.arguments, self.until)
 
@@ -71,24 +79,19 @@ class Schedule:
         return "month"
 
     def since(self, cell: Cell) -> dt.date:
-        """Return the first date that is asked of a cell.
-
-        Raises:
-            DestinationError: It is new, and ``"last"`` does not say from when on.
-        """
+        """Return the first date that is asked of a cell."""
         if isinstance(self._plan.since, dt.date):
             return self._plan.since
         assert self._journal is not None  # noqa: S101 - "last" is refused without one
         mark = self._journal.mark(cell)
         if mark is None:
             # A new provider or data source begins where the destination begins.
-            first = self._journal.fact("since")
-            if first is None:
-                raise DestinationError("the destination does not say where it begins")
-            return dt.date.fromisoformat(first)
-        first_date, watermark = mark
+            first_of_all = self._journal.fact("since")
+            assert first_of_all is not None  # noqa: S101 - "last" is refused without
+            return dt.date.fromisoformat(first_of_all)
+        first, watermark = mark
         back = watermark - dt.timedelta(days=self._plan.overlap)
-        return max(first_date, beginning(back, self._unit))
+        return max(first, beginning(back, self._unit))
 
     def windows(
         self, cell: Cell, *, windowed: bool
@@ -113,7 +116,4 @@ class Schedule:
     def keep_mark(self, cell: Cell, watermark: dt.date) -> None:
         """Keep up to when the rows of a cell are there."""
         assert self._journal is not None  # noqa: S101 - a run has one
-        since = self.since(cell)
-        if self._journal.fact("since") is None:
-            self._journal.agree("since", since.isoformat(), "")
-        self._journal.keep_mark(cell, since, watermark)
+        self._journal.keep_mark(cell, self.since(cell), watermark)

@@ -6,10 +6,12 @@ import os
 import pty
 import signal
 import sys
+import time
 
 import pytest
 
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.pull._destination import Destination
 
 COMMAND = [sys.executable, "-m", "healthyroster_async", "pull"]
 DATES = ["--since", "2025-01-01", "--until", "2025-04-01"]
@@ -61,13 +63,15 @@ async def test_it_pulls_and_says_what_came(tmp_path):
         code, out, err = await pull(
             emulator, tmp_path / "lake", *DATES, "--source=Teams", stdin=b"1\n2\n"
         )
-        again = await pull(emulator, tmp_path / "lake", 1, 2, *DATES, "--json")
+        again = await pull(
+            emulator, tmp_path / "lake", 1, 2, *DATES, "--source=Teams", "--json"
+        )
 
     assert (code, err) == (0, "")
     assert "Teams" in out
     assert "6 of 6 partitions of sandbox came: " in out
     assert again[0] == 0
-    assert json.loads(again[1])["partitions"] == 2 * 9 * 3
+    assert json.loads(again[1])["partitions"] == 2 * 3
 
 
 async def test_a_dry_run_asks_for_no_row_and_makes_no_folder(tmp_path):
@@ -92,7 +96,9 @@ async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
     """
     broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
     async with Emulator(providers=3, rows=9, denied=[(3, "*")]) as emulator:
-        code, _, err = await pull(emulator, tmp_path / "a", 1, 3, *DATES)
+        code, _, err = await pull(
+            emulator, tmp_path / "a", 1, 3, *DATES, "--source=Teams"
+        )
 
         assert code == 3
         assert "denied: provider 3: the list of data sources" in err
@@ -132,22 +138,40 @@ async def test_wrong_use_is_said_in_a_line(arguments, code, text):
 
 async def test_interrupted_it_goes_on(tmp_path):
     """
-    Ctrl-C, and the same command again.
+    Ctrl-C, and the same command again; while it runs, the folder is its own.
     """
-    arguments = (tmp_path / "lake", *range(1, 6), *DATES, "--json")
+    lake = tmp_path / "lake"
+    arguments = (lake, *range(1, 6), *DATES, "--source=Teams", "--json")
     async with Emulator(providers=5, rows=900, latency=0.05) as emulator:
         process = await start(emulator, *arguments)
+
+        def wait_for_a_file():
+            while not any(lake.glob("source=*/**/rows.parquet")):
+                time.sleep(0.01)
+
         async with asyncio.timeout(30):
-            while emulator.seen.by_endpoint["rows"] < 30:  # noqa: ASYNC110 - a server's
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_for_a_file)
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
         ended, out, _ = await pull(emulator, *arguments)
 
     assert process.returncode == 130
-    assert b"Traceback" not in err
+    assert err == b"Broken off. The same command again goes on from here.\n"
     assert ended == 0
-    assert json.loads(out)["kept"] > 0
+    assert 0 < json.loads(out)["kept"] < 15
+
+
+async def test_a_folder_that_is_taken_is_said(tmp_path):
+    """
+    Two nightly jobs at once would mix their rows.
+    """
+    taken = await asyncio.to_thread(Destination, tmp_path, "parquet")
+    async with Emulator(providers=1, rows=9) as emulator:
+        code, out, err = await pull(emulator, tmp_path, 1, *DATES)
+    await asyncio.to_thread(taken.close)
+
+    assert (code, out) == (1, "")
+    assert "another pull writes into it at this moment" in err
 
 
 async def test_on_a_terminal_it_shows_how_far_it_is(tmp_path):
@@ -157,7 +181,7 @@ async def test_on_a_terminal_it_shows_how_far_it_is(tmp_path):
     async with Emulator(providers=3, rows=500, latency=0.05) as emulator:
         controller, terminal = pty.openpty()
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, str(tmp_path), "1", "2", "3", *DATES,
+            *COMMAND, str(tmp_path), "1", "2", "3", *DATES, "--source=Teams",
             stdin=terminal, stdout=terminal, stderr=terminal, env=variables(emulator),
         )  # fmt: skip
         os.close(terminal)
@@ -177,21 +201,20 @@ async def test_on_a_terminal_it_shows_how_far_it_is(tmp_path):
 
     assert b"Pulling" in shown
     assert b"calls/s allowed" in shown
-    assert b"81 of 81 partitions" in shown
+    assert b"9 of 9 partitions" in shown
 
 
 async def test_the_example_runs_twice(tmp_path):
     """
     The first night, and the next.
     """
-    async with Emulator(providers=2, rows=200) as emulator:
+    async with Emulator(providers=1, rows=100) as emulator:
         for _ in range(2):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "examples/nightly_pull.py",
                 str(tmp_path / "lake"),
                 "1",
-                "2",
                 env=variables(emulator),
                 stdout=asyncio.subprocess.PIPE,
             )

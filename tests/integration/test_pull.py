@@ -239,6 +239,31 @@ async def test_last_needs_a_run_before(tmp_path):
             await pool.pull(PullPlan([1], since="last"), tmp_path)
 
 
+async def test_last_goes_on_from_a_first_run_that_was_broken_off(tmp_path):
+    """
+    A job that runs every night must not be stuck because of its first one.
+    """
+    broken = PullPlan([1, 2], sources=["Teams"], **DATES)
+    more = PullPlan([1, 2], sources=["Teams"], since="last", until="2025-05-01")
+    async with (
+        Emulator(providers=2, rows=100, latency=0.02) as emulator,
+        emulator.pool() as pool,
+    ):
+        begun = asyncio.Event()
+        pulling = asyncio.create_task(
+            pool.pull(broken, tmp_path, progress=lambda _: begun.set())
+        )
+        await begun.wait()
+        pulling.cancel()
+        await asyncio.wait([pulling])
+        report = await pool.pull(more, tmp_path)
+        expected = await granted(pool, [1, 2], [8], **ASKED)
+
+    assert pulling.cancelled()
+    assert report.complete
+    assert await held(tmp_path) == expected != []
+
+
 async def test_a_place_that_cannot_be_written_is_said(tmp_path):
     """
     And the folder that vanishes in the middle is not made anew with half of the data.
