@@ -64,14 +64,14 @@ async def test_it_pulls_and_says_what_came(tmp_path):
             emulator, tmp_path / "lake", *DATES, "--source=Teams", stdin=b"1\n2\n"
         )
         again = await pull(
-            emulator, tmp_path / "lake", 1, 2, *DATES, "--source=Teams", "--json"
+            emulator, tmp_path / "lake", 1, *DATES, "--source=Teams", "--json"
         )
 
     assert (code, err) == (0, "")
     assert "Teams" in out
     assert "6 of 6 partitions of sandbox came: " in out
     assert again[0] == 0
-    assert json.loads(again[1])["partitions"] == 2 * 3
+    assert json.loads(again[1])["partitions"] == 3
 
 
 async def test_a_dry_run_asks_for_no_row_and_makes_no_folder(tmp_path):
@@ -138,11 +138,11 @@ async def test_wrong_use_is_said_in_a_line(arguments, code, text):
 
 async def test_interrupted_it_goes_on(tmp_path):
     """
-    Ctrl-C, and the same command again; while it runs, the folder is its own.
+    Ctrl-C, and the same command again.
     """
     lake = tmp_path / "lake"
-    arguments = (lake, *range(1, 6), *DATES, "--source=Teams", "--json")
-    async with Emulator(providers=5, rows=900, latency=0.05) as emulator:
+    arguments = (lake, 1, 2, *DATES, "--source=Teams", "--concurrency=1", "--json")
+    async with Emulator(providers=2, rows=900, latency=0.02) as emulator:
         process = await start(emulator, *arguments)
 
         def wait_for_a_file():
@@ -156,9 +156,9 @@ async def test_interrupted_it_goes_on(tmp_path):
         ended, out, _ = await pull(emulator, *arguments)
 
     assert process.returncode == 130
-    assert err == b"Broken off. The same command again goes on from here.\n"
+    assert err.strip() == b"Broken off. The same command again goes on from here."
     assert ended == 0
-    assert 0 < json.loads(out)["kept"] < 15
+    assert 0 < json.loads(out)["kept"] < 6
 
 
 async def test_a_folder_that_is_taken_is_said(tmp_path):
