@@ -325,22 +325,21 @@ async def test_the_summary_is_what_was_returned_and_holds_no_row(tmp_path):
 
 
 CHILD = """
-import asyncio, os, signal, sys
+import asyncio, itertools, os, signal, sys
 from pathlib import Path
 from healthyroster_async import ConnectionPool, PullPlan
 from healthyroster_async.pull._journal import Journal
 
 step, number = sys.argv[2], int(sys.argv[3])
-count = 0
+calls = itertools.count(1)  # several threads count
 
 def dying(function, after):
     def called(*arguments, **options):
-        global count
-        count += 1
-        if count == number and not after:
+        mine = next(calls)
+        if mine == number and not after:
             os.kill(os.getpid(), signal.SIGKILL)
         result = function(*arguments, **options)
-        if count == number:
+        if mine == number:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
     return called
@@ -458,9 +457,9 @@ async def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
     What is there stays whole, and a run with more room goes on.
     """
     full = CHILD.replace(
-        "import asyncio, os",
+        "import asyncio, itertools, os",
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\nimport asyncio, os",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\nimport asyncio, itertools, os",
     )
     async with Emulator(providers=2, rows=6000) as emulator, emulator.pool() as pool:
         process = await asyncio.create_subprocess_exec(
