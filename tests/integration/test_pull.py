@@ -457,9 +457,9 @@ async def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
     What is there stays whole, and a run with more room goes on.
     """
     full = CHILD.replace(
-        "import asyncio, itertools",
+        "import asyncio",
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\nimport asyncio, itertools",
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\nimport asyncio",
     )
     async with Emulator(providers=2, rows=6000) as emulator, emulator.pool() as pool:
         process = await asyncio.create_subprocess_exec(
