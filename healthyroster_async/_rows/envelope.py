@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import orjson
 from attrs import frozen
 
 # The byte order mark, which some servers write (RFC 8259, section 8.1).
@@ -65,12 +66,22 @@ def find_rows(head: bytes, wanted: tuple[str, ...] | None = None) -> Place | Non
         return None
 
 
+def array_end(text: bytes) -> int:
+    """Return where an array ends, given JSON from its first item on."""
+    return _Scanner(b"[" + text, None).past_value() - 1
+
+
 class _Scanner:
     def __init__(self, head: bytes, wanted: tuple[str, ...] | None) -> None:
         self._head = head
         self._at = len(_MARK) if head.startswith(_MARK) else 0
         self._wanted = wanted
         self._empty: Place | None = None
+
+    def past_value(self) -> int:
+        """Return what comes after the value that is next."""
+        self._skip()
+        return self._at
 
     def find(self) -> Place:
         first = self._peek()
@@ -167,7 +178,11 @@ class _Scanner:
         if found is None:
             raise _NeedMoreError
         self._at = found.end()
-        return found[0][1:-1].decode("utf-8", "replace")
+        try:
+            return str(orjson.loads(found[0]))
+        except ValueError:
+            pass
+        raise NoRowsError("the answer is no JSON")
 
     def _expect(self, mark: bytes) -> None:
         if self._peek() != mark:

@@ -40,6 +40,21 @@ def in_thread(call: Callable[..., _P], *args: Any) -> asyncio.Future[_P]:
     return loop.run_in_executor(_threads[loop], call, *args)
 
 
+async def to_the_end(doing: Awaitable[_P]) -> _P:
+    """Await what must not go on when nobody waits for it any more.
+
+    A file is closed when nothing writes into it, also by who is cancelled.
+    """
+    task = asyncio.ensure_future(doing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # who is cancelled does not want to know, but it is seen
+        raise
+
+
 class RowSource(Protocol):
     """What a reader needs of the way of a request."""
 

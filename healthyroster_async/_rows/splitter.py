@@ -21,6 +21,7 @@ from healthyroster_async._rows.envelope import (
     MAX_DEPTH,
     NoRowsError,
     Place,
+    array_end,
     find_rows,
     is_beside_rows,
 )
@@ -157,15 +158,32 @@ class Splitter(Generic[T]):
         # With what stood before the rows, the rest is a whole document again: parsing
         # it proves that the answer ends where it should.
         document = self._parse(self._head + rest, "the answer is cut off, or no JSON")
-        value = document
-        for key in self._place.path:
-            value = value[key]
+        value = self._rows_of(document)
+        self._check_once(rest)
         if not self._place.sure:
             self._check_alone(document, value)
         self._keep(b"")
         self.complete = True
         self.rows += len(_objects(value))
         return self._last(value)
+
+    def _rows_of(self, document: Any) -> Any:
+        assert self._place is not None  # noqa: S101 - finish looked
+        for key in self._place.path:
+            document = document.get(key) if isinstance(document, dict) else None
+        return document
+
+    def _check_once(self, rest: bytes) -> None:
+        """Refuse an answer in which a key that leads to the rows stands twice.
+
+        A parser takes the last of two, and a stream has given rows of the first.
+        """
+        if b"[" not in rest:
+            return
+        # Without the rows, what leads to them must lead to what stands in their place.
+        hollow = self._head + b"null]" + rest[array_end(rest) :]
+        if self._rows_of(self._parse(hollow, "the answer is no JSON")) != [None]:
+            raise BrokenRowsError("the answer holds its rows twice")
 
     def _finish_lines(self, rest: bytes) -> T:
         array_ = b"[" + _commas(rest) + b"]"

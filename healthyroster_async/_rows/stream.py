@@ -14,7 +14,7 @@ from typing_extensions import override
 from healthyroster_async._core.errors import DecodingError, UsageError
 from healthyroster_async._core.messages import Request
 from healthyroster_async._rows.frames import FrameBuilder, extra
-from healthyroster_async._rows.reader import Connection, Reader, RowSource
+from healthyroster_async._rows.reader import Connection, Reader, RowSource, to_the_end
 from healthyroster_async._rows.row_type import RowType
 from healthyroster_async._rows.sinks import (
     CsvSink,
@@ -252,14 +252,14 @@ class RowStream:
         async with self:
             try:
                 while (rows := await self._next_rows()) is not None:
-                    await asyncio.to_thread(sink.write, rows)
-                await asyncio.to_thread(sink.commit)
+                    await to_the_end(asyncio.to_thread(sink.write, rows))
+                await to_the_end(asyncio.to_thread(sink.commit))
             except BrokenRowsError as error:  # it can be read, but not be written
                 failure = DecodingError(self._connection.request.label, str(error))
             else:
                 return self.row_count
             finally:
-                await asyncio.to_thread(sink.close)
+                await to_the_end(asyncio.to_thread(sink.close))
         raise failure
 
     async def to_duckdb(self, path: str | Path, table: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
-from healthyroster_async._rows.reader import Connection, Reader, in_thread
+from healthyroster_async._rows.reader import Connection, Reader, in_thread, to_the_end
 from healthyroster_async._rows.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ class TableReader:
         """Write all rows, and give what is written its name when it is whole."""
         try:
             async for table in self.grouped():
-                await in_thread(sink.write, table)
-            await in_thread(sink.commit)
+                await to_the_end(in_thread(sink.write, table))
+            await to_the_end(in_thread(sink.commit))
         finally:
-            await in_thread(sink.close)
+            await to_the_end(in_thread(sink.close))
 
 
 def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:

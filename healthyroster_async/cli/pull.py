@@ -163,6 +163,9 @@ def _show(console: Console, report: PullReport) -> None:
 def _tell(report: PullReport) -> None:
     """Tell what is odd, denied and failed."""
     for total in report.totals:
+        if total.whole:
+            name = _console.plain(total.source)
+            _console.message(f"note: {name} has no clear date range and comes whole")
         for line in total.drift:
             _console.message(f"note: {_console.plain(f'{total.source}: {line}')}")
     for line in _denied(report):

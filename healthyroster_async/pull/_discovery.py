@@ -118,7 +118,7 @@ class Discovery:
         self._findings = findings
         self.calls = 0
 
-    async def cells(self, folder: Callable[[str, str], str]) -> list[Partition]:
+    async def cells(self, folder: Callable[..., str]) -> list[Partition]:
         """Return each data source of each provider, as one that is whole."""
         listed = await self._fan_out(lambda s: s.reporting.data_sources())
         cells: list[Partition] = []
@@ -133,8 +133,9 @@ class Discovery:
                 missing -= wanted
                 key = str(one.id), one.name
                 if key not in sources:
-                    label = folder_name(one.name or str(one.id))
-                    where = await asyncio.to_thread(folder, str(one.id), label)
+                    name, id_ = one.name or str(one.id), str(one.id)
+                    names = folder_name(name), folder_name(f"{name}-{id_}")
+                    where = await asyncio.to_thread(folder, id_, *names)
                     sources[key] = Source(one=one, folder=where)
                 if sources[key].detail is None and sources[key].asked < _ASKED:
                     await self._describe(clinic, sources[key])
@@ -190,6 +191,23 @@ class Discovery:
             self._findings.fail(provider, source.name, None, source.failure)
         return source.denial is None and source.failure is None
 
+    def can_be_cut(self, cell: Partition, schedule: Schedule) -> bool:
+        """Return whether a cell is asked for as it was before; keep why if it is not.
+
+        Its rows would lie there twice, once whole and once in windows.
+        """
+        if not schedule.was_cut(cell.cell) or cell.source.range is not None:
+            return True
+        self._findings.failed.append(
+            PullFailure(
+                provider_id=cell.clinic.provider_id,
+                source=cell.source.name,
+                window=None,
+                reason="it lies there in windows, and has no clear date range any more",
+            )
+        )
+        return False
+
     async def find_edges(
         self, cells: list[Partition], destination: Destination, schedule: Schedule
     ) -> None:
@@ -200,12 +218,12 @@ class Discovery:
             range_ = source.range
             if schedule.whole or range_ is None or range_.inclusive is not None:
                 continue
-            if source.failure is not None:
+            since = await asyncio.to_thread(schedule.since, cell.cell)
+            if source.failure is not None or since >= schedule.until:
                 continue
             key = cell.cell.source
             known = await asyncio.to_thread(journal.inclusive, key)
             if known is None:
-                since = await asyncio.to_thread(schedule.since, cell.cell)
                 try:
                     known = await ends_inclusive(
                         cell.clinic.reporting,

@@ -23,6 +23,7 @@ from healthyroster_async._core.errors import (
     UsageError,
 )
 from healthyroster_async._core.settings import Environment
+from healthyroster_async._rows.reader import to_the_end
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.pull._destination import Destination, writing
 from healthyroster_async.pull._discovery import Discovery, Findings, Partition
@@ -84,7 +85,7 @@ class Job:
             )
         began = self._clock()
         schedule = Schedule(self._plan, None)
-        cells = await self._discovery.cells(lambda _, name: name)
+        cells = await self._discovery.cells(lambda _, name, *__: name)
         cells = [cell for cell in cells if self._discovery.is_open(cell)]
         partitions = [p for c in cells for p in self._windows(c, schedule)]
         for partition in partitions:
@@ -109,16 +110,20 @@ class Job:
             await self._discovery.find_edges(cells, destination, schedule)
             cells = [cell for cell in cells if self._discovery.is_open(cell)]
             partitions = await asyncio.to_thread(
-                lambda: [list(self._windows(c, schedule)) for c in cells]
+                lambda: [
+                    list(self._windows(c, schedule))
+                    for c in cells
+                    if self._discovery.can_be_cut(c, schedule)
+                ]
             )
             ordered = [
                 p for turn in zip_longest(*partitions) for p in turn if p is not None
             ]
             await self._pull_all(ordered, destination, schedule)
             report = self._report(ordered, began)
-            await _to_the_end(
-                lambda: self._finish(partitions, destination, schedule, report)
-            )
+            finish = self._finish
+            done = asyncio.to_thread(finish, partitions, destination, schedule, report)
+            await to_the_end(done)
             return report
 
     def _windows(self, cell: Partition, schedule: Schedule) -> Iterator[Partition]:
@@ -135,15 +140,13 @@ class Job:
         schedule: Schedule,
     ) -> None:
         self._kept = sum(p.done for p in partitions)
-        self._now = PullProgress(
-            total=len(partitions), done=self._kept, denied=len(self._findings.denied)
-        )
+        self._now = PullProgress(total=len(partitions), done=self._kept)
         ticking = asyncio.create_task(self._tick())
         try:
             left = [p for p in partitions if not p.done]
             await self._some(left, destination, schedule)
             # What failed is asked once more, when the others are through.
-            again = [p for p in left if not p.done]
+            again = [p for p in left if not p.done and p.cell not in self._closed]
             self._now = evolve(self._now, failed=0)
             await self._some(again, destination, schedule)
         finally:
@@ -182,6 +185,7 @@ class Job:
             return
         provider = partition.clinic.provider_id
         if partition.cell in self._closed:
+            self._now = evolve(self._now, denied=self._now.denied + 1)
             return
         partition.error = None
         try:
@@ -234,7 +238,7 @@ class Job:
             kept = Kept(window, schedule.run)
             destination.journal.keep(cell, partition.key, kept, rows, size)
 
-        await _to_the_end(publish)
+        await to_the_end(asyncio.to_thread(publish))
         partition.done = True
         source.drift.update(dict.fromkeys(stream.drift))
         source.count.update(partitions=1, rows=rows, bytes=size)
@@ -283,6 +287,7 @@ class Job:
                     rows=s.count["rows"],
                     bytes=s.count["bytes"],
                     drift=tuple(s.drift),
+                    whole=self._plan.since is not None and s.range is None,
                 )
                 for s in sources
             ),
@@ -343,14 +348,4 @@ async def _held(where: str | Path, plan: PullPlan) -> AsyncIterator[Destination]
     try:
         yield destination
     finally:
-        await _to_the_end(destination.close)
-
-
-async def _to_the_end(step: Callable[[], None]) -> None:
-    """Do something in a thread that must not go on when the pull has ended."""
-    doing = asyncio.ensure_future(asyncio.to_thread(step))
-    try:
-        await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        await asyncio.wait([doing])
-        raise
+        await to_the_end(asyncio.to_thread(destination.close))

@@ -150,10 +150,15 @@ class Journal:
                 (time.time(), failed, run),
             )
 
-    def folder(self, source: str, wanted: str) -> str:
-        """Return the folder of a data source, which stays when its name changes."""
+    def folder(self, source: str, *wanted: str) -> str:
+        """Return the folder of a data source, which stays when its name changes.
+
+        Args:
+            source: Its id.
+            *wanted: What it may be called; the first that no other has is taken.
+        """
         with self._held():
-            for folder in (wanted, f"{wanted}-{source}"):
+            for folder in wanted:
                 self._db.execute(
                     "INSERT OR IGNORE INTO sources (id, folder) VALUES (?, ?)",
                     (source, folder),

@@ -75,6 +75,8 @@ class PullTotal:
         rows: Their rows.
         bytes: Bytes that they took, decompressed.
         drift: What rows did that the data source does not say, a line for each column.
+        whole: Whether all its rows came, whatever the dates of the plan: it has no date
+            range, or none that is clear.
     """
 
     source: str
@@ -82,6 +84,7 @@ class PullTotal:
     rows: int
     bytes: int
     drift: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @frozen(kw_only=True)

@@ -93,6 +93,11 @@ class Schedule:
         back = watermark - dt.timedelta(days=self._plan.overlap)
         return max(first, beginning(back, self._unit))
 
+    def was_cut(self, cell: Cell) -> bool:
+        """Return whether a cell lies in the destination in windows."""
+        there = {} if self._journal is None else self._journal.partitions(cell)
+        return any(kept.window is not None for kept in there.values())
+
     def windows(
         self, cell: Cell, *, windowed: bool
     ) -> Iterator[tuple[Window | None, bool]]:
@@ -102,7 +107,8 @@ class Schedule:
         was there is lost.
         """
         there = {} if self._journal is None else self._journal.partitions(cell)
-        if not windowed:
+        # What lies there whole stays so, or its rows would lie there twice.
+        if not windowed or any(kept.window is None for kept in there.values()):
             yield None, any(kept.run == self.run for kept in there.values())
             return
         for wanted in windows(self.since(cell), self.until, self._unit):

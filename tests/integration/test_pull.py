@@ -20,7 +20,7 @@ from healthyroster_async import (
     RetrySettings,
 )
 from healthyroster_async.emulator import Emulator, Fault
-from healthyroster_async.pull import _job
+from healthyroster_async.pull import _discovery, _job
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
 READERS = {
@@ -529,3 +529,30 @@ async def test_no_secret_and_no_row_stands_in_a_traceback(tmp_path, caplog):
 
     assert row["patientName"] not in told
     assert own.application_secret.reveal() not in told
+
+
+async def test_what_lies_there_whole_or_cut_is_not_pulled_the_other_way(tmp_path):
+    """
+    Its rows would be there twice.
+    """
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    plan = PullPlan([1], sources=["Patients", "Teams"], **DATES)
+    async with Emulator(providers=1, rows=60) as emulator, emulator.pool() as pool:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_discovery, "date_range_of", lambda *_, **__: None)
+            first = await pool.pull(plan, whole)
+        again = await pool.pull(plan, whole)
+        await pool.pull(plan, cut)
+        before = await held(cut)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_discovery, "date_range_of", lambda *_, **__: None)
+            refused = await pool.pull(plan, cut)
+        everything = await granted(pool, [1], [1, 8])
+
+    assert [total.whole for total in first.totals] == [True, True]
+    assert again.partitions == 2
+    assert await held(whole) == everything
+    assert {f.reason for f in refused.failed} == {
+        "it lies there in windows, and has no clear date range any more"
+    }
+    assert await held(cut) == before

@@ -281,3 +281,40 @@ def test_an_integer_is_exact_as_far_as_64_bits_go(text, value):
 
     assert only == {"id": value}
     assert type(only["id"]) is type(value)
+
+
+@pytest.mark.parametrize("count", [1, 3000])
+@pytest.mark.parametrize(
+    "again",
+    ["data", "d\\u0061ta", "outer"],
+)
+@pytest.mark.parametrize("more", [0, 1, 3000])
+def test_rows_that_stand_under_one_key_twice_are_refused(count, again, more):
+    """
+    Parsers take the last of two keys and a stream has given the first: rows of both,
+    with one lost between, would be neither.
+    """
+    first, other = (
+        ",".join(f'{{"id":{n},"in":[{n}]}}' for n in range(start, start + rows))
+        for start, rows in ((0, count), (10**6, more))
+    )
+    twice = f'"data":[{first}]' + (
+        f'}},"outer":{{"data":[{other}]'
+        if again == "outer"
+        else f',"{again}":[{other}]'
+    )
+    raw = f'{{"outer":{{{twice}}}}}'.encode()
+
+    with pytest.raises(BrokenRowsError, match="twice"):
+        drive(row_splitter(max_row=1 << 20), raw, [40_000])
+
+
+def test_a_key_that_is_written_with_escapes_leads_to_the_rows():
+    """
+    ``\\u0061`` is the letter a (RFC 8259, section 8.3).
+    """
+    raw = b'{"d\\u0061ta":[{"id":1}],"p\\u0061ging":[1]}'
+
+    assert drive(row_splitter(max_row=1 << 20), raw, [7]) == [{"id": 1}]
+    wanted = row_splitter(path=("data",), max_row=1 << 20)
+    assert drive(wanted, raw, [len(raw)]) == [{"id": 1}]

@@ -3,10 +3,12 @@
 import datetime as dt
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from healthyroster_async import ConfigurationError, DestinationError, PullPlan
+from healthyroster_async.pull._destination import folder_name
 from healthyroster_async.pull._journal import Cell, Journal, Kept
 
 UNTIL = dt.date(2025, 3, 1)
@@ -49,6 +51,17 @@ def test_a_plan_is_the_same_whatever_the_order():
 
     assert one.arguments == other.arguments
     assert one.arguments != PullPlan([1], since="2025-01-01").arguments
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "C:\\x", "\x00", "é/"])
+def test_no_name_leads_out_of_the_folder(name):
+    """
+    Names and ids are what the API says they are.
+    """
+    shown = folder_name(name)
+
+    assert not {"/", "\\", ":", "\x00"} & set(shown)
+    assert Path("lake", f"source={shown}").resolve().parent == Path("lake").resolve()
 
 
 @pytest.fixture
@@ -106,7 +119,7 @@ def test_two_data_sources_of_one_name_have_two_folders(journal):
     """
     And each keeps its own when it is renamed.
     """
-    folders = [journal.folder("1", "Visits"), journal.folder("2", "Visits")]
+    folders = [journal.folder(i, "Visits", f"Visits-{i}") for i in ("1", "2")]
 
     assert folders == ["Visits", "Visits-2"]
     assert journal.folder("1", "Encounters") == "Visits"

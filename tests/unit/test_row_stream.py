@@ -8,6 +8,7 @@ import pytest
 from fakes import request, response
 
 from healthyroster_async import ConnectionLostError, DecodingError, UsageError
+from healthyroster_async._rows.reader import to_the_end
 from healthyroster_async._rows.stream import RowStream
 
 ROWS = [{"id": number, "note": "x" * 500} for number in range(1000)]
@@ -143,3 +144,33 @@ async def test_junk_is_told_as_what_cannot_be_decoded():
         async with stream(raw=raw) as rows:
             with pytest.raises(DecodingError):
                 await anext(rows)
+
+
+async def test_who_is_cancelled_waits_for_what_writes():
+    """
+    A file is not closed while a thread writes into it.
+    """
+    steps = []
+    under_way, may_end = asyncio.Event(), asyncio.Event()
+
+    async def write():
+        steps.append("begun")
+        under_way.set()
+        await may_end.wait()
+        steps.append("written")
+
+    async def work():
+        try:
+            await to_the_end(write())
+        finally:
+            steps.append("closed")
+
+    working = asyncio.create_task(work())
+    await under_way.wait()
+    working.cancel()
+    await asyncio.sleep(1)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+    assert steps == ["begun", "written", "closed"]
