@@ -13,6 +13,8 @@ from healthyroster_async._core.errors import ConfigurationError
 
 Unit: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
+# Each holds whole ones of the next; weeks lie across months.
+_NESTED: tuple[Unit, ...] = ("year", "quarter", "month", "day")
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _BEGINNINGS = frozenset({"after", "begin", "from", "since", "start"})
@@ -76,6 +78,11 @@ class Window:
     key: str
     start: dt.date
     stop: dt.date
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.stop - self.start).days
 
     def joined(self, start: dt.date, stop: dt.date) -> Window:
         """Return the window that holds this one and other dates."""
@@ -149,6 +156,57 @@ def windows(since: dt.date, until: dt.date, unit: Unit) -> Iterator[Window]:
         stop = min(until, _next(begin, unit))
         yield Window(_key(begin, unit), start, stop)
         start = stop
+
+
+def fitted(
+    since: dt.date, until: dt.date, kept: Iterable[Window], settled: dt.date
+) -> Iterator[Window]:
+    """Yield the windows of a range of dates, as long as they may be, at most a year.
+
+    Args:
+        since: The first date.
+        until: The date after the last.
+        kept: Windows of before. They stay as they are, with all their dates, and no
+            other lies across them.
+        settled: From when on windows are a month at most, because they will be asked
+            for again.
+    """
+    there = {window.key: window for window in kept}
+    divided = {
+        _key(beginning(window.start, unit), unit)
+        for window in there.values()
+        for unit in _NESTED[: _NESTED.index(_unit_of(window))]
+    }
+
+    def cut(window: Window) -> Iterator[Window]:
+        before = there.get(window.key)
+        if before is not None:
+            yield window.joined(before.start, before.stop)
+            return
+        unit = _unit_of(window)
+        long = unit in {"year", "quarter"}
+        ends = _next(beginning(window.start, unit), unit)
+        if window.key in divided or (long and ends > settled):
+            for part in parts(window):
+                yield from cut(part)
+        else:
+            yield window
+
+    for year in windows(since, until, "year"):
+        yield from cut(year)
+
+
+def parts(window: Window) -> list[Window]:
+    """Return the quarters of a year, months of a quarter, days of a month, or none."""
+    finer = _NESTED[_NESTED.index(_unit_of(window)) + 1 :]
+    return list(windows(window.start, window.stop, finer[0])) if finer else []
+
+
+def _unit_of(window: Window) -> Unit:
+    if "Q" in window.key:
+        return "quarter"
+    units: tuple[Unit, ...] = ("year", "month", "day")
+    return units[window.key.count("-")]
 
 
 def beginning(day: dt.date, unit: Unit) -> dt.date:

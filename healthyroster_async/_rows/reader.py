@@ -55,6 +55,10 @@ async def to_the_end(doing: Awaitable[_P]) -> _P:
         raise
 
 
+class TooManyRowsError(Exception):
+    """An answer has more rows than whoever reads it takes."""
+
+
 class RowSource(Protocol):
     """What a reader needs of the way of a request."""
 
@@ -75,6 +79,7 @@ class Connection:
     Attributes:
         bytes_read: Bytes read so far, decompressed.
         closed: Whether nothing is read any more.
+        most_rows: Rows after which it is given up; ``None`` for no bound.
     """
 
     def __init__(self, request: Request, source: RowSource) -> None:
@@ -82,6 +87,7 @@ class Connection:
         self.source = source
         self.bytes_read = 0
         self.closed = False
+        self.most_rows: int | None = None
         self.lines = False
         self._body: BodyStream | None = None
         self._pending = b""
@@ -156,6 +162,7 @@ class Reader(Generic[_P]):
 
         Raises:
             UsageError: Another task reads, or the part before failed.
+            TooManyRowsError: There are more than ``Connection.most_rows``.
             HealthyRosterError: As for a call.
         """
         if self.splitter.complete:
@@ -170,6 +177,9 @@ class Reader(Generic[_P]):
         await asyncio.sleep(0)  # a fast server must not hold the loop
         connection = self._connection
         part: _P = await connection.source.repeat(connection.request, self._part)
+        most = connection.most_rows
+        if most is not None and self.splitter.rows > most:
+            raise TooManyRowsError
         self._reading = False
         return part
 

@@ -74,6 +74,11 @@ class RowStream:
         self._pending = Pending(self._next_rows)
         self._loads: Callable[[bytes], Any] = orjson.loads
 
+    def _give_up_after(self, rows: int) -> Self:
+        """Raise ``TooManyRowsError`` beyond this many rows; for pulls."""
+        self._connection.most_rows = rows
+        return self
+
     @property
     def bytes_read(self) -> int:
         """Bytes of the answer read so far, decompressed."""

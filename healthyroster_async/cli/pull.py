@@ -38,8 +38,9 @@ _MOST_LINES = 20
 @click.option("--until", metavar="DATE", help="The date after the last.  [tomorrow]")
 @click.option(
     "--window",
-    type=click.Choice(UNITS),
-    help="What answers and files are cut by.  [month]",
+    metavar="|".join((*UNITS, "ROWS")),
+    help="What answers and files are cut by; or about how many rows each should have "
+    "at most.  [month]",
 )
 @click.option(
     "--format",

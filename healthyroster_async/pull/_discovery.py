@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
-from healthyroster_async._core.date_ranges import DateRange, Window
+from healthyroster_async._core.date_ranges import DateRange, Window, parts
 from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
@@ -33,7 +33,11 @@ _ASKED = 3
 
 @define(eq=False, kw_only=True)
 class Source:
-    """A data source as some provider has it."""
+    """A data source as some provider has it.
+
+    Attributes:
+        seen: How many rows came in how many days.
+    """
 
     one: DataSource
     folder: str
@@ -42,12 +46,18 @@ class Source:
     denial: ForbiddenError | None = None
     failure: HealthyRosterError | None = None
     asked: int = 0
+    seen: tuple[int, int] = (0, 0)
     drift: dict[str, None] = field(factory=dict)
     count: Counter[str] = field(factory=Counter)
 
     @property
     def name(self) -> str:
         return self.one.name or str(self.one.id)
+
+    def saw(self, rows: int, window: Window | None) -> None:
+        """Learn from an answer how many rows a day has."""
+        if window is not None:
+            self.seen = self.seen[0] + rows, self.seen[1] + window.days
 
 
 @define(eq=False)
@@ -58,7 +68,9 @@ class Partition:
     source: Source
     window: Window | None
     done: bool = False
+    divisible: bool = False
     error: HealthyRosterError | None = None
+    parts: list[Partition] = field(factory=list)
 
     @property
     def cell(self) -> Cell:
@@ -67,6 +79,26 @@ class Partition:
     @property
     def key(self) -> str:
         return _WHOLE if self.window is None else self.window.key
+
+    @property
+    def expected(self) -> float:
+        """How many rows its answer is likely to have."""
+        rows, days = self.source.seen
+        return rows * self.window.days / days if self.window and days else 0.0
+
+    @property
+    def leaves(self) -> list[Partition]:
+        """What is asked for instead of it, if it was divided; else itself."""
+        return [leaf for part in self.parts for leaf in part.leaves] or [self]
+
+    def divide(self) -> list[Partition]:
+        """Ask for it in parts from now on, and return them."""
+        assert self.window is not None  # noqa: S101 - only windows are divisible
+        self.parts = [
+            Partition(self.clinic, self.source, part, divisible=bool(parts(part)))
+            for part in parts(self.window)
+        ]
+        return self.parts
 
 
 @define

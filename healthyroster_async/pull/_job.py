@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import zip_longest
@@ -23,7 +24,7 @@ from healthyroster_async._core.errors import (
     UsageError,
 )
 from healthyroster_async._core.settings import Environment
-from healthyroster_async._rows.reader import to_the_end
+from healthyroster_async._rows.reader import TooManyRowsError, to_the_end
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.pull._destination import Destination, writing
 from healthyroster_async.pull._discovery import Discovery, Findings, Partition
@@ -119,7 +120,9 @@ class Job:
             ordered = [
                 p for turn in zip_longest(*partitions) for p in turn if p is not None
             ]
+            await self._learn(ordered, schedule)
             await self._pull_all(ordered, destination, schedule)
+            ordered = _leaves(ordered)
             report = self._report(ordered, began)
             finish = self._finish
             done = asyncio.to_thread(finish, partitions, destination, schedule, report)
@@ -130,8 +133,16 @@ class Job:
         """Yield the partitions of a cell; what is there already is done."""
         range_ = cell.source.range
         windowed = range_ is not None and not schedule.whole
-        for window, done in schedule.windows(cell.cell, windowed=windowed):
-            yield Partition(cell.clinic, cell.source, window, done)
+        for wanted in schedule.windows(cell.cell, windowed=windowed):
+            yield Partition(
+                cell.clinic, cell.source, wanted.window, wanted.done, wanted.divisible
+            )
+
+    async def _learn(self, partitions: list[Partition], schedule: Schedule) -> None:
+        """Find out how many rows a day has, from what is there."""
+        for source in dict.fromkeys(p.source for p in partitions if p.divisible):
+            key = str(source.one.id)
+            source.seen = await asyncio.to_thread(schedule.density, key)
 
     async def _pull_all(
         self,
@@ -146,7 +157,9 @@ class Job:
             left = [p for p in partitions if not p.done]
             await self._some(left, destination, schedule)
             # What failed is asked once more, when the others are through.
-            again = [p for p in left if not p.done and p.cell not in self._closed]
+            again = [
+                p for p in _leaves(left) if not p.done and p.cell not in self._closed
+            ]
             self._now = evolve(self._now, failed=0)
             await self._some(again, destination, schedule)
         finally:
@@ -159,17 +172,31 @@ class Job:
     async def _some(
         self, wanted: list[Partition], destination: Destination, schedule: Schedule
     ) -> None:
-        waiting = iter(wanted)
+        waiting = deque(wanted)
         self._lost = 0
+        most = schedule.most_rows or 0
+        workers: set[asyncio.Task[None]] = set()
 
         async def work() -> None:
-            for partition in waiting:
-                await self._one(partition, destination, schedule)
+            while waiting:
+                partition = waiting.popleft()
+                if partition.divisible and partition.expected > most:
+                    self._divide(partition)
+                else:
+                    await self._one(partition, destination, schedule)
+                if partition.parts:
+                    waiting.extendleft(reversed(partition.parts))
+                    employ()
+
+        def employ() -> None:
+            for _ in range(min(self._concurrency - len(workers), len(waiting))):
+                worker = group.create_task(work())
+                workers.add(worker)
+                worker.add_done_callback(workers.discard)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._concurrency, len(wanted))):
-                    group.create_task(work())
+                employ()
         except BaseExceptionGroup as errors:
             first = errors.exceptions[0]
         else:
@@ -208,6 +235,10 @@ class Job:
         else:
             self._lost = 0
 
+    def _divide(self, partition: Partition) -> None:
+        more = len(partition.divide()) - 1
+        self._now = evolve(self._now, total=self._now.total + more)
+
     async def _pulled(
         self, partition: Partition, destination: Destination, schedule: Schedule
     ) -> None:
@@ -217,17 +248,26 @@ class Job:
             values = source.range.values(window)
         what = source.detail or source.one
         stream = partition.clinic.reporting.rows(what, **values)
+        most = schedule.most_rows
+        if partition.divisible and most is not None:
+            stream._give_up_after(most)  # noqa: SLF001 - nobody else needs it
         partial = destination.partial()
         self._open.add(stream)
         try:
             with writing():
                 rows = await getattr(stream, f"to_{self._written}")(partial)
             size = stream.bytes_read
+        except TooManyRowsError:
+            source.saw(stream.row_count, window)
+            self._divide(partition)
+            return
         finally:
             self._open.discard(stream)
         cell = partition.cell
 
         def publish() -> None:
+            if most is not None and window is not None:
+                destination.journal.announce(cell, window)
             destination.publish(
                 partial,
                 source=source.folder,
@@ -240,6 +280,7 @@ class Job:
 
         await to_the_end(asyncio.to_thread(publish))
         partition.done = True
+        source.saw(rows, window)
         source.drift.update(dict.fromkeys(stream.drift))
         source.count.update(partitions=1, rows=rows, bytes=size)
         now = self._now
@@ -304,7 +345,8 @@ class Job:
     ) -> None:
         for cell in filter(None, partitions):
             if cell[0].window is not None:
-                dates = [p.window.start for p in cell if p.window and not p.done]
+                leaves = _leaves(cell)
+                dates = [p.window.start for p in leaves if p.window and not p.done]
                 schedule.keep_mark(cell[0].cell, min(dates, default=schedule.until))
         destination.journal.end(schedule.run, len(report.failed))
         destination.summarise(report)
@@ -331,6 +373,10 @@ class Job:
             rows = now.rows + sum(s.row_count for s in self._open)
             size = now.bytes + sum(s.bytes_read for s in self._open)
             self._tell(evolve(now, rows=rows, bytes=size))
+
+
+def _leaves(partitions: list[Partition]) -> list[Partition]:
+    return [leaf for partition in partitions for leaf in partition.leaves]
 
 
 @asynccontextmanager

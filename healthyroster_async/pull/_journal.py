@@ -221,6 +221,30 @@ class Journal:
             for key, start, stop, run in found
         }
 
+    def density(self, source: str) -> tuple[int, int]:
+        """Return how many rows of a data source came in how many days, in windows."""
+        with self._held():
+            found = self._db.execute(
+                "SELECT coalesce(sum(rows), 0), "
+                "coalesce(sum(julianday(stop) - julianday(start)), 0) "
+                "FROM partitions WHERE source = ? AND start IS NOT NULL AND run > 0",
+                (source,),
+            ).fetchone()
+        return int(found[0]), int(found[1])
+
+    def announce(self, cell: Cell, window: Window) -> None:
+        """Keep that a window may be in the destination from now on, or not yet.
+
+        Where windows are cut by rows, a run that comes after a kill could choose others
+        of the same dates, and the file would lie beside theirs.
+        """
+        dates = window.start.isoformat(), window.stop.isoformat()
+        with self._held():
+            self._db.execute(
+                "INSERT OR IGNORE INTO partitions VALUES (?, ?, ?, ?, ?, 0, 0, 0)",
+                (cell.source, cell.provider, window.key, *dates),
+            )
+
     def keep(self, cell: Cell, key: str, kept: Kept, rows: int, size: int) -> None:
         """Keep that a partition is in the destination."""
         window = kept.window

@@ -50,8 +50,16 @@ def _until(value: Any) -> dt.date | None:
     return None if value is None else as_date("until", value)
 
 
-def _window(value: Any) -> Unit | None:
-    return None if value is None else check_unit(value)
+def _window(value: Any) -> Unit | int | None:
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise ConfigurationError(f"window is {value}; give rows from 1, or a unit")
+        return value
+    return check_unit(value)
 
 
 def _flag(_: object, attribute: Attribute[Any], value: Any) -> None:
@@ -83,9 +91,10 @@ class PullPlan:
         since: The first date, or ``"last"`` to go on where the last run into the
             destination ended. Without it there are no windows, and everything comes.
         until: The date after the last; tomorrow (UTC) by default.
-        window: What answers are cut by; by default what the destination is cut by
-            already, and a month for a new one. Only data sources with a date range are
-            cut; the others come whole.
+        window: What answers are cut by: day, week, month, quarter or year; or a number
+            of rows, for windows from a year to a day with about that many rows at most.
+            By default what the destination is cut by already, and a month for a new
+            one. Only data sources with a date range are cut; the others come whole.
         format: What the files are; ``"duckdb"`` is one file, ``rows.duckdb``, with a
             table for each data source.
         overlap: Days before the end of the last run that ``"last"`` asks for again, so
@@ -104,7 +113,7 @@ class PullPlan:
     )
     since: dt.date | str | None = field(default=None, converter=_since, kw_only=True)
     until: dt.date | None = field(default=None, converter=_until, kw_only=True)
-    window: Unit | None = field(default=None, converter=_window, kw_only=True)
+    window: Unit | int | None = field(default=None, converter=_window, kw_only=True)
     format: Format = field(default="parquet", validator=_format, kw_only=True)
     overlap: int = field(default=7, validator=_days, kw_only=True)
     end_inclusive: bool | None = field(default=None, validator=_flag, kw_only=True)

@@ -102,7 +102,8 @@ class PullReport:
         totals: The same by data source.
         denied: What is not granted, and was left out.
         failed: What did not come. The same pull run again asks for nothing else.
-        calls: Calls that a dry run says the pull would make; ``None`` after a pull.
+        calls: Calls that a dry run says the pull would make, and at least these where
+            windows are cut by rows; ``None`` after a pull.
     """
 
     environment: str

@@ -5,18 +5,39 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from attrs import frozen
+
 from healthyroster_async._core.date_ranges import (
     UNITS,
     Unit,
     Window,
     beginning,
+    fitted,
+    parts,
     windows,
 )
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async.pull._journal import Cell, Journal
 from healthyroster_async.pull._plan import LAST, PullPlan
 
-_NO_WINDOW = "none"
+_NO_WINDOW, _ROWS = "none", "rows"
+# Where the destination is cut by rows and nobody says by how many.
+_USUAL_ROWS = 100_000
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """A window that a run is about.
+
+    Attributes:
+        window: Its dates; ``None`` for all there are.
+        done: Whether this run has it already.
+        divisible: Whether it may be asked for in parts; what was there may not.
+    """
+
+    window: Window | None
+    done: bool
+    divisible: bool = False
 
 
 class Schedule:
@@ -26,6 +47,7 @@ class Schedule:
         run: Its number.
         until: The date after the last.
         whole: Whether nothing is cut, because no first date was given.
+        most_rows: Rows that an answer should have at most; ``None`` if nobody cares.
     """
 
     def __init__(self, plan: PullPlan, journal: Journal | None) -> None:
@@ -56,10 +78,14 @@ class Schedule:
                 "the destination holds no run with dates to go on from; give since as "
                 "a date once"
             )
-        self._unit: Unit = self._chosen(known)
+        self._unit: Unit | None = self._chosen(known)
+        self.most_rows: int | None = None
+        if self._unit is None:
+            given = plan.window
+            self.most_rows = given if isinstance(given, int) else _USUAL_ROWS
         self.run = 0
         if journal is not None:
-            kind = _NO_WINDOW if self.whole else self._unit
+            kind = _NO_WINDOW if self.whole else self._unit or _ROWS
             # Before the run, so that "last" can go on from one that is killed.
             if (
                 first is None
@@ -70,9 +96,14 @@ class Schedule:
             journal.agree("window", kind, "is cut by other windows")
             self.run = journal.begin(plan.arguments, self.until)
 
-    def _chosen(self, known: str | None) -> Unit:
+    def _chosen(self, known: str | None) -> Unit | None:
+        """Return what windows are cut by; ``None`` if by their rows."""
+        if isinstance(self._plan.window, int):
+            return None
         if self._plan.window is not None:
             return self._plan.window
+        if known == _ROWS:
+            return None
         for unit in UNITS:
             if unit == known:
                 return unit
@@ -91,17 +122,19 @@ class Schedule:
             return dt.date.fromisoformat(first_of_all)
         first, watermark = mark
         back = watermark - dt.timedelta(days=self._plan.overlap)
-        return max(first, beginning(back, self._unit))
+        return max(first, beginning(back, self._unit) if self._unit else back)
 
     def was_cut(self, cell: Cell) -> bool:
         """Return whether a cell lies in the destination in windows."""
         there = {} if self._journal is None else self._journal.partitions(cell)
         return any(kept.window is not None for kept in there.values())
 
-    def windows(
-        self, cell: Cell, *, windowed: bool
-    ) -> Iterator[tuple[Window | None, bool]]:
-        """Yield the windows of a cell, each with whether this run has it already.
+    def density(self, source: str) -> tuple[int, int]:
+        """Return how many rows of a data source came in how many days so far."""
+        return (0, 0) if self._journal is None else self._journal.density(source)
+
+    def windows(self, cell: Cell, *, windowed: bool) -> Iterator[Wanted]:
+        """Yield the windows of a cell.
 
         A window that is there is asked for with all the dates that it had: nothing that
         was there is lost.
@@ -109,15 +142,25 @@ class Schedule:
         there = {} if self._journal is None else self._journal.partitions(cell)
         # What lies there whole stays so, or its rows would lie there twice.
         if not windowed or any(kept.window is None for kept in there.values()):
-            yield None, any(kept.run == self.run for kept in there.values())
+            done = any(kept.run == self.run for kept in there.values())
+            yield Wanted(window=None, done=done)
             return
-        for wanted in windows(self.since(cell), self.until, self._unit):
-            kept = there.get(wanted.key)
+        before = [kept.window for kept in there.values() if kept.window is not None]
+        for window in self._cut(self.since(cell), before):
+            kept = there.get(window.key)
             if kept is None or kept.window is None:
-                yield wanted, False
+                divisible = self._unit is None and bool(parts(window))
+                yield Wanted(window=window, done=False, divisible=divisible)
                 continue
-            window = wanted.joined(kept.window.start, kept.window.stop)
-            yield window, kept.run == self.run and window == kept.window
+            joined = window.joined(kept.window.start, kept.window.stop)
+            done = kept.run == self.run and joined == kept.window
+            yield Wanted(window=joined, done=done)
+
+    def _cut(self, since: dt.date, before: list[Window]) -> Iterator[Window]:
+        if self._unit is not None:
+            return windows(since, self.until, self._unit)
+        settled = self.until - dt.timedelta(days=self._plan.overlap)
+        return fitted(since, self.until, before, settled)
 
     def keep_mark(self, cell: Cell, watermark: dt.date) -> None:
         """Keep up to when the rows of a cell are there."""

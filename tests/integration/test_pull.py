@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pyarrow import parquet
 
 from healthyroster_async import (
     ConfigurationError,
@@ -41,6 +42,18 @@ def ids_in(folder, file_format="parquet"):
 
 async def held(folder, file_format="parquet"):
     return await asyncio.to_thread(ids_in, folder, file_format)
+
+
+async def files_of(folder):
+    """Return the key of the window and the number of rows of each file."""
+
+    def found():
+        return [
+            (path.parent.name.removeprefix("window="), parquet.read_metadata(path))
+            for path in folder.glob("source=*/**/*.parquet")
+        ]
+
+    return [(key, data.num_rows) for key, data in await asyncio.to_thread(found)]
 
 
 async def granted(pool, providers, sources=range(1, 10), **dates):
@@ -351,8 +364,9 @@ elif step.endswith("journal"):
     Journal.keep = dying(Journal.keep, after)
 
 async def main():
+    window = sys.argv[4] if sys.argv[4:] else None
     plan = PullPlan([1, 2], sources=["Patients", "Teams"], since="2025-01-01",
-                    until="2025-05-01")
+                    until="2025-05-01", window=window)
     async with pool:
         await pool.pull(plan, sys.argv[1])
 
@@ -372,7 +386,7 @@ def variables(emulator):
     }
 
 
-async def child(emulator, folder, step="-", number=0, kill_after=None):
+async def child(emulator, folder, step="-", number=0, *more, kill_after=None):
     """Pull in a process of its own; return how it ended."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -381,6 +395,7 @@ async def child(emulator, folder, step="-", number=0, kill_after=None):
         str(folder),
         step,
         str(number),
+        *more,
         env=variables(emulator),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -449,6 +464,72 @@ async def test_killed_at_any_instant_it_ends_the_same(tmp_path):
             await check_whole(pool, emulator, folder)
 
     assert killed >= 3
+
+
+@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("step", ["after rename", "before journal"])
+async def test_killed_and_cut_another_way_it_holds_no_row_twice(step, number, tmp_path):
+    """
+    The file of a window that the journal misses must not lie beside files of its days.
+    """
+    options = {"sources": ["Patients", "Teams"], **DATES}
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+        ended = await child(emulator, tmp_path, step, number, "1000")
+        report = await pool.pull(PullPlan([1, 2], window=5, **options), tmp_path)
+        expected = await granted(pool, [1, 2], [1, 8], **ASKED)
+
+    assert ended == -signal.SIGKILL
+    assert report.complete
+    assert await held(tmp_path) == expected
+
+
+async def test_windows_are_as_long_as_their_rows_allow(tmp_path):
+    """
+    Where there are few rows a call for each month is a waste; where there are many, an
+    answer of a year is one to lose.
+    """
+    options = {"since": "2025-01-01", "until": "2026-07-01", "sources": ["Teams"]}
+    last = {**ASKED, "EndDate": "2026-06-30"}
+    async with Emulator(providers=2, rows=600) as emulator, emulator.pool() as pool:
+        few = await pool.pull(PullPlan([1, 2], window=9999, **options), tmp_path / "a")
+        dry = await pool.pull(
+            PullPlan([1, 2], window=50, **options), tmp_path / "b", dry_run=True
+        )
+        many = await pool.pull(PullPlan([1, 2], window=50, **options), tmp_path / "b")
+        asked = emulator.seen.by_endpoint["rows"]
+        again = await pool.pull(PullPlan([1, 2], window=50, **options), tmp_path / "b")
+        asked = emulator.seen.by_endpoint["rows"] - asked
+        expected = await granted(pool, [1, 2], [8], **last)
+    sizes = [rows for _, rows in await files_of(tmp_path / "b")]
+
+    # 2025, the first quarter of 2026, and the months of the second.
+    assert few.partitions == 2 * (1 + 1 + 3)
+    assert dry.partitions == few.partitions
+    assert await held(tmp_path / "a") == await held(tmp_path / "b") == expected
+    assert many.complete
+    assert max(sizes) <= 50 < len(expected) / 10
+    assert few.partitions < many.partitions < 18 * 20
+    # What is there is asked for as it lies there.
+    assert again.partitions == again.done == asked == many.partitions
+
+
+async def test_last_keeps_the_windows_that_were_fitted(tmp_path):
+    """
+    The nightly job asks for the last weeks, not for the year they are part of.
+    """
+    first = {"since": "2025-01-01", "until": "2025-09-10", "sources": ["Teams"]}
+    more = {"since": "last", "until": "2025-10-02", "sources": ["Teams"]}
+    async with Emulator(providers=1, rows=600) as emulator, emulator.pool() as pool:
+        await pool.pull(PullPlan([1], window=9999, **first), tmp_path)
+        report = await pool.pull(PullPlan([1], **more), tmp_path)
+        until = {**ASKED, "EndDate": "2025-10-01"}
+        expected = await granted(pool, [1], [8], **until)
+
+    assert report.partitions == 2  # September and October
+    assert await held(tmp_path) == expected
+    assert {key for key, _ in await files_of(tmp_path)} == {
+        "2025-Q1", "2025-Q2", "2025-07", "2025-08", "2025-09", "2025-10"
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")

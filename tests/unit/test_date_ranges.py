@@ -16,6 +16,8 @@ from healthyroster_async._core.date_ranges import (
     beginning,
     check_unit,
     date_range,
+    fitted,
+    parts,
     windows,
 )
 
@@ -37,6 +39,62 @@ def test_windows_hold_every_day_once(since, length, unit):
     for window in cut:
         last = window.stop - dt.timedelta(days=1)
         assert beginning(window.start, unit) == beginning(last, unit)
+
+
+@st.composite
+def divided(draw):
+    """Return windows of a range as a pull divides them, and which of them are there."""
+    since = draw(days)
+    until = since + dt.timedelta(days=draw(st.integers(1, 900)))
+    settled = until - dt.timedelta(days=draw(st.integers(0, 40)))
+    waiting = list(fitted(since, until, [], settled))
+    leaves, kept = [], []
+    while waiting:
+        window = waiting.pop()
+        finer = parts(window)
+        if finer and draw(st.integers(0, 3)) == 0:
+            waiting += finer
+        else:
+            leaves.append(window)
+            if draw(st.booleans()):
+                kept.append(window)
+    return since, until, settled, kept
+
+
+@given(divided(), st.integers(0, 400), st.integers(0, 60))
+def test_windows_that_are_there_stay_as_they_are(asked, before, after):
+    """
+    Files of other windows with the same dates would hold the same rows twice.
+    """
+    since, until, settled, kept = asked
+    since -= dt.timedelta(days=before)
+    until += dt.timedelta(days=after)
+    cut = list(fitted(since, until, kept, settled))
+    by_key = {window.key: window for window in cut}
+
+    assert (cut[0].start, cut[-1].stop) == (since, until)
+    assert all(a.stop == b.start for a, b in itertools.pairwise(cut))
+    assert len(by_key) == len(cut)
+    for window in kept:
+        assert by_key[window.key].start <= window.start
+        assert by_key[window.key].stop >= window.stop
+    there = {window.key for window in kept}
+    for window in cut:
+        if window.key not in there and window.stop > settled:
+            assert window.days <= 31
+
+
+@given(divided())
+def test_no_window_is_longer_than_a_year_nor_shorter_than_it_must_be(asked):
+    """
+    A window more is a call more.
+    """
+    since, until, settled, _ = asked
+    cut = list(fitted(since, until, [], settled))
+
+    assert all(window.days <= 366 for window in cut)
+    years = until.year - since.year + 1
+    assert len(cut) <= years + 3 + 3 + 3 * 2
 
 
 @given(day=days, unit=st.sampled_from(UNITS))

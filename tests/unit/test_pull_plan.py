@@ -28,6 +28,8 @@ LATER = dt.date(2025, 3, 2)
         ({"window": "month"}, "need since"),
         ({"since": "2025-01-02", "until": "2025-01-02"}, "not after since"),
         ({"since": "2025-01-02", "window": "hour"}, "give one of day, week"),
+        ({"since": "2025-01-02", "window": 0}, "give rows from 1"),
+        ({"since": "2025-01-02", "window": True}, "give one of day, week"),
         ({"format": "xlsx"}, "give one of parquet, csv"),
         ({"overlap": -1}, "whole number of days"),
         ({"overlap": True}, "whole number of days"),
