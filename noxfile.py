@@ -20,7 +20,7 @@ nox.options.reuse_venv = "yes"
 # Whoever has one Python can still pass the tests; what was left out is printed.
 nox.options.error_on_missing_interpreters = False
 nox.options.sessions = [
-    "lint", "layers", "types", "tests", "coverage", "build", "docs"
+    "lint", "layers", "types", "tests", "extras", "coverage", "build", "docs"
 ]  # fmt: skip
 
 if shutil.which("pyenv"):
@@ -55,6 +55,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST)
+def extras(session: nox.Session) -> None:
+    """Run the tests of the integrations; arguments go to pytest."""
+    install(session, "tests", "extras")
+    measured = ("coverage", "run", "-m")
+    side_by_side = ("--numprocesses=2", "--dist=loadfile")
+    session.run(*measured, "pytest", *side_by_side, "tests/extras", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def coverage(session: nox.Session) -> None:
     """Combine what the tests and the processes they started covered."""
     session.install(*nox.project.dependency_groups(PROJECT, "tests"))
@@ -84,7 +93,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def types(session: nox.Session) -> None:
     """Check the types, ours and those that users see."""
-    install(session, "types", "lint", "tests", "bench", "lab")
+    install(session, "types", "lint", "tests", "extras", "bench", "lab")
     session.install("nox")
     session.run("mypy")
     # Else it takes the packages of an environment that happens to lie in the folder.

@@ -7,7 +7,6 @@ is lost.
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from healthyroster_async._core.errors import MissingExtraError
+from healthyroster_async._core.extras import extra
 from healthyroster_async._rows.kinds import (
     Kind,
     declared_kind,
@@ -36,21 +35,6 @@ _LONG_NUMBER = re.compile(rb"\d{19}")
 _EXACT = float(2**53)
 _SHORTEST_MOMENT = len("2026-01-31T08:30")
 _SCALE, _PRECISION = 10, 38
-
-
-def extra(module: str, name: str) -> Any:
-    """Return a module that an extra installs.
-
-    Raises:
-        MissingExtraError: It is not installed; the text names the extra.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise MissingExtraError(
-            f"{module.partition('.')[0]} is not installed: "
-            f"pip install 'healthyroster-async[{name}]'"
-        ) from None
 
 
 def arrow() -> Any:

@@ -12,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 from typing_extensions import override
 
-from healthyroster_async._rows.frames import arrow, as_json, as_text, extra, recast
+from healthyroster_async._core.extras import extra
+from healthyroster_async._rows.frames import arrow, as_json, as_text, recast
 
 if TYPE_CHECKING:
     import pyarrow as pa

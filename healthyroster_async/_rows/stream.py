@@ -12,8 +12,9 @@ import orjson
 from typing_extensions import override
 
 from healthyroster_async._core.errors import DecodingError, UsageError
+from healthyroster_async._core.extras import extra
 from healthyroster_async._core.messages import Request
-from healthyroster_async._rows.frames import FrameBuilder, extra
+from healthyroster_async._rows.frames import FrameBuilder
 from healthyroster_async._rows.reader import Connection, Reader, RowSource, to_the_end
 from healthyroster_async._rows.row_type import RowType
 from healthyroster_async._rows.sinks import (

@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from healthyroster_async._core.errors import DestinationError
-from healthyroster_async._rows.frames import extra
+from healthyroster_async._core.extras import extra
 from healthyroster_async.pull._destination import Destination
 
 FILE = "rows.duckdb"

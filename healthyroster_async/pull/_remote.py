@@ -11,8 +11,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._core.extras import extra
 from healthyroster_async._policies.memory import state_folder
-from healthyroster_async._rows.frames import extra
 from healthyroster_async.pull._destination import OURS, Destination
 from healthyroster_async.pull._duckdb import DuckdbDestination
 from healthyroster_async.pull._plan import Format

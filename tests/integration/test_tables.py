@@ -16,7 +16,7 @@ from healthyroster_async import (
     RetrySettings,
     UsageError,
 )
-from healthyroster_async._rows import frames
+from healthyroster_async._core import extras
 from healthyroster_async.emulator import Emulator, Fault
 
 ROWS = 4000
@@ -106,7 +106,7 @@ async def test_files_are_whole(reporting, tmp_path):
             in_csv = [int(row["id"]) for row in csv.DictReader(file)]
         with paths["ndjson"].open() as file:
             in_lines = [json.loads(line)["id"] for line in file]
-        duckdb = frames.extra("duckdb", "duckdb")
+        duckdb = extras.extra("duckdb", "duckdb")
         with duckdb.connect(str(tmp_path / "rows.db")) as connection:
             found = connection.execute('SELECT id FROM "pa""tients"').fetchall()
         return table["id"].to_pylist(), in_csv, in_lines, [row[0] for row in found]
@@ -199,7 +199,7 @@ async def test_a_missing_extra_is_named(reporting, monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(frames.importlib, "import_module", missing)
+    monkeypatch.setattr(extras.importlib, "import_module", missing)
     with pytest.raises(MissingExtraError, match=r"healthyroster-async\[frames\]"):
         await reporting.rows(1).to_arrow()
     with pytest.raises(MissingExtraError, match=r"healthyroster-async\[polars\]"):

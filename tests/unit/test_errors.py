@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import json
 import pickle
 
 import pytest
@@ -16,11 +17,13 @@ from healthyroster_async._core.errors import (
     HealthyRosterError,
     MissingExtraError,
     QueueFullError,
+    RateLimitedError,
     ResponseError,
     ServiceUnavailableError,
     TransportError,
     error_for,
 )
+from healthyroster_async.integrations._problems import problem_of
 
 PRIVATE = (SECRET, "4711", "Quillfeather", "Broken ankle")
 
@@ -60,6 +63,21 @@ CLASSES = [
     for _, kind in inspect.getmembers(errors, inspect.isclass)
     if issubclass(kind, HealthyRosterError)
 ]
+
+
+# In the order in which a class has several parents here; the last one counts.
+ANSWERS = {
+    CallError: 502,
+    errors.PoolClosedError: 503,
+    errors.AttemptTimeoutError: 504,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.InvalidRequestError: 422,
+    RateLimitedError: 503,
+    ServiceUnavailableError: 503,
+    QueueFullError: 503,
+    DeadlineExceededError: 503,  # it says how long the wait would be
+}
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -195,3 +213,42 @@ def test_a_wait_that_the_governor_knows_better_survives_too():
 
     assert [twin.retry_after for twin in twins] == [599.5] * 3
     assert all("wait 599.5 s" in str(twin) for twin in twins)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_error_has_an_answer_of_a_web_app_that_tells_nothing(kind):
+    """
+    What the API said is for the app, and not for whoever calls the app.
+    """
+    problem = problem_of(make(kind))
+    text = f"{problem.body!r} {problem.headers} {problem.title}"
+
+    expected = 500
+    for special, status in ANSWERS.items():
+        if issubclass(kind, special):
+            expected = status
+    assert problem.status == expected
+    assert json.loads(problem.body)["status"] == problem.status
+    assert (problem.retry_after is not None) == (problem.status == 503)
+    assert not [word for word in (*PRIVATE, "GET", "{id}") if word in text]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "wait"),
+    [
+        (DeadlineExceededError("GET /x/{id}"), 504, None),
+        (DeadlineExceededError("GET /x/{id}", 0.2), 503, "1"),
+        (DeadlineExceededError("GET /x/{id}", 61.2), 503, "62"),
+        (ServiceUnavailableError("GET /x/{id}", 4.0), 503, "4"),
+        (QueueFullError("GET /x/{id}", 7), 503, "1"),
+        (RateLimitedError(response(429, headers={"retry-after": "30"})), 503, "30"),
+        (RateLimitedError(response(429)), 503, "1"),
+    ],
+)
+def test_a_web_app_says_when_to_come_again(error, status, wait):
+    """
+    Whole seconds, and never too early.
+    """
+    problem = problem_of(error)
+
+    assert (problem.status, problem.headers.get("Retry-After")) == (status, wait)

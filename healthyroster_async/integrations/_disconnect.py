@@ -1,0 +1,61 @@
+"""Ending what nobody waits for any more (ASGI)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+Message: TypeAlias = MutableMapping[str, Any]
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class CancelOnDisconnect:
+    """Cancels the handling of a request when its client has gone.
+
+    The calls that it waits for give back their places then. It is ASGI middleware, so
+    any framework takes it. What runs after the whole answer was sent, such as
+    background tasks, is left alone.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        handling = asyncio.current_task()
+        assert handling is not None  # noqa: S101 - servers call it in a task
+        # One message ahead: enough to see the client go, and no body in memory.
+        messages: asyncio.Queue[Message] = asyncio.Queue(1)
+        answered = gone = False
+
+        async def watch() -> None:
+            nonlocal gone
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect" and not answered:
+                    gone = True
+                    handling.cancel()
+                await messages.put(message)
+                if message["type"] == "http.disconnect":
+                    return
+
+        async def told(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.body":
+                answered = not message.get("more_body", False)
+            await send(message)
+
+        watching = asyncio.create_task(watch())
+        try:
+            await self._app(scope, messages.get, told)
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled it too, such as a server that ends.
+            if not gone or handling.uncancel() > 0:
+                raise
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])

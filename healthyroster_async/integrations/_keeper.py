@@ -1,0 +1,115 @@
+"""The pool of one process of a web app."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, cast
+
+from healthyroster_async._core.errors import ConfigurationError, PoolClosedError
+from healthyroster_async._core.settings import Environment, check_deadline
+from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._session import ProviderSession
+from healthyroster_async.integrations._problems import ProviderIdError
+
+MakePool: TypeAlias = Callable[[], ConnectionPool | Awaitable[ConnectionPool]]
+
+
+class PoolKeeper:
+    """Makes the pool when the app starts, closes it when the app ends.
+
+    It is made at import, and the pool only in the process and on the event loop that
+    use it: a server that loads the app before it forks its workers does no harm.
+    """
+
+    def __init__(
+        self,
+        make: MakePool = ConnectionPool.from_environment,
+        *,
+        deadline: float | None = 10.0,
+    ) -> None:
+        """Keep how to make the pool; nothing is made yet.
+
+        Args:
+            make: Makes the pool: a function, called in a thread, or an async one.
+            deadline: Seconds that a call of a request's session may take in all, before
+                the client is told when to come again; ``None`` for no bound.
+
+        Raises:
+            ConfigurationError: An argument is wrong.
+        """
+        if not callable(make):
+            raise ConfigurationError(
+                f"make is a {type(make).__name__}; give a function that makes the "
+                "pool, so that each process of the server makes its own"
+            )
+        self._make = make
+        self._deadline = check_deadline(deadline)
+        self._pool: ConnectionPool | None = None
+
+    @property
+    def pool(self) -> ConnectionPool:
+        """The pool of this process.
+
+        Raises:
+            PoolClosedError: The app has not been started, or has ended.
+        """
+        if self._pool is None:
+            raise PoolClosedError(
+                "the app has no pool: its lifespan was not run, or has ended"
+            )
+        return self._pool
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[ConnectionPool]:
+        """Have a pool, for as long as the app runs."""
+        async with await self._made() as pool:
+            self._pool = pool
+            try:
+                yield pool
+            finally:
+                self._pool = None
+
+    async def _made(self) -> ConnectionPool:
+        if inspect.iscoroutinefunction(self._make):
+            return cast("ConnectionPool", await self._make())
+        # Settings are read from files, and perhaps fetched.
+        made = await asyncio.to_thread(self._make)
+        return await made if inspect.isawaitable(made) else made
+
+    def session_of(
+        self, provider_id: int | str, environment: Environment | None = None
+    ) -> ProviderSession:
+        """Return the session for a request: interactive, with the app's deadline.
+
+        Raises:
+            ProviderIdError: It is no id of a provider.
+            PoolClosedError: The app has not been started, or has ended.
+        """
+        pool = self.pool
+        try:
+            session = pool.session(provider_id, environment=environment)
+        except ConfigurationError:
+            if environment is None and len(pool.environments) > 1:
+                pool.session(1)  # says so if no environment is the default
+            failure = ProviderIdError("the request names no provider")
+        else:
+            return session.with_options(deadline=self._deadline)
+        raise failure
+
+    def health(self) -> dict[str, Any]:
+        """Return which environments answer, for a health check.
+
+        ``answers`` is ``null`` before the first call, and ``false`` while the API is
+        taken for down. Nothing is called for it.
+        """
+        return {
+            "environments": {
+                environment.value: {
+                    "answers": False if one.down else True if one.answers else None
+                }
+                for environment, one in self.pool.stats().items()
+            }
+        }

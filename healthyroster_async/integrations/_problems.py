@@ -1,0 +1,101 @@
+"""What a web app answers when a call to the API came to nothing."""
+
+from __future__ import annotations
+
+import math
+
+import orjson
+from attrs import frozen
+
+from healthyroster_async._core.errors import (
+    AttemptTimeoutError,
+    CallError,
+    DeadlineExceededError,
+    ForbiddenError,
+    HealthyRosterError,
+    InvalidRequestError,
+    NotFoundError,
+    PoolClosedError,
+    QueueFullError,
+    RateLimitedError,
+    ServiceUnavailableError,
+)
+
+
+class ProviderIdError(HealthyRosterError):
+    """What should be the id of a provider is none; a web app answers 422."""
+
+
+_LATER, _BUSY = 503, "The clinical records are busy"
+# The nearest class of an error counts.
+_MEANINGS: dict[type, tuple[int, str]] = {
+    HealthyRosterError: (500, "Internal error"),
+    CallError: (502, "The clinical records cannot be reached"),
+    ForbiddenError: (403, "This application has no access to that"),
+    NotFoundError: (404, "There is no such thing"),
+    ProviderIdError: (422, "This is no id of a provider"),
+    InvalidRequestError: (422, "The request was not accepted"),
+    RateLimitedError: (_LATER, _BUSY),
+    ServiceUnavailableError: (_LATER, _BUSY),
+    QueueFullError: (_LATER, _BUSY),
+    PoolClosedError: (_LATER, _BUSY),
+    AttemptTimeoutError: (504, "The clinical records took too long"),
+    DeadlineExceededError: (504, "The clinical records took too long"),
+}
+MEDIA_TYPE = "application/problem+json"
+# Whoever is told nothing else comes back as soon as this.
+_SOON_S = 1.0
+
+
+@frozen(kw_only=True)
+class Problem:
+    """An answer of the web app (RFC 9457).
+
+    It says nothing of what the API answered: that could name people.
+
+    Attributes:
+        status: HTTP status code.
+        title: What went wrong, the same for every problem of its kind.
+        retry_after: Whole seconds until it is worth another try, or ``None``.
+    """
+
+    status: int
+    title: str
+    retry_after: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Header fields of the answer besides its media type."""
+        if self.retry_after is None:
+            return {}
+        return {"Retry-After": str(self.retry_after)}
+
+    @property
+    def body(self) -> bytes:
+        """The answer's body."""
+        return orjson.dumps({"title": self.title, "status": self.status})
+
+
+def problem_of(error: HealthyRosterError) -> Problem:
+    """Return what to answer the app's own client when *error* ended a call.
+
+    ======  =========================================================================
+    403     a grant is missing
+    404     there is no such thing
+    422     the provider id, or what was sent, makes no sense to the API
+    500     the app or its settings are wrong
+    502     the API is out of reach, failed, refused the app's credentials, or answered
+            something that cannot be understood
+    503     the call would wait too long, the API is down or asks for fewer calls; with
+            ``Retry-After``
+    504     the API took too long
+    ======  =========================================================================
+    """
+    wait = getattr(error, "wait", None)
+    kinds = (kind for kind in type(error).__mro__ if kind in _MEANINGS)
+    status, title = _MEANINGS[next(kinds, HealthyRosterError)]
+    if wait is not None or status == _LATER:
+        asked = getattr(error, "retry_after", None) if wait is None else wait
+        seconds = max(1, math.ceil(_SOON_S if asked is None else asked))
+        return Problem(status=_LATER, title=_BUSY, retry_after=seconds)
+    return Problem(status=status, title=title)

@@ -1,0 +1,78 @@
+"""aiohttp's web server: a pool for the app, a session for the request.
+
+::
+
+    roster = HealthyRoster()
+    app = web.Application()
+    roster.setup(app)
+    web.run_app(app, handler_cancellation=True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from healthyroster_async._core.errors import HealthyRosterError
+from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._session import ProviderSession
+from healthyroster_async.integrations._keeper import PoolKeeper
+from healthyroster_async.integrations._problems import MEDIA_TYPE, problem_of
+
+__all__ = ["POOL", "HealthyRoster"]
+
+POOL: web.AppKey[ConnectionPool] = web.AppKey("healthyroster_pool", ConnectionPool)
+
+
+class HealthyRoster(PoolKeeper):
+    """The pool of an ``aiohttp.web`` app.
+
+    Handlers of clients that have gone are cancelled by aiohttp itself, if it is asked
+    to: ``web.run_app(app, handler_cancellation=True)``.
+    """
+
+    def setup(self, app: web.Application) -> None:
+        """Open and close the pool with the app, and answer our errors."""
+        app.cleanup_ctx.append(self.cleanup_ctx)
+        app.middlewares.append(answer_errors)
+
+    async def cleanup_ctx(self, app: web.Application) -> AsyncIterator[None]:
+        """Open the pool when the app starts and close it when the app ends."""
+        async with self.opened() as pool:
+            app[POOL] = pool
+            yield
+
+    def session(
+        self, request: web.Request, provider_id: int | str | None = None
+    ) -> ProviderSession:
+        """Return the session of the request's provider.
+
+        Args:
+            request: The request.
+            provider_id: The provider; by default ``provider_id`` of the path.
+        """
+        if provider_id is None:
+            provider_id = request.match_info.get("provider_id", "")
+        return self.session_of(provider_id)
+
+    async def health_check(self, request: web.Request) -> web.Response:
+        """Answer which environments answer; to be used as a route's handler."""
+        del request
+        return web.json_response(self.health())
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer our errors with what they mean."""
+    try:
+        return await handler(request)
+    except HealthyRosterError as error:
+        problem = problem_of(error)
+    return web.Response(
+        body=problem.body,
+        status=problem.status,
+        headers=problem.headers,
+        content_type=MEDIA_TYPE,
+    )

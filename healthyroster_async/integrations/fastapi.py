@@ -1,0 +1,59 @@
+"""FastAPI: a pool for the app, a session for the request (extra ``fastapi``).
+
+::
+
+    roster = HealthyRoster()
+    app = FastAPI(lifespan=roster.lifespan)
+    roster.install(app)
+    Clinic = Annotated[ProviderSession, Depends(roster.session)]
+"""
+
+# FastAPI reads annotations when it runs, so they stand here as they are.
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from healthyroster_async._core.extras import extra
+from healthyroster_async._session import ProviderSession
+from healthyroster_async.integrations._disconnect import CancelOnDisconnect
+
+extra("fastapi", "fastapi")
+
+from fastapi import Depends, Path  # noqa: E402
+
+from healthyroster_async.integrations.starlette import Keeper  # noqa: E402
+
+__all__ = ["CancelOnDisconnect", "HealthyRoster"]
+
+
+class HealthyRoster(Keeper):
+    """The pool of a FastAPI app."""
+
+    def session(
+        self,
+        provider_id: Annotated[int | str, Path(description="Healthcare Provider")],
+    ) -> ProviderSession:
+        """Return the session of ``provider_id`` in the path; a dependency."""
+        return self.session_of(provider_id)
+
+    def session_by(self, find: Callable[..., Any]) -> Callable[..., ProviderSession]:
+        """Return a dependency that gives the session of a provider that *find* names.
+
+        ::
+
+            def own_clinic(x_provider: Annotated[str, Header()]) -> str:
+                return x_provider
+
+            Clinic = Annotated[ProviderSession, Depends(roster.session_by(own_clinic))]
+
+        Args:
+            find: A dependency of the app that returns the id, such as one that looks
+                at a header or at who is logged in.
+        """
+
+        def session(
+            provider_id: Annotated[int | str, Depends(find)],
+        ) -> ProviderSession:
+            return self.session_of(provider_id)
+
+        return session

@@ -1,0 +1,290 @@
+"""Web apps: real servers, real clients, and the emulator behind them."""
+
+import asyncio
+import contextlib
+import io
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import aiohttp
+import pytest
+import uvicorn
+from fastapi import BackgroundTasks, Depends, FastAPI, Request
+from litestar import Litestar, get
+from litestar.di import NamedDependency
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+from yarl import URL
+
+from healthyroster_async import ConfigurationError, PoolClosedError, ProviderSession
+from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.integrations import fastapi, litestar, starlette
+
+EXAMPLES = Path("examples").resolve()
+UVICORN = "-m uvicorn --log-level warning --host 127.0.0.1 --port {port}"
+SERVERS = {
+    "aiohttp.web": "aiohttp_app.py",
+    "FastAPI": f"{UVICORN} fastapi_app:app",
+    "Litestar": f"{UVICORN} litestar_app:app",
+    "Starlette": f"{UVICORN} starlette_app:app",
+}
+WORKERS = {
+    "uvicorn": f"{UVICORN} --workers 2 fastapi_app:app",
+    "gunicorn": "-m gunicorn --preload --workers 2 -k asgi --bind 127.0.0.1:{port} "
+    "fastapi_app:app",
+    "granian": "-m granian --interface asgi --workers 2 --host 127.0.0.1 "
+    "--port {port} fastapi_app:app",
+}
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextlib.asynccontextmanager
+async def running(command, emulator):
+    """Start an example as its user would, and give a client of it."""
+    (own,) = emulator.credentials.values()
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command.format(port=port).split(),
+        cwd=EXAMPLES,
+        env={
+            **os.environ,
+            "PORT": str(port),
+            "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
+            "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
+            "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": (
+                own.application_secret.reveal()
+            ),
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}/") as client:
+            async with asyncio.timeout(30):
+                while True:
+                    try:
+                        async with client.get("health"):
+                            break
+                    except aiohttp.ClientConnectionError:
+                        await asyncio.sleep(0.05)
+            yield client
+    finally:
+        process.terminate()
+        out, _ = await process.communicate()
+    assert b"Traceback" not in out, out.decode()
+
+
+@pytest.mark.parametrize("framework", SERVERS)
+async def test_an_example_runs_and_answers_what_errors_mean(framework):
+    """
+    Whoever copies it has an app that works, also when the API says no.
+    """
+    busy = Fault(kind="status", status=429, retry_after="600", provider=4)
+    async with (
+        Emulator(providers=4, rows=20, denied=[(3, "*")], faults=[busy]) as emulator,
+        running(SERVERS[framework], emulator) as client,
+    ):
+        async with client.get("clinics/1/sources") as answer:
+            names = await answer.json()
+        async with client.get("health") as answer:
+            health = await answer.json()
+        answers = {}
+        for provider in (3, 999, "%2E%2E", 4):
+            url = URL(f"{client._base_url}clinics/{provider}/sources", encoded=True)
+            async with client.get(url) as answer:
+                assert answer.content_type == "application/problem+json"
+                answers[provider] = answer.status
+                text = await answer.text()
+                asked = answer.headers.get("Retry-After")
+
+    assert "Patients" in names
+    assert health == {"environments": {"sandbox": {"answers": True}}}
+    assert answers == {3: 403, 999: 404, "%2E%2E": 422, 4: 503}
+    assert 590 <= int(asked) <= 601
+    assert "/HealthcareProvider" not in text
+
+
+async def test_the_example_finds_the_provider_and_works_after_the_answer():
+    """
+    A header names the clinic; the background task reads it at bulk priority.
+    """
+    async with (
+        Emulator(providers=2, rows=20) as emulator,
+        running(SERVERS["FastAPI"], emulator) as client,
+    ):
+        header = {"X-Provider": "2"}
+        async with client.get("mine/sources/1", headers=header) as answer:
+            rows = await answer.json()
+        async with client.get("mine/sources/1") as answer:
+            without = answer.status
+        async with client.post("clinics/2/refresh") as answer:
+            assert answer.status == 202
+        async with asyncio.timeout(10):
+            while emulator.seen.by_endpoint["rows"] < 1 + 9:
+                await asyncio.sleep(0.02)
+
+    assert rows == {"rows": 20}
+    assert without == 422
+
+
+@pytest.mark.parametrize("server", WORKERS)
+async def test_each_worker_has_a_pool_of_its_own(server):
+    """
+    A pool that is shared by a fork would mix up answers of two workers.
+    """
+    async with (
+        Emulator(providers=1, rows=1) as emulator,
+        running(WORKERS[server], emulator) as client,
+    ):
+        answers = []
+        for _ in range(20):
+            async with client.get("clinics/1/sources") as answer:
+                answers.append(answer.status)
+
+    assert answers == [200] * 20
+
+
+def fastapi_app(roster, state):
+    app = FastAPI(lifespan=roster.lifespan)
+    clinic = Annotated[ProviderSession, Depends(roster.session)]
+
+    @app.get("/{provider_id}/slow")
+    async def slow(clinic: clinic):
+        await clinic.reporting.data_sources()
+
+    @app.get("/{provider_id}/later")
+    async def later(clinic: clinic, tasks: BackgroundTasks):
+        async def work():
+            await asyncio.sleep(0.3)
+            await clinic.reporting.data_sources()
+            state.append("done")
+
+        tasks.add_task(work)
+
+    @app.get("/stream")
+    async def stream():
+        async def parts():
+            for number in range(5):
+                await asyncio.sleep(0.02)
+                yield f"{number}"
+
+        return StreamingResponse(parts())
+
+    @app.post("/length")
+    async def length(request: Request):
+        return sum([len(part) async for part in request.stream()])
+
+    return app
+
+
+def starlette_app(roster, state):
+    async def slow(request):
+        await roster.session(request).reporting.data_sources()
+        return JSONResponse({})
+
+    return Starlette(
+        routes=[Route("/{provider_id}/slow", slow)], lifespan=roster.lifespan
+    )
+
+
+def litestar_app(roster, state):
+    @get("/{provider_id:str}/slow")
+    async def slow(clinic: NamedDependency[ProviderSession]) -> None:
+        await clinic.reporting.data_sources()
+
+    return Litestar([slow], plugins=[roster], dependencies={"clinic": roster.session})
+
+
+@contextlib.asynccontextmanager
+async def served(app):
+    """Serve an app in this loop, to look into its pool."""
+    config = uvicorn.Config(app, port=0, log_level="error", lifespan="on")
+    server = uvicorn.Server(config)
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server._serve())
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        try:
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}/") as client:
+                yield client
+        finally:
+            server.should_exit = True
+
+
+APPS = {
+    "FastAPI": (fastapi.HealthyRoster, fastapi_app),
+    "Starlette": (starlette.HealthyRoster, starlette_app),
+    "Litestar": (litestar.HealthyRoster, litestar_app),
+}
+
+
+@pytest.mark.parametrize("framework", APPS)
+async def test_calls_of_a_client_that_left_are_cancelled(framework):
+    """
+    Nobody waits for them, and they take the places of those for whom somebody does.
+    """
+    kind, make = APPS[framework]
+    async with Emulator(providers=1, rows=1, latency=30.0) as emulator:
+        roster = kind(emulator.pool)
+        app = make(roster, [])
+        if not isinstance(roster, litestar.HealthyRoster):
+            roster.install(app)
+        async with served(app) as client:
+            (stats,) = roster.pool.stats().values()
+            assert stats.in_flight == 0
+            asking = asyncio.create_task(client.get("1/slow"))
+            async with asyncio.timeout(10):
+                while next(iter(roster.pool.stats().values())).in_flight == 0:
+                    await asyncio.sleep(0.01)
+            asking.cancel()
+            await asyncio.wait([asking])
+            async with asyncio.timeout(5):
+                while next(iter(roster.pool.stats().values())).in_flight:
+                    await asyncio.sleep(0.01)
+
+
+async def test_what_the_client_does_not_wait_for_goes_on():
+    """
+    Background tasks, answers in parts and long bodies are as they are without us.
+    """
+    done = []
+    async with Emulator(providers=1, rows=1) as emulator:
+        roster = fastapi.HealthyRoster(emulator.pool)
+        app = fastapi_app(roster, done)
+        roster.install(app)
+        async with served(app) as client:
+            async with client.get("1/later") as answer:
+                assert answer.status == 200
+            async with client.get("stream") as answer:
+                assert await answer.text() == "01234"
+            async with client.post(
+                "length", data=io.BytesIO(b"x" * 3_000_000)
+            ) as answer:
+                assert await answer.json() == 3_000_000
+            await client.close()
+            async with asyncio.timeout(5):
+                while not done:
+                    await asyncio.sleep(0.01)
+
+
+async def test_an_app_without_its_lifespan_is_told_so():
+    """
+    A mistake in the app is no riddle.
+    """
+    roster = fastapi.HealthyRoster()
+
+    with pytest.raises(PoolClosedError, match="lifespan"):
+        roster.session_of(1)
+    with pytest.raises(ConfigurationError, match="each process of the server"):
+        fastapi.HealthyRoster("pool")
