@@ -131,6 +131,9 @@ class Memory:
         )  # fmt: skip
         self.request, self.source, self.bytes_read = None, self, 0
 
+    def ended(self, *_: Any, **__: Any) -> None:
+        """Nobody wants to hear."""
+
     async def repeat(self, _: Any, call: Callable[[], Awaitable[Any]]) -> Any:
         """Await a call once."""
         return await call()

@@ -74,6 +74,9 @@ class Memory:
         """Answer."""
         return Response(request=request, status=200, stream=Memory(self._raw))
 
+    def ended(self, *_: Any, **__: Any) -> None:
+        """Nobody wants to hear."""
+
     async def repeat(self, _: Request, call: Callable[[], Awaitable[Any]]) -> Any:
         """Call once."""
         return await call()

@@ -44,6 +44,12 @@ from healthyroster_async._core.errors import (
     TransportError,
     UsageError,
 )
+from healthyroster_async._core.events import (
+    AttemptEvent,
+    DeniedEvent,
+    RetryEvent,
+    StreamEvent,
+)
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import (
@@ -88,6 +94,7 @@ __all__ = [
     "AccessReport",
     "AnswerSettings",
     "AnswerTooLargeError",
+    "AttemptEvent",
     "AttemptTimeoutError",
     "AuthenticationError",
     "BadRow",
@@ -104,6 +111,7 @@ __all__ = [
     "DeadlineExceededError",
     "DecodingError",
     "Denied",
+    "DeniedEvent",
     "DestinationError",
     "Endpoint",
     "Environment",
@@ -140,6 +148,7 @@ __all__ = [
     "Request",
     "Response",
     "ResponseError",
+    "RetryEvent",
     "RetrySettings",
     "RowStream",
     "Secret",
@@ -147,6 +156,7 @@ __all__ = [
     "ServiceUnavailableError",
     "SessionOperations",
     "Skipped",
+    "StreamEvent",
     "Succeeded",
     "Timeouts",
     "TransportError",

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import DecodingError, KnownDenialError
+from healthyroster_async._core.events import StreamEvent
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import (
     Environment,
@@ -94,6 +95,31 @@ class Caller:
     ) -> Awaitable[_T]:
         """Await *call* within the deadline of *request*, several times if need be."""
         return self._pipeline().repeat(request, call)
+
+    def ended(
+        self,
+        request: Request,
+        *,
+        rows: int,
+        size: int,
+        seconds: float,
+        error: str | None,
+    ) -> None:
+        """Tell who wants to hear it that a row stream was closed."""
+        tell = self.pool._hooks.stream  # noqa: SLF001 - ours
+        if tell is not None:
+            tell(
+                StreamEvent(
+                    environment=request.environment,
+                    provider_id=request.provider_id,
+                    label=request.label,
+                    request_id=request.request_id,
+                    rows=rows,
+                    bytes=size,
+                    duration_s=seconds,
+                    error=error,
+                )
+            )
 
     def request(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import ssl as tls
 import time
@@ -44,6 +43,12 @@ from healthyroster_async._core.errors import (
     PoolClosedError,
     UsageError,
 )
+from healthyroster_async._core.events import (
+    AttemptEvent,
+    DeniedEvent,
+    RetryEvent,
+    StreamEvent,
+)
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.settings import (
     AnswerSettings,
@@ -74,6 +79,7 @@ from healthyroster_async._pipeline import Pipeline
 from healthyroster_async._policies.authentication import AuthenticationPolicy
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.keeping import Kept, open_kept
+from healthyroster_async._policies.observing import Hooks, Telemetry, hooks_of
 from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pacers_of
 from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
@@ -110,13 +116,13 @@ class _Lane:
         pacing: PacingSettings,
         kept: Kept,
         access: AccessMap,
-        tell: Callable[[PacingEvent], None] | None,
+        hooks: Hooks,
     ) -> None:
         self.max_pause = pacing.max_pause
         self.kept = kept
         pacers = pacers_of(kept.name, pacing, kept.learned, kept.store)
         self.pacing = PacingPolicy(pacers, tell=self._told)
-        self._tell = tell
+        self._hooks = hooks
         self.budget = RetryBudget()
         self.application_id = credentials.application_id
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
@@ -126,8 +132,11 @@ class _Lane:
 
     def _told(self, event: PacingEvent) -> None:
         self.kept.note(self.pacing.learned)
-        if self._tell is not None:
-            self._tell(event)
+        hooks = self._hooks
+        if hooks.pacing is not None:
+            hooks.pacing(event)
+        if hooks.pause is not None and event.kind == "paused":
+            hooks.pause(event)
 
 
 @frozen(eq=False)
@@ -173,7 +182,13 @@ class ConnectionPool:
         pacing: PacingSettings | None = None,
         answers: AnswerSettings | None = None,
         deadline: float | None = None,
+        on_attempt: Callable[[AttemptEvent], None] | None = None,
+        on_retry: Callable[[RetryEvent], None] | None = None,
+        on_pause: Callable[[PacingEvent], None] | None = None,
+        on_denied: Callable[[DeniedEvent], None] | None = None,
+        on_stream: Callable[[StreamEvent], None] | None = None,
         on_pacing: Callable[[PacingEvent], None] | None = None,
+        telemetry: Telemetry | None = None,
         client_session: aiohttp.ClientSession | None = None,
         ssl_context: tls.SSLContext | None = None,
         user_agent_suffix: str | None = None,
@@ -195,8 +210,18 @@ class ConnectionPool:
             answers: Bounds of the size of answers.
             deadline: Seconds that a call may take in all: waiting, attempts and sleeps;
                 ``None`` for no bound but those of its parts.
+            on_attempt: Called with an ``AttemptEvent`` when a request was answered or
+                came to nothing. What is called so must not block, and what it raises
+                is only logged.
+            on_retry: Called with a ``RetryEvent`` when something is tried again.
+            on_pause: Called with a ``PacingEvent`` when all calls of an environment
+                pause.
+            on_denied: Called with a ``DeniedEvent`` when a grant is missing (403).
+            on_stream: Called with a ``StreamEvent`` when a row stream was closed.
             on_pacing: Called with a ``PacingEvent`` when the pace changes: a pause, a
-                cut, the API going away or coming back. It must not block, nor raise.
+                cut, the API going away or coming back.
+            telemetry: An integration that is told everything, such as
+                ``integrations.opentelemetry.OpenTelemetry()``.
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt. When a connection is lost its aiohttp sends a
@@ -224,19 +249,20 @@ class ConnectionPool:
         check_type("retry", self._retry, RetrySettings, "RetrySettings(...)")
         check_type("pacing", self._pacing, PacingSettings, "PacingSettings(...)")
         check_type("answers", self._answers, AnswerSettings, "AnswerSettings(...)")
-        if on_pacing is not None:
-            give = "a function of a PacingEvent"
-            check_type("on_pacing", on_pacing, Callable, give)  # type: ignore[arg-type]
-            if inspect.iscoroutinefunction(on_pacing):
-                raise ConfigurationError(
-                    "on_pacing is a coroutine function, and nobody awaits it; give a "
-                    "plain function, such as a queue's put_nowait"
-                )
+        hooks = {
+            "attempt": on_attempt,
+            "retry": on_retry,
+            "pause": on_pause,
+            "denied": on_denied,
+            "stream": on_stream,
+            "pacing": on_pacing,
+        }
+        self._make_hooks = partial(hooks_of, telemetry, **hooks)
+        self._hooks = self._make_hooks()
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         # Kept here and not in what is started: closing the pool forgets nothing.
         self._access = {e: AccessMap(contract.labels, time.time) for e in credentials}
-        self._on_pacing = on_pacing
         self._client_session = client_session
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
@@ -326,6 +352,7 @@ class ConnectionPool:
                 if not running.loop.is_closed():
                     raise _wrong_loop()
             credentials = await fetch_all(self._credentials)
+            self._hooks = self._make_hooks()  # telemetry may be set up by now
             transport = AiohttpTransport(
                 agent=self._agent,
                 encrypted=any(
@@ -345,7 +372,7 @@ class ConnectionPool:
                     pacing=self._pacing,
                     kept=kept[environment],
                     access=self._access[environment],
-                    tell=self._on_pacing,
+                    hooks=self._hooks,
                 )
                 for environment in self._credentials
             }
@@ -674,6 +701,7 @@ class ConnectionPool:
             running.deadline,
             lane.max_pause,
             Random(),  # noqa: S311 - jitter
+            tell=self._hooks.retry,
         )
         lane.retries[retry] = policy
         pipeline = running.pipelines[environment, retry] = Pipeline(
@@ -684,6 +712,7 @@ class ConnectionPool:
             renewal=lane.renewal,
             telemetry=lane.telemetry,
             transport=running.transport,
+            hooks=self._hooks,
         )
         return pipeline
 

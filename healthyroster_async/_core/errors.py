@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from healthyroster_async._core.identifiers import correlation_id
 from healthyroster_async._core.verdicts import Verdict, asked_wait, verdict_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ class CallError(HealthyRosterError):
 
     label: str
     probing: bool = False
+
+    @property
+    def request_id(self) -> str | None:
+        """Our name of the call, which events have too; ``None`` if it was not sent."""
+        request = getattr(self, "request", None)
+        return None if request is None else request.request_id
 
 
 class TransportError(CallError):
@@ -172,6 +179,14 @@ class ResponseError(CallError):
     def status(self) -> int:
         """HTTP status code of the answer."""
         return self.response.status
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What the API calls the request, for its support; ``None`` if it did not say.
+
+        It is that of one of the usual header fields, such as ``X-Correlation-Id``.
+        """
+        return correlation_id(self.response.headers)
 
     @override
     def __str__(self) -> str:

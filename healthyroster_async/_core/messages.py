@@ -13,6 +13,11 @@ from attrs import field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core.errors import DecodingError
+from healthyroster_async._core.identifiers import (
+    CORRELATION_FIELDS,
+    correlation_id,
+    new_request_id,
+)
 from healthyroster_async._core.ratelimits import FIELDS
 from healthyroster_async._core.settings import Environment, Priority, Timeouts
 
@@ -20,6 +25,7 @@ from healthyroster_async._core.settings import Environment, Priority, Timeouts
 _MARK = b"\xef\xbb\xbf"
 # Header fields of an answer that a pickled error may keep: none can hold health data.
 _HARMLESS = FIELDS | {"content-type", "date"}
+_ID = "_request_id"
 
 
 @frozen(kw_only=True, slots=False)
@@ -59,27 +65,24 @@ class Request:
     deadline: float | None = None
     stream: bool = False
 
+    @property
+    def request_id(self) -> str:
+        """A name of the call, the same for all its attempts; it is not sent."""
+        known: dict[str, Any] = vars(self)
+        # Made when somebody asks, which few calls are worth.
+        return str(known.get(_ID) or known.setdefault(_ID, new_request_id()))
+
     @override
     def __reduce__(self) -> tuple[Any, ...]:
-        shown = (self.method, self.label, self.environment, self.safe, self.stream)
-        return _shown_request, shown
+        shown = ("method", "label", "environment", "safe", "stream")
+        fields = {name: getattr(self, name) for name in shown}
+        return _shown_request, (fields, self.request_id)
 
 
-def _shown_request(
-    method: str,
-    label: str,
-    environment: Environment,
-    safe: bool,  # noqa: FBT001 - unpickling passes positional arguments
-    stream: bool,  # noqa: FBT001
-) -> Request:
-    return Request(
-        method=method,
-        url="",
-        label=label,
-        environment=environment,
-        safe=safe,
-        stream=stream,
-    )
+def _shown_request(fields: dict[str, Any], request_id: str) -> Request:
+    request = Request(url="", **fields)
+    vars(request)[_ID] = request_id
+    return request
 
 
 @frozen(slots=False)
@@ -160,6 +163,9 @@ class Response:
     @override
     def __reduce__(self) -> tuple[Any, ...]:
         harmless = {k: v for k, v in self.headers.items() if k in _HARMLESS}
+        named = correlation_id(self.headers)
+        if named is not None:
+            harmless[CORRELATION_FIELDS[0]] = named
         return _shown_response, (self.request, self.status, harmless)
 
 

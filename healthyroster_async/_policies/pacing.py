@@ -387,10 +387,13 @@ class PacingPolicy:
         if self._closed:
             raise PoolClosedError(f"{request.label}: the pool is closed")
         self._waiting[waiter] = request
+        began = self._loop.time()
         try:
             granted = await gate.wait(waiter)
         finally:
             del self._waiting[waiter]
+            known = vars(request)
+            known["_waited"] = known.get("_waited", 0.0) + self._loop.time() - began
         failure, waiter.failure = waiter.failure, None
         if failure is not None:
             raise failure
@@ -430,15 +433,7 @@ class PacingPolicy:
             },
         )
         if self._tell is not None:
-            try:
-                self._tell(event)
-            except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
-                kind = type(error).__name__
-                _logger.warning(
-                    "on_pacing raised %s; the event is lost",
-                    kind,
-                    extra={"error": kind},
-                )
+            self._tell(event)
         if event.kind in {"paused", "down"}:
             for policy in tuple(self.pacers.policies):
                 policy.release(pacer)

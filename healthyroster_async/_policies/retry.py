@@ -24,6 +24,7 @@ from healthyroster_async._core.errors import (
     ServerError,
     TransportError,
 )
+from healthyroster_async._core.events import RetryEvent
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import RetrySettings
 from healthyroster_async._policies.deadline import DeadlinePolicy
@@ -69,6 +70,8 @@ class RetryPolicy:
         deadline: DeadlinePolicy,
         max_pause: float,
         rng: Random,
+        *,
+        tell: Callable[[RetryEvent], None] | None = None,
     ) -> None:
         self.settings: RetrySettings = settings
         self.budget: RetryBudget = budget
@@ -76,6 +79,7 @@ class RetryPolicy:
         self._deadline = deadline
         self._max_pause = max_pause
         self._rng = rng
+        self._tell = tell
         decorate = backoff.on_exception(
             self._delays,
             (TransportError, ResponseError),
@@ -139,6 +143,19 @@ class RetryPolicy:
         error, attempt, delay = (details[n] for n in ("exception", "tries", "wait"))
         kind = type(error).__name__
         status = getattr(error, "status", None)
+        if self._tell is not None:
+            self._tell(
+                RetryEvent(
+                    environment=error.request.environment,
+                    provider_id=error.request.provider_id,
+                    label=error.label,
+                    request_id=error.request_id,
+                    attempt=attempt,
+                    delay_s=delay,
+                    status=status,
+                    error=kind,
+                )
+            )
         _logger.info(
             "%s: attempt %d failed (%s), the next one in %.3g s",
             error.label,

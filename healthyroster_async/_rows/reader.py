@@ -72,6 +72,18 @@ class RowSource(Protocol):
         """Await *call* within the deadline, several times if need be."""
         ...
 
+    def ended(
+        self,
+        request: Request,
+        *,
+        rows: int,
+        size: int,
+        seconds: float,
+        error: str | None,
+    ) -> None:
+        """Hear that nothing more is read of an answer."""
+        ...
+
 
 class Connection:
     """An answer that is read piece by piece, and asked for again if it breaks off.

@@ -72,6 +72,7 @@ class RowStream:
         self._rows: Reader[list[dict[str, Any]]] | None = None
         self._tables: TableReader | None = None
         self._opened = False
+        self._began = 0.0
         self._pending = Pending(self._next_rows)
         self._loads: Callable[[bytes], Any] = orjson.loads
 
@@ -300,8 +301,13 @@ class RowStream:
         if self._opened:
             raise UsageError("a row stream is read once; ask for the rows again")
         self._opened = True
+        self._began = asyncio.get_running_loop().time()
         connection = self._connection
-        await connection.source.repeat(connection.request, connection.connect)
+        try:
+            await connection.source.repeat(connection.request, connection.connect)
+        except BaseException as error:
+            self._ended(type(error))
+            raise
         return self
 
     async def __aexit__(
@@ -313,6 +319,16 @@ class RowStream:
         self._pending.drop()
         self._connection.closed = True
         self._connection.disconnect()
+        self._ended(kind)
+
+    def _ended(self, kind: type[BaseException] | None) -> None:
+        self._connection.source.ended(
+            self._connection.request,
+            rows=self.row_count,
+            size=self.bytes_read,
+            seconds=asyncio.get_running_loop().time() - self._began,
+            error=None if kind is None else kind.__name__,
+        )
 
     def __enter__(self) -> NoReturn:
         raise UsageError("a row stream is opened with 'async with', not with 'with'")

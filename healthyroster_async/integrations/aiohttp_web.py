@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -38,6 +39,7 @@ class HealthyRoster(PoolKeeper):
         app.cleanup_ctx.append(self.cleanup_ctx)
         app.middlewares.append(answer_errors)
 
+    @asynccontextmanager
     async def cleanup_ctx(self, app: web.Application) -> AsyncIterator[None]:
         """Open the pool when the app starts and close it when the app ends."""
         async with self.opened() as pool:

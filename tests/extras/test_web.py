@@ -80,7 +80,12 @@ async def running(command, emulator):
             yield client
     finally:
         process.terminate()
-        out, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(20):
+                out, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            raise
     assert b"Traceback" not in out, out.decode()
 
 

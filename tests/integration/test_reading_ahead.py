@@ -58,6 +58,9 @@ class Source:
         self.tries += 1
         return response(stream=self.bodies.pop(0))
 
+    def ended(self, *_, **__):
+        """Nobody wants to hear."""
+
     async def repeat(self, request_, call):
         while True:
             try:

@@ -82,6 +82,9 @@ class Source:
         headers = {"content-type": self.media}
         return response(request=request_, headers=headers, stream=Body(*self.pieces))
 
+    def ended(self, *_, **__):
+        """Nobody wants to hear."""
+
     async def repeat(self, request_, call):
         return await call()
 

@@ -45,6 +45,9 @@ class Source:
     async def open(self, request_):
         return response(stream=self.body)
 
+    def ended(self, *_, **__):
+        """Nobody wants to hear."""
+
     def repeat(self, request_, call):
         return call()
 

@@ -40,6 +40,9 @@ class Source:
     async def open(self, request_):
         return response(request=request_, stream=Body(RAW, self.size))
 
+    def ended(self, *_, **__):
+        """Nobody wants to hear."""
+
     async def repeat(self, request_, call):
         return await call()
 
