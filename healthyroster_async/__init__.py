@@ -84,6 +84,7 @@ from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async._sync import SyncPool
 from healthyroster_async._version import __version__
 from healthyroster_async.pull import PullPlan
 
@@ -158,6 +159,7 @@ __all__ = [
     "Skipped",
     "StreamEvent",
     "Succeeded",
+    "SyncPool",
     "Timeouts",
     "TransportError",
     "UsageError",

@@ -1,0 +1,480 @@
+"""The pool without await: for scripts, and for notebooks that prefer it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from functools import partial, wraps
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+
+from typing_extensions import override
+
+from healthyroster_async._core.access import AccessMap
+from healthyroster_async._core.contract import Contract
+from healthyroster_async._core.operation import Operation
+from healthyroster_async._core.outcome import Outcome, Outcomes
+from healthyroster_async._core.paging import Paging
+from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._fanout import ProgressCallback
+from healthyroster_async._loop_thread import LoopThread
+from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._resources.operations import OperationCall, SessionOperations
+from healthyroster_async._resources.reporting import Reporting
+from healthyroster_async._rows.stream import RowStream
+from healthyroster_async._rows.typed import BadRow
+from healthyroster_async._session import ProviderSession
+from healthyroster_async._stats import EnvironmentStats
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_V = TypeVar("_V")
+# Items that are fetched from the loop at once: a hop costs as much as some rows.
+_PART = 500
+
+
+class _Twin:
+    """Something of the pool, and the loop that it lives on."""
+
+    def __init__(self, inner: Any, thread: LoopThread) -> None:
+        self._inner = inner
+        self._thread = thread
+
+    def _iterate(self, items: AsyncIterator[_T], part: int = _PART) -> Iterator[_T]:
+        """Yield what an async iterator gives, fetched in parts."""
+
+        async def fetched() -> tuple[list[_T], BaseException | None]:
+            taken: list[_T] = []
+            try:
+                async for item in items:
+                    taken.append(item)
+                    if len(taken) >= part:
+                        return taken, None
+            except Exception as error:  # noqa: BLE001 - it comes after what came before
+                return taken, error
+            return taken, StopAsyncIteration()
+
+        try:
+            end: BaseException | None = None
+            while end is None:
+                taken, end = self._thread.run(fetched)
+                yield from taken
+                del taken
+            if not isinstance(end, StopAsyncIteration):
+                raise end
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None and self._thread.running:
+                self._thread.run(close)
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._inner!r}>"
+
+
+def _waited(
+    method: Callable[Concatenate[Any, _P], Awaitable[_T]],
+) -> Callable[Concatenate[Any, _P], _T]:
+    """Return a method that waits for what *method* returns."""
+
+    @wraps(method)
+    def call(self: _Twin, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return self._thread.run(partial(method, self._inner, *args, **kwargs))
+
+    del call.__wrapped__
+    signature = inspect.signature(method)
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return call
+
+
+def _as_parameters(
+    method: Callable[Concatenate[Any, _P], Any],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, _P], None]]:
+    """Return a decorator that gives a function the parameters of *method*."""
+
+    def decorated(function: Callable[..., None]) -> Callable[..., None]:
+        function.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+        function.__doc__ = method.__doc__
+        return function
+
+    return decorated
+
+
+class SyncRowStream(_Twin):
+    """The rows of one data source; see ``RowStream``.
+
+    ::
+
+        with clinic.reporting.rows(7) as rows:
+            for row in rows: ...
+    """
+
+    _inner: RowStream
+
+    to_list = _waited(RowStream.to_list)
+    to_arrow = _waited(RowStream.to_arrow)
+    to_polars = _waited(RowStream.to_polars)
+    to_pandas = _waited(RowStream.to_pandas)
+    to_parquet = _waited(RowStream.to_parquet)
+    to_csv = _waited(RowStream.to_csv)
+    to_ndjson = _waited(RowStream.to_ndjson)
+    to_duckdb = _waited(RowStream.to_duckdb)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the answer read so far, decompressed."""
+        return self._inner.bytes_read
+
+    @property
+    def row_count(self) -> int:
+        """Rows given so far."""
+        return self._inner.row_count
+
+    @property
+    def drift(self) -> list[str]:
+        """What rows did that the data source does not say, a line for each column."""
+        return self._inner.drift
+
+    @property
+    def bad_rows(self) -> list[BadRow]:
+        """The first rows that did not fit the class they were read as."""
+        return self._inner.bad_rows
+
+    @property
+    def bad_row_count(self) -> int:
+        """How many rows did not fit the class they were read as."""
+        return self._inner.bad_row_count
+
+    def as_(self, model: type[_T], *, strict: bool = False) -> Iterator[_T]:
+        """Return an iterator of the rows as instances of an attrs class."""
+        return self._iterate(self._inner.as_(model, strict=strict))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as Arrow record batches of 64k rows or 8 MB."""
+        return self._iterate(self._inner.batches(), part=1)
+
+    def __enter__(self) -> Self:
+        self._thread.run(self._inner.__aenter__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.run(partial(self._inner.__aexit__, kind, error, trace))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self._iterate(self._inner)
+
+
+class SyncReporting(_Twin):
+    """Data sources of one Healthcare Provider; see ``Reporting``."""
+
+    _inner: Reporting
+
+    data_sources = _waited(Reporting.data_sources)
+    data_source = _waited(Reporting.data_source)
+    windows = _waited(Reporting.windows)
+
+    def rows(self, data_source_id: Any, /, **parameters: Any) -> SyncRowStream:
+        """Return the rows of a data source, to be opened with ``with``."""
+        rows = self._inner.rows(data_source_id, **parameters)
+        return SyncRowStream(rows, self._thread)
+
+
+class SyncOperationCall(_Twin):
+    """One operation of the API; see ``OperationCall``."""
+
+    _inner: OperationCall
+
+    def __call__(self, *values: Any, raw: bool = False, **arguments: Any) -> Any:
+        """Call the operation; see ``OperationCall``."""
+        return self._thread.run(partial(self._inner, *values, raw=raw, **arguments))
+
+    @property
+    def operation(self) -> Operation:
+        """What the document says about it."""
+        return self._inner.operation
+
+    @property
+    def paging(self) -> Paging | None:
+        """How its list comes in pages; ``None`` if the document does not say."""
+        return self._inner.paging
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return self._inner.__signature__
+
+    @property
+    def __name__(self) -> str:
+        return self._inner.__name__
+
+    @property
+    @override
+    def __doc__(self) -> str:  # type: ignore[override]
+        return self._inner.__doc__
+
+    def pages(
+        self, *, paging: Paging | None = None, raw: bool = False, **arguments: Any
+    ) -> Iterator[Any]:
+        """Return every item of a list that comes in pages, page after page."""
+        items = self._inner.pages(paging=paging, raw=raw, **arguments)
+        return self._iterate(items, part=1)
+
+
+class SyncOperations(_Twin):
+    """Every operation of the swagger document; see ``SessionOperations``."""
+
+    _inner: SessionOperations
+
+    @property
+    def models(self) -> Any:
+        """The classes of the answers."""
+        return self._inner.models
+
+    def with_models(self, models: ModuleType) -> SyncOperations:
+        """Return the same with classes of a module."""
+        return SyncOperations(self._inner.with_models(models), self._thread)
+
+    def __getattr__(self, name: str) -> SyncOperationCall:
+        return SyncOperationCall(getattr(self._inner, name), self._thread)
+
+    def __getitem__(self, name: str) -> SyncOperationCall:
+        return SyncOperationCall(self._inner[name], self._thread)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inner)
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    @override
+    def __dir__(self) -> list[str]:
+        return dir(self._inner)
+
+
+class SyncSession(_Twin):
+    """Calls about one Healthcare Provider; see ``ProviderSession``.
+
+    Attributes:
+        reporting: The reporting endpoints: data sources and their rows.
+        operations: Every operation of the swagger document, by its name in Python.
+    """
+
+    _inner: ProviderSession
+
+    call = _waited(ProviderSession.call)
+    request = _waited(ProviderSession.request)
+
+    def __init__(self, inner: ProviderSession, thread: LoopThread) -> None:
+        super().__init__(inner, thread)
+        self.reporting = SyncReporting(inner.reporting, thread)
+        self.operations = SyncOperations(inner.operations, thread)
+
+    @property
+    def provider_id(self) -> int | str:
+        """The Healthcare Provider."""
+        return self._inner.provider_id
+
+    @property
+    def environment(self) -> Environment:
+        """The environment whose credentials are used."""
+        return self._inner.environment
+
+    @property
+    def priority(self) -> Priority:
+        """The lane its calls wait in."""
+        return self._inner.priority
+
+    @wraps(ProviderSession.with_options)
+    def with_options(self, **options: Any) -> SyncSession:
+        """Return a copy that shares the pool; what is not given stays as it is."""
+        return SyncSession(self._inner.with_options(**options), self._thread)
+
+    def fan_out(
+        self,
+        calls: Mapping[str, Callable[[ProviderSession], Awaitable[_V]]],
+        *,
+        concurrency: int = 100,
+        progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
+    ) -> Outcomes[_V]:
+        """Make several calls about the provider concurrently; see ``ProviderSession``.
+
+        The functions get the async session, and what they return is awaited:
+        ``lambda s: s.reporting.data_sources()``.
+        """
+        fan_out = partial(
+            self._inner.fan_out,
+            calls,
+            concurrency=concurrency,
+            progress=progress,
+            skip_denied=skip_denied,
+        )
+        return self._thread.run(fan_out)
+
+
+class SyncPool(_Twin):
+    """A ``ConnectionPool`` without ``await``, on an event loop in a thread of its own.
+
+    ::
+
+        pool = SyncPool.from_environment()
+        sources = pool.session(42).reporting.data_sources()
+
+    It is opened by the first call, and closed by ``close``, by the end of a ``with``
+    block or of the interpreter. Threads may share it. It works beside a running event
+    loop, as in a notebook; Ctrl-C and the stop button cancel the call under way.
+    """
+
+    _inner: ConnectionPool
+
+    @_as_parameters(ConnectionPool.__init__)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._hold(ConnectionPool(*args, **kwargs))
+
+    def _hold(self, pool: ConnectionPool) -> None:
+        super().__init__(pool, LoopThread(pool.start, partial(self.close, timeout=0)))
+
+    @classmethod
+    @wraps(cast("Any", ConnectionPool.from_environment).__func__)
+    def from_environment(cls, **options: Any) -> Self:
+        """Make a pool from ``HEALTHYROSTER_*`` variables and the profile file."""
+        made = cls.__new__(cls)
+        made._hold(ConnectionPool.from_environment(**options))  # noqa: SLF001 - its own
+        return made
+
+    def start(self) -> Self:
+        """Get ready; the first call does it too."""
+        self._thread.begin()
+        self._thread.run(self._inner.start)
+        return self
+
+    def close(self, *, timeout: float = 10.0) -> None:
+        """Let calls under way end, at most *timeout* seconds, and close everything."""
+        try:
+            if self._thread.running:
+                self._thread.run(partial(self._inner.close, timeout=timeout))
+        finally:
+            self._thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(**{} if error is None else {"timeout": 0})
+
+    @property
+    def contract(self) -> Contract:
+        """How the API looks."""
+        return self._inner.contract
+
+    @property
+    def environments(self) -> tuple[Environment, ...]:
+        """The environments that have credentials."""
+        return self._inner.environments
+
+    @property
+    def access(self) -> AccessMap:
+        """What every call has taught about access to the default environment."""
+        return self._inner.access
+
+    def access_of(self, environment: Environment) -> AccessMap:
+        """Return what every call has taught about access to an environment."""
+        return self._inner.access_of(environment)
+
+    def session(
+        self,
+        provider_id: int | str,
+        *,
+        environment: Environment | None = None,
+        priority: Priority = Priority.INTERACTIVE,
+    ) -> SyncSession:
+        """Return a handle on one Healthcare Provider; see ``ConnectionPool``."""
+        session = self._inner.session(
+            provider_id, environment=environment, priority=priority
+        )
+        return SyncSession(session, self._thread)
+
+    def fan_out(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        call: Callable[[ProviderSession], Awaitable[_V]],
+        *,
+        environment: Environment | None = None,
+        priority: Priority = Priority.BULK,
+        concurrency: int | None = None,
+        progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
+    ) -> Outcomes[_V]:
+        """Make one call for each provider, concurrently; see ``ConnectionPool``.
+
+        The function gets the async session, and what it returns is awaited:
+        ``lambda s: s.reporting.data_sources()``.
+        """
+        fan_out = partial(
+            self._inner.fan_out,
+            provider_ids,
+            call,
+            environment=environment,
+            priority=priority,
+            concurrency=concurrency,
+            progress=progress,
+            skip_denied=skip_denied,
+        )
+        return self._thread.run(fan_out)
+
+    def as_completed(
+        self,
+        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        call: Callable[[ProviderSession], Awaitable[_V]],
+        *,
+        environment: Environment | None = None,
+        priority: Priority = Priority.BULK,
+        concurrency: int | None = None,
+        progress: ProgressCallback | None = None,
+        skip_denied: bool = False,
+    ) -> Iterator[Outcome[_V]]:
+        """Like ``fan_out``, but yield each outcome as it comes and keep none."""
+
+        async def outcomes() -> AsyncIterator[Outcome[_V]]:
+            return self._inner.as_completed(
+                provider_ids,
+                call,
+                environment=environment,
+                priority=priority,
+                concurrency=concurrency,
+                progress=progress,
+                skip_denied=skip_denied,
+            )
+
+        return self._iterate(self._thread.run(outcomes), part=1)
+
+    pull = _waited(ConnectionPool.pull)
+    check_access = _waited(ConnectionPool.check_access)
+
+    def stats(self) -> dict[Environment, EnvironmentStats]:
+        """Return what each environment has done and is doing."""
+
+        async def stats() -> dict[Environment, EnvironmentStats]:
+            return self._inner.stats()
+
+        return self._thread.run(stats)

@@ -1,0 +1,308 @@
+"""The pool without await: the same API, from scripts, threads and running loops."""
+
+import asyncio
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+import pytest
+
+from healthyroster_async import (
+    CallError,
+    ConnectionPool,
+    ForbiddenError,
+    PoolClosedError,
+    ProviderSession,
+    PullPlan,
+    SyncPool,
+    UsageError,
+)
+from healthyroster_async import _sync as sync
+from healthyroster_async._loop_thread import LoopThread
+from healthyroster_async._resources.operations import OperationCall, SessionOperations
+from healthyroster_async._resources.reporting import Reporting
+from healthyroster_async._rows.stream import RowStream
+from healthyroster_async.emulator import Emulator, Fault
+
+
+async def nothing():
+    """Stand where something is to be opened."""
+
+
+@pytest.fixture
+def serve():
+    """Run emulators on a loop of their own: the tests here do not await."""
+    thread = LoopThread(nothing, lambda: None)
+    running = []
+
+    def served(**settings):
+        emulator = Emulator(**settings)
+        thread.run(emulator.start)
+        running.append(emulator)
+        return emulator
+
+    yield served
+    for emulator in running:
+        thread.run(emulator.close)
+    thread.stop()
+
+
+@pytest.fixture
+def emulator(serve):
+    return serve(providers=3, rows=1200, denied=[(3, "*")])
+
+
+@pytest.fixture
+def pool(emulator):
+    with SyncPool(emulator.credentials, contract=emulator.contract()) as pool:
+        yield pool
+
+
+TWINS = [
+    (ConnectionPool, sync.SyncPool),
+    (ProviderSession, sync.SyncSession),
+    (Reporting, sync.SyncReporting),
+    (RowStream, sync.SyncRowStream),
+    (OperationCall, sync.SyncOperationCall),
+    (SessionOperations, sync.SyncOperations),
+]
+
+
+@pytest.mark.parametrize(("one", "twin"), TWINS)
+def test_everything_has_a_twin_with_the_same_parameters(one, twin):
+    """
+    The two must not drift apart.
+    """
+    for name, member in inspect.getmembers(one):
+        if name.startswith("_") and name not in {"__init__", "__call__"}:
+            continue
+        if name == "__init__" and one is not ConnectionPool:
+            continue
+        assert hasattr(twin, name) or name in {"reporting", "operations"}, name
+        if callable(member):
+            theirs = inspect.signature(getattr(twin, name)).parameters
+            assert list(theirs) == list(inspect.signature(member).parameters), name
+            if not inspect.isclass(member):
+                assert getattr(twin, name).__doc__, name
+
+
+def test_calls_return_what_they_would_be_awaited_for(pool):
+    """
+    A script has no await.
+    """
+    clinic = pool.session(1)
+    sources = clinic.reporting.data_sources()
+    detail = clinic.reporting.data_source(sources[0])
+    rows = clinic.reporting.rows(detail.id).to_list()
+    outcomes = pool.fan_out([1, 2, 3], lambda s: s.reporting.data_sources())
+    named = clinic.fan_out({"sources": lambda s: s.reporting.data_sources()})
+    completed = pool.as_completed([1, 2], lambda s: s.reporting.data_sources())
+    seen = {outcome.provider_id for outcome in completed}
+
+    assert len(rows) == 1200
+    assert clinic.reporting.rows(1).to_arrow().num_rows == 1200
+    assert (set(outcomes.succeeded), set(outcomes.denied)) == ({1, 2}, {3})
+    assert set(named.succeeded) == {"sources"}
+    assert seen == {1, 2}
+    assert next(iter(pool.stats().values())).attempts > 5
+    assert len(pool.check_access([1, 3])) > 0
+    with pytest.raises(ForbiddenError):
+        pool.session(3).reporting.data_sources()
+    response = clinic.request("GET", "/HealthcareProvider/{id}/Datasources")
+    assert response.status == 200
+
+
+def test_rows_come_in_order_and_may_be_left_early(pool):
+    """
+    A stream that is left gives its place back, as with the async pool.
+    """
+    with pool.session(1).reporting.rows(1) as rows:
+        every = list(rows)
+    with pool.session(1).reporting.rows(1) as rows:
+        first = [row for row, _ in zip(rows, range(3), strict=False)]
+        open_streams = next(iter(pool.stats().values())).open_streams
+    with pool.session(1).reporting.rows(1) as rows:
+        batches = [batch.num_rows for batch in rows.batches()]
+
+    assert len(every) == 1200
+    assert first == every[:3]
+    assert open_streams == 1
+    assert next(iter(pool.stats().values())).open_streams == 0
+    assert sum(batches) == 1200
+
+
+@attrs.frozen
+class Person:
+    """A row, as far as a test needs it."""
+
+    id: int
+
+
+def test_rows_as_classes_pages_and_pulls_work_too(pool, tmp_path):
+    """
+    Nothing is left to those who await.
+    """
+    clinic = pool.session(1)
+    with clinic.reporting.rows(1) as rows:
+        people = list(rows.as_(Person))
+    names = [n for n in clinic.operations if clinic.operations[n].paging]
+    items = list(clinic.operations[names[0]].pages())
+    report = pool.pull(PullPlan([1], sources=["Teams"]), tmp_path)
+
+    assert len(people) == rows.row_count == 1200
+    assert rows.bad_row_count == 0
+    assert "id" in inspect.signature(clinic.operations[names[0]]).parameters or items
+    assert report.rows == 1200
+
+
+def test_an_error_in_the_middle_comes_after_the_rows_before_it(serve):
+    """
+    What was read is not lost because of what was not.
+    """
+    broken = Fault(kind="malformed", endpoint="rows")
+    emulator = serve(providers=1, rows=600, faults=[broken])
+    with SyncPool(emulator.credentials, contract=emulator.contract()) as pool:
+        seen = []
+        with pool.session(1).reporting.rows(1) as rows:
+            with pytest.raises(CallError):
+                seen.extend(rows)
+            assert len(seen) == rows.row_count
+
+
+def test_it_is_opened_by_the_first_call_and_closed_once(emulator):
+    """
+    A notebook has no block to put it in.
+    """
+    pool = SyncPool(emulator.credentials, contract=emulator.contract())
+
+    def threads():
+        return [t.name for t in threading.enumerate() if t.name == "healthyroster"]
+
+    before = len(threads())
+    assert "open" not in repr(pool)
+    pool.session(1).reporting.data_sources()
+    assert len(threads()) == before + 1
+    pool.close()
+    pool.close()
+    assert len(threads()) == before
+
+    with pytest.raises(PoolClosedError, match="start"):
+        pool.session(1).reporting.data_sources()
+    assert len(pool.start().session(1).reporting.data_sources()) == 9
+    pool.close()
+
+
+async def test_it_works_inside_a_running_loop():
+    """
+    A notebook has one, and it must not have to end first.
+    """
+    async with Emulator(providers=1) as emulator:
+        pool = SyncPool(emulator.credentials, contract=emulator.contract())
+        try:
+            # Here a thread stands for the cell: the emulator needs this loop.
+            clinic = pool.session(1)
+            sources = await asyncio.to_thread(clinic.reporting.data_sources)
+        finally:
+            await asyncio.to_thread(pool.close)
+
+    assert len(sources) == 9
+
+
+def test_threads_share_it(pool):
+    """
+    A script that has threads already needs one pool, not one a thread.
+    """
+    with ThreadPoolExecutor(8) as threads:
+        found = list(
+            threads.map(
+                lambda _: len(pool.session(1).reporting.data_sources()), range(40)
+            )
+        )
+
+    assert found == [9] * 40
+
+
+def test_a_function_of_a_fan_out_that_waits_is_told_so(pool):
+    """
+    It would wait for itself for ever.
+    """
+    clinic = pool.session(1)
+    outcomes = pool.fan_out([1], lambda _: clinic.reporting.data_sources())
+
+    assert isinstance(outcomes.failed[1], UsageError)
+    assert "wait for itself" in str(outcomes.failed[1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
+def test_ctrl_c_cancels_the_call_and_the_pool_goes_on(serve):
+    """
+    The stop button of a notebook is the same signal.
+    """
+    slow = Fault(kind="stall", endpoint="data_sources", times=1, after_bytes=0)
+    emulator = serve(providers=1, rows=1, faults=[slow])
+    with SyncPool(emulator.credentials, contract=emulator.contract()) as pool:
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            pool.session(1).reporting.data_sources()
+        timer.join()
+
+        assert time.monotonic() - began < 20
+        assert next(iter(pool.stats().values())).in_flight == 0
+        assert len(pool.session(1).reporting.data_sources()) == 9
+
+
+SCRIPT = """
+    import os, sys
+    from healthyroster_async import SyncPool, UsageError
+    pool = SyncPool.from_environment()
+    print(len(pool.session(1).reporting.data_sources()))
+    rows = pool.session(1).reporting.rows(1)
+    rows.__enter__()
+    next(iter(rows))
+    if hasattr(os, "fork") and "fork" in sys.argv:
+        child = os.fork()
+        if not child:
+            try:
+                pool.session(1).reporting.data_sources()
+            except UsageError as error:
+                print(error, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+    print("end", flush=True)
+"""
+
+
+def test_a_script_that_closes_nothing_ends_without_a_word(serve):
+    """
+    No traceback of a loop that is closed, no thread that hangs; a fork is told.
+    """
+    emulator = serve(providers=1, rows=50_000)
+    (own,) = emulator.credentials.values()
+    variables = {
+        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
+        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
+        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(SCRIPT), "fork"],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("9\n")
+    assert "after the fork" in ran.stdout
+    assert ran.stdout.endswith("end\n")
+    assert ran.stderr == "" or "fork()" in ran.stderr
