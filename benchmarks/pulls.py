@@ -130,6 +130,7 @@ class Memory:
             True, False, False, 0, body,
         )  # fmt: skip
         self.request, self.source, self.bytes_read = None, self, 0
+        self.most_rows = None
 
     def ended(self, *_: Any, **__: Any) -> None:
         """Nobody wants to hear."""
