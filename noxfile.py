@@ -165,6 +165,17 @@ def prism(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def browser(session: nox.Session) -> None:
+    """Look at reports in a real browser; needs Chromium, or its path in CHROMIUM.
+
+    The argument is the folder for the pages and their screenshots.
+    """
+    install(session, "tests")
+    folder = session.posargs or [f"{session.create_tmp()}/reports"]
+    session.run("python", "tests/browser/look.py", *folder)
+
+
+@nox.session(python=NEWEST)
 def lab(session: nox.Session) -> None:
     """Print the table of the pacing laboratory, with ``-- --peers`` all of it."""
     install(session, "lab")

@@ -75,6 +75,7 @@ from healthyroster_async._core.settings import (
 from healthyroster_async._core.values import File
 from healthyroster_async._policies.pacing import PacingEvent
 from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._report.report import PoolReport
 from healthyroster_async._resources.operations import (
     OperationCall,
     SessionOperations,
@@ -137,6 +138,7 @@ __all__ = [
     "PacingSettings",
     "Paging",
     "PoolClosedError",
+    "PoolReport",
     "Priority",
     "Progress",
     "ProtocolError",

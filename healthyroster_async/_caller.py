@@ -105,7 +105,9 @@ class Caller:
         seconds: float,
         error: str | None,
     ) -> None:
-        """Tell who wants to hear it that a row stream was closed."""
+        """Count the rows of a stream that was closed; tell who wants to hear it."""
+        recorder = self.pool._histories[self.environment].recorder  # noqa: SLF001 - ours
+        recorder.streamed(self.provider_id, request.label, rows, size, seconds)
         tell = self.pool._hooks.stream  # noqa: SLF001 - ours
         if tell is not None:
             tell(

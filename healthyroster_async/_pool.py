@@ -50,6 +50,7 @@ from healthyroster_async._core.events import (
     StreamEvent,
 )
 from healthyroster_async._core.outcome import Outcome, Outcomes
+from healthyroster_async._core.recorder import Recorder
 from healthyroster_async._core.settings import (
     AnswerSettings,
     Environment,
@@ -85,6 +86,8 @@ from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._probes import chosen, probes_of
+from healthyroster_async._report.history import History
+from healthyroster_async._report.report import PoolReport
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async._transports.aiohttp import (
@@ -117,21 +120,25 @@ class _Lane:
         kept: Kept,
         access: AccessMap,
         hooks: Hooks,
+        recorder: Recorder,
     ) -> None:
         self.max_pause = pacing.max_pause
         self.kept = kept
         pacers = pacers_of(kept.name, pacing, kept.learned, kept.store)
         self.pacing = PacingPolicy(pacers, tell=self._told)
         self._hooks = hooks
+        self.recorder = recorder
+        recorder.pace = self.pacing.pace
         self.budget = RetryBudget()
         self.application_id = credentials.application_id
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.renewal: RenewalPolicy | None = None
-        self.telemetry = TelemetryPolicy(access)
+        self.telemetry = TelemetryPolicy(access, recorder)
         self.retries: dict[RetrySettings, RetryPolicy] = {}
 
     def _told(self, event: PacingEvent) -> None:
         self.kept.note(self.pacing.learned)
+        self.recorder.paced(event.kind, event.pause_s)
         hooks = self._hooks
         if hooks.pacing is not None:
             hooks.pacing(event)
@@ -263,6 +270,9 @@ class ConnectionPool:
         self._deadline = check_deadline(deadline)
         # Kept here and not in what is started: closing the pool forgets nothing.
         self._access = {e: AccessMap(contract.labels, time.time) for e in credentials}
+        self._histories = {
+            e: History(e, contract, access) for e, access in self._access.items()
+        }
         self._client_session = client_session
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
@@ -373,6 +383,7 @@ class ConnectionPool:
                     kept=kept[environment],
                     access=self._access[environment],
                     hooks=self._hooks,
+                    recorder=self._histories[environment].recorder,
                 )
                 for environment in self._credentials
             }
@@ -423,6 +434,7 @@ class ConnectionPool:
                 finally:
                     self._running = None
                     for lane in running.lanes.values():
+                        lane.recorder.pace = None
                         await lane.kept.save(lane.pacing.learned)
 
     async def __aenter__(self) -> Self:
@@ -594,7 +606,9 @@ class ConnectionPool:
             concurrency=checked_limit(concurrency),
             progress=progress,
         )
-        return await (job.dry_run() if dry_run else job.run(destination))
+        if dry_run:
+            return await job.dry_run()
+        return await self._histories[chosen_one].pull(job, plan, destination)
 
     @property
     def access(self) -> AccessMap:
@@ -670,7 +684,24 @@ class ConnectionPool:
             limit=limit,
             counting=counting,
         )
-        return await check.run()
+        report = await check.run()
+        self._histories[chosen_environment].checked = report
+        return report
+
+    def report(self, *, environment: Environment | None = None) -> PoolReport:
+        """Return what the pool did in an environment, as a page to look at.
+
+        A notebook shows it, ``save`` writes it for a browser. It is about all calls
+        since the pool was made, the last pull and the last access check, and can be
+        asked for at any time, also when the pool is closed.
+
+        Args:
+            environment: Which one, if the pool has several.
+
+        Raises:
+            ConfigurationError: The environment is not named or not configured.
+        """
+        return self._histories[self._chosen(environment)].report()
 
     def stats(self) -> dict[Environment, EnvironmentStats]:
         """Return what each environment has done and is doing.
@@ -702,6 +733,7 @@ class ConnectionPool:
             lane.max_pause,
             Random(),  # noqa: S311 - jitter
             tell=self._hooks.retry,
+            recorder=lane.recorder,
         )
         lane.retries[retry] = policy
         pipeline = running.pipelines[environment, retry] = Pipeline(

@@ -155,6 +155,12 @@ class AccessMap:
             if cell.granted is not None and self._is_fresh(cell, now):
                 yield provider, label, cell.granted
 
+    def said(self) -> Iterator[tuple[int | str, str, bool]]:
+        """Yield provider, label and what the last call showed, however long ago."""
+        for (_, label), cell in self._cells.items():
+            if cell.granted is not None:
+                yield cell.provider_id, label, cell.granted
+
     def cell(self, provider_id: int | str, endpoint: str | Endpoint) -> AccessCell:
         """Return what is known of one endpoint and one provider.
 

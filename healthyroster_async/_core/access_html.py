@@ -12,6 +12,7 @@ from healthyroster_async._core.access_text import (
     SIGNS,
     groups,
     id_list,
+    plain,
     shortened,
     summary,
 )
@@ -42,21 +43,31 @@ def _parts(report: AccessReport) -> Iterator[str]:
         missing = escape(id_list(report.missing_providers))
         yield f"<p><strong>Providers not granted:</strong> {missing}</p>"
     if report.missing_endpoints:
-        names = ", ".join(escape(e.name) for e in report.missing_endpoints)
+        names = ", ".join(escape(plain(e.name)) for e in report.missing_endpoints)
         yield f"<p><strong>Endpoints not authorized:</strong> {names}</p>"
-    if not len(report):
-        return
-    yield '<table style="border-collapse:collapse"><thead><tr>'
-    yield '<th style="text-align:left">Providers</th>'
+    yield matrix(report)
+
+
+def matrix(report: AccessReport) -> str:
+    """Return the matrix alone: a row for all providers that are granted the same."""
+    return "".join(_matrix(report)) if len(report) else ""
+
+
+def _matrix(report: AccessReport) -> Iterator[str]:
+    legend = "\N{EM SPACE}".join(f"{SIGNS[grant]} {grant.value}" for grant in SIGNS)
+    yield '<table style="border-collapse:collapse">'
+    yield f'<caption style="text-align:left;white-space:nowrap">{legend}</caption>'
+    yield "<thead><tr>"
+    yield '<th scope="col" style="text-align:left">Providers</th>'
     for endpoint in report.endpoints:
         yield (
-            f'<th title="{escape(endpoint.label)}" style="{_TURNED}">'
-            f"{escape(endpoint.name)}</th>"
+            f'<th scope="col" title="{escape(endpoint.label)}" style="{_TURNED}">'
+            f"{escape(plain(endpoint.name))}</th>"
         )
     yield "</tr></thead><tbody>"
     found = groups(report)
     for pattern, ids in found[:MOST_ROWS]:
-        yield '<tr><th style="text-align:left;font-weight:normal">'
+        yield '<tr><th scope="row" style="text-align:left;font-weight:normal">'
         yield f"{escape(shortened(ids, _IDS))}</th>"
         for grant in pattern:
             yield (
@@ -68,5 +79,3 @@ def _parts(report: AccessReport) -> Iterator[str]:
     if len(found) > MOST_ROWS:
         left_out = len(found) - MOST_ROWS
         yield f"<p>... and {left_out} more rows; to_csv() has every cell</p>"
-    legend = "&emsp;".join(f"{sign} {grant.value}" for grant, sign in SIGNS.items())
-    yield f"<small>{legend}</small>"

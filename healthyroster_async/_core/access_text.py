@@ -44,7 +44,7 @@ def id_list(ids: Iterable[int | str]) -> str:
         if run and number != run[-1] + 1:
             close()
         if number is None:
-            texts.append(_plain(one))
+            texts.append(plain(one))
         else:
             run.append(number)
     close()
@@ -100,7 +100,8 @@ def _number(one: int | str) -> int | None:
     return int(one) if one.isdecimal() and str(int(one)) == one else None
 
 
-def _plain(one: object) -> str:
+def plain(one: object) -> str:
+    """Return a name without what moves or hides text."""
     return "".join(c if c.isprintable() else "?" for c in str(one))
 
 

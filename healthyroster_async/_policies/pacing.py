@@ -236,6 +236,13 @@ class PacingPolicy:
             return self._pacer.governor.learned
         return self.pacers.learned
 
+    def pace(self) -> tuple[float, str]:
+        """Return the calls per second that may go now, and where that comes from."""
+        governors = [pacer.governor for pacer in self.pacers]
+        # With a budget for each provider, the slowest is what an operator asks for.
+        slowest = min(governors, key=lambda governor: governor.learner.rate)
+        return slowest.learner.rate, slowest.source
+
     async def drained(self) -> None:
         """Wait until nothing of this pool is under way."""
         while self.in_flight or self.streams.in_flight:

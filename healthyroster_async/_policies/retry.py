@@ -26,6 +26,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.events import RetryEvent
 from healthyroster_async._core.messages import Request, Response
+from healthyroster_async._core.recorder import Recorder
 from healthyroster_async._core.settings import RetrySettings
 from healthyroster_async._policies.deadline import DeadlinePolicy
 
@@ -72,6 +73,7 @@ class RetryPolicy:
         rng: Random,
         *,
         tell: Callable[[RetryEvent], None] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.settings: RetrySettings = settings
         self.budget: RetryBudget = budget
@@ -80,6 +82,7 @@ class RetryPolicy:
         self._max_pause = max_pause
         self._rng = rng
         self._tell = tell
+        self._recorder = recorder
         decorate = backoff.on_exception(
             self._delays,
             (TransportError, ResponseError),
@@ -141,6 +144,8 @@ class RetryPolicy:
     def _note(self, details: Any) -> None:
         self.retries += 1
         error, attempt, delay = (details[n] for n in ("exception", "tries", "wait"))
+        if self._recorder is not None:
+            self._recorder.retried(error.request.provider_id, error.label)
         kind = type(error).__name__
         status = getattr(error, "status", None)
         if self._tell is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -15,7 +16,13 @@ from healthyroster_async._core.errors import (
     TransportError,
     error_for,
 )
-from healthyroster_async._core.messages import BodyStream, Response, SignedRequest
+from healthyroster_async._core.messages import (
+    BodyStream,
+    Request,
+    Response,
+    SignedRequest,
+)
+from healthyroster_async._core.recorder import Recorder
 
 _logger = logging.getLogger("healthyroster_async.attempts")
 
@@ -30,8 +37,9 @@ class TelemetryPolicy:
         failures: How often each kind of transport error came.
     """
 
-    def __init__(self, access: AccessMap) -> None:
+    def __init__(self, access: AccessMap, recorder: Recorder | None = None) -> None:
         self.access: AccessMap = access
+        self._recorder = recorder
         self.attempts: int = 0
         self.answers: Counter[int] = Counter()
         self.failures: Counter[str] = Counter()
@@ -43,12 +51,15 @@ class TelemetryPolicy:
     ) -> Response:
         """Send *signed*, count what came, and raise an answer that is an error."""
         self.attempts += 1
+        request, began = signed.request, time.perf_counter()
         try:
             response = await send(signed)
         except TransportError as error:
             self.failed(error)
+            self._record(request, type(error).__name__, began)
             raise
-        label, status = signed.request.label, response.status
+        label, status = request.label, response.status
+        self._record(request, status, began)
         self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
             fields = {"label": label, "status": status}
@@ -60,6 +71,11 @@ class TelemetryPolicy:
         if response.stream is not None:
             return evolve(response, stream=_CountedStream(response.stream, self))
         return response
+
+    def _record(self, request: Request, came: int | str, began: float) -> None:
+        if self._recorder is not None:
+            took = time.perf_counter() - began
+            self._recorder.attempted(request.provider_id, request.label, came, took)
 
     def _explained(self, failure: ResponseError) -> ResponseError:
         """Return a failure with what other calls tell about it."""

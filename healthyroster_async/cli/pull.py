@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from healthyroster_async._core.date_ranges import UNITS
 from healthyroster_async._core.errors import LikelyCause
+from healthyroster_async._report.report import check_writable
 from healthyroster_async.cli import _console, _options, _run
 from healthyroster_async.cli._pull_live import watched
 from healthyroster_async.cli.access import from_stdin
@@ -65,6 +67,13 @@ _MOST_LINES = 20
     show_default=True,
     help="Most answers that are read at once.",
 )
+@click.option(
+    "--report",
+    "page",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an HTML page about the pull, also if it fails or is broken off.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be asked for.")
 @_options.access
 @_options.as_json
@@ -75,6 +84,7 @@ def command(
     sources: tuple[str, ...],
     file_format: Any,
     concurrency: int,
+    page: Path | None,
     dry_run: bool,
     as_json: bool,
     since: str | None,
@@ -102,6 +112,10 @@ def command(
         format=file_format,
         overlap=overlap,
     )
+    if page is not None:
+        if dry_run:
+            raise click.UsageError("a dry run makes no calls that a report could show")
+        check_writable(page)
     pool = _options.pool_of(**access)
 
     async def main() -> PullReport:
@@ -121,6 +135,9 @@ def command(
         if not dry_run:
             _console.message("Broken off. The same command again goes on from here.")
         raise
+    finally:
+        if page is not None:
+            _console.message(f"Report: {pool.report().save(page)}")
     if as_json:
         _console.write_json(report.to_dict())
     else:

@@ -5,6 +5,7 @@ from healthyroster_async.pull._report import (
     PullDenial,
     PullFailure,
     PullProgress,
+    PullProvider,
     PullReport,
     PullTotal,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "PullFailure",
     "PullPlan",
     "PullProgress",
+    "PullProvider",
     "PullReport",
     "PullTotal",
 ]

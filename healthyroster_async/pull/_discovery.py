@@ -71,6 +71,9 @@ class Partition:
     divisible: bool = False
     error: HealthyRosterError | None = None
     parts: list[Partition] = field(factory=list)
+    kept: bool = False
+    rows: int = 0
+    bytes: int = 0
 
     @property
     def cell(self) -> Cell:
@@ -101,6 +104,18 @@ class Partition:
         return self.parts
 
 
+def failure(
+    provider: int | str,
+    source: str | None,
+    window: str | None,
+    error: HealthyRosterError,
+) -> PullFailure:
+    """Return that something did not come, and why."""
+    return PullFailure(
+        provider_id=provider, source=source, window=window, reason=str(error)
+    )
+
+
 @define
 class Findings:
     """What is denied, and what failed."""
@@ -124,10 +139,7 @@ class Findings:
         error: HealthyRosterError,
     ) -> None:
         """Keep that something did not come."""
-        failure = PullFailure(
-            provider_id=provider, source=source, window=window, reason=str(error)
-        )
-        self.failed.append(failure)
+        self.failed.append(failure(provider, source, window, error))
 
 
 class Discovery:

@@ -27,13 +27,19 @@ from healthyroster_async._core.settings import Environment
 from healthyroster_async._rows.reader import TooManyRowsError, to_the_end
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.pull._destination import Destination, writing
-from healthyroster_async.pull._discovery import Discovery, Findings, Partition
+from healthyroster_async.pull._discovery import (
+    Discovery,
+    Findings,
+    Partition,
+    failure,
+)
 from healthyroster_async.pull._journal import Cell, Kept
 from healthyroster_async.pull._plan import LAST, PullPlan
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.pull._report import (
     PullFailure,
     PullProgress,
+    PullProvider,
     PullReport,
     PullTotal,
 )
@@ -76,6 +82,8 @@ class Job:
         self._closed: set[Cell] = set()
         self._now = PullProgress(total=0)
         self._kept = self._lost = 0
+        self._began = self._clock()
+        self._partitions: list[Partition] = []
 
     async def dry_run(self) -> PullReport:
         """Return what a pull into a new destination would ask for."""
@@ -84,7 +92,6 @@ class Job:
                 'a dry run looks into no destination, so it knows of no "last"; give '
                 "since as a date"
             )
-        began = self._clock()
         schedule = Schedule(self._plan, None)
         cells = await self._discovery.cells(lambda _, name, *__: name)
         cells = [cell for cell in cells if self._discovery.is_open(cell)]
@@ -93,7 +100,7 @@ class Job:
             partition.source.count.update(partitions=1)
         calls = self._discovery.calls + len(partitions)
         return evolve(
-            self._report(partitions, began, dry=True),
+            self._report(partitions, whole=False),
             partitions=len(partitions),
             calls=calls,
         )
@@ -106,7 +113,7 @@ class Job:
             wrong = "holds rows of another environment"
             await asyncio.to_thread(journal.agree, "environment", name, wrong)
             schedule = await asyncio.to_thread(Schedule, self._plan, journal)
-            began = self._clock()
+            self._began = self._clock()
             cells = await self._discovery.cells(journal.folder)
             await self._discovery.find_edges(cells, destination, schedule)
             cells = [cell for cell in cells if self._discovery.is_open(cell)]
@@ -121,13 +128,17 @@ class Job:
                 p for turn in zip_longest(*partitions) for p in turn if p is not None
             ]
             await self._learn(ordered, schedule)
+            self._partitions = ordered
             await self._pull_all(ordered, destination, schedule)
-            ordered = _leaves(ordered)
-            report = self._report(ordered, began)
+            report = self._report(_leaves(ordered))
             finish = self._finish
             done = asyncio.to_thread(finish, partitions, destination, schedule, report)
             await to_the_end(done)
             return report
+
+    def so_far(self) -> PullReport:
+        """Return what came until now, of a run that goes on or was broken off."""
+        return self._report(_leaves(self._partitions), whole=False)
 
     def _windows(self, cell: Partition, schedule: Schedule) -> Iterator[Partition]:
         """Yield the partitions of a cell; what is there already is done."""
@@ -150,7 +161,9 @@ class Job:
         destination: Destination,
         schedule: Schedule,
     ) -> None:
-        self._kept = sum(p.done for p in partitions)
+        for partition in partitions:
+            partition.kept = partition.done
+        self._kept = sum(p.kept for p in partitions)
         self._now = PullProgress(total=len(partitions), done=self._kept)
         ticking = asyncio.create_task(self._tick())
         try:
@@ -279,7 +292,7 @@ class Job:
             destination.journal.keep(cell, partition.key, kept, rows, size)
 
         await to_the_end(asyncio.to_thread(publish))
-        partition.done = True
+        partition.done, partition.rows, partition.bytes = True, rows, size
         source.saw(rows, window)
         source.drift.update(dict.fromkeys(stream.drift))
         source.count.update(partitions=1, rows=rows, bytes=size)
@@ -288,9 +301,11 @@ class Job:
             now, done=now.done + 1, rows=now.rows + rows, bytes=now.bytes + size
         )
 
-    def _report(
-        self, partitions: list[Partition], began: float, *, dry: bool = False
-    ) -> PullReport:
+    def _failed(
+        self, partitions: list[Partition], *, whole: bool
+    ) -> Iterator[PullFailure]:
+        """Yield what did not come."""
+        yield from self._findings.failed
         unasked = 0
         for partition in partitions:
             if partition.done or partition.cell in self._closed:
@@ -299,19 +314,19 @@ class Job:
             if error is None:
                 unasked += 1
             else:
-                self._findings.fail(
-                    provider, partition.source.name, partition.key, error
-                )
-        if unasked and not dry:
-            self._findings.failed.append(
-                PullFailure(
-                    provider_id="*",
-                    source=None,
-                    window=None,
-                    reason=f"{unasked} partitions were not asked for, because the API "
-                    "did not answer any more",
-                )
+                name = partition.source.name
+                yield failure(provider, name, partition.key, error)
+        if unasked and whole:
+            yield PullFailure(
+                provider_id="*",
+                source=None,
+                window=None,
+                reason=f"{unasked} partitions were not asked for, because the API did "
+                "not answer any more",
             )
+
+    def _report(self, partitions: list[Partition], *, whole: bool = True) -> PullReport:
+        """Return what came; of a run that is not *whole* something was not asked."""
         sources = list(dict.fromkeys(p.source for p in partitions))
         return PullReport(
             environment=self._environment.value,
@@ -320,7 +335,7 @@ class Job:
             kept=self._kept,
             rows=self._now.rows,
             bytes=self._now.bytes,
-            seconds=round(self._clock() - began, 3),
+            seconds=round(self._clock() - self._began, 3),
             totals=tuple(
                 PullTotal(
                     source=s.name,
@@ -332,8 +347,9 @@ class Job:
                 )
                 for s in sources
             ),
+            providers=tuple(_by_provider(partitions)),
             denied=tuple(self._findings.denied),
-            failed=tuple(self._findings.failed),
+            failed=tuple(self._failed(partitions, whole=whole)),
         )
 
     def _finish(
@@ -377,6 +393,21 @@ class Job:
 
 def _leaves(partitions: list[Partition]) -> list[Partition]:
     return [leaf for partition in partitions for leaf in partition.leaves]
+
+
+def _by_provider(partitions: list[Partition]) -> Iterator[PullProvider]:
+    found: dict[int | str, list[Partition]] = {}
+    for partition in partitions:
+        found.setdefault(partition.clinic.provider_id, []).append(partition)
+    for provider, own in found.items():
+        yield PullProvider(
+            provider_id=provider,
+            partitions=len(own),
+            done=sum(p.done and not p.kept for p in own),
+            kept=sum(p.kept for p in own),
+            rows=sum(p.rows for p in own),
+            bytes=sum(p.bytes for p in own),
+        )
 
 
 @asynccontextmanager

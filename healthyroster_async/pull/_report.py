@@ -88,6 +88,27 @@ class PullTotal:
 
 
 @frozen(kw_only=True)
+class PullProvider:
+    """What came of one Healthcare Provider.
+
+    Attributes:
+        provider_id: The Healthcare Provider.
+        partitions: Partitions of the run.
+        done: ... that came in it.
+        kept: ... that were there already, from before it was broken off.
+        rows: Rows that came.
+        bytes: Bytes that they took, decompressed.
+    """
+
+    provider_id: int | str
+    partitions: int
+    done: int = 0
+    kept: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+@frozen(kw_only=True)
 class PullReport:
     """What came of a pull.
 
@@ -100,6 +121,7 @@ class PullReport:
         bytes: Bytes that they took, decompressed.
         seconds: How long it took.
         totals: The same by data source.
+        providers: The same by Healthcare Provider, those that have a data source.
         denied: What is not granted, and was left out.
         failed: What did not come. The same pull run again asks for nothing else.
         calls: Calls that a dry run says the pull would make, and at least these where
@@ -114,6 +136,7 @@ class PullReport:
     bytes: int
     seconds: float
     totals: tuple[PullTotal, ...] = ()
+    providers: tuple[PullProvider, ...] = field(default=(), repr=False)
     denied: tuple[PullDenial, ...] = field(default=(), repr=False)
     failed: tuple[PullFailure, ...] = field(default=(), repr=False)
     calls: int | None = None

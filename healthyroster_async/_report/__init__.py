@@ -1,0 +1,1 @@
+"""What a pool did, as a page that a person looks at."""
