@@ -27,6 +27,7 @@ from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._fanout import ProgressCallback
 from healthyroster_async._loop_thread import LoopThread
 from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._report.report import PoolReport
 from healthyroster_async._resources.operations import OperationCall, SessionOperations
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
@@ -470,6 +471,10 @@ class SyncPool(_Twin):
 
     pull = _waited(ConnectionPool.pull)
     check_access = _waited(ConnectionPool.check_access)
+
+    def report(self, *, environment: Environment | None = None) -> PoolReport:
+        """Return what the pool did in an environment, as a page to look at."""
+        return self._inner.report(environment=environment)
 
     def stats(self) -> dict[Environment, EnvironmentStats]:
         """Return what each environment has done and is doing."""
