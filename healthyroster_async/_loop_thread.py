@@ -91,10 +91,11 @@ class LoopThread:
             raise
         return tasks[0].result()
 
-    def begin(self) -> None:
-        """Let calls be made, also after it was stopped."""
+    def start(self) -> None:
+        """Start, also after it was stopped; the first call does it too."""
         with self._lock:
             self._stopped = False
+        self.run(_nothing)
 
     def stop(self) -> None:
         """End the loop and its thread."""
@@ -120,6 +121,10 @@ class LoopThread:
                 early = getattr(threading, "_register_atexit", atexit.register)
                 early(self._closing)
             return self._loop
+
+
+async def _nothing() -> None:
+    """Do what comes before the first call, and no call."""
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -95,6 +95,7 @@ from healthyroster_async._transports.aiohttp import (
     check_client,
     user_agent,
 )
+from healthyroster_async._transports.base import Transport
 from healthyroster_async.pull._job import Job as PullJob
 from healthyroster_async.pull._job import PullCallback
 from healthyroster_async.pull._plan import PullPlan
@@ -152,7 +153,7 @@ class _Running:
 
     loop: asyncio.AbstractEventLoop
     process: int
-    transport: AiohttpTransport
+    transport: Transport
     deadline: DeadlinePolicy
     lanes: Mapping[Environment, _Lane]
     pipelines: dict[tuple[Environment, RetrySettings], Pipeline]
@@ -197,6 +198,7 @@ class ConnectionPool:
         on_pacing: Callable[[PacingEvent], None] | None = None,
         telemetry: Telemetry | None = None,
         client_session: aiohttp.ClientSession | None = None,
+        transport: Transport | None = None,
         ssl_context: tls.SSLContext | None = None,
         user_agent_suffix: str | None = None,
     ) -> None:
@@ -233,6 +235,8 @@ class ConnectionPool:
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt. When a connection is lost its aiohttp sends a
                 GET, PUT or DELETE once more by itself, even if it was carried out.
+            transport: What carries the requests in tests: a ``ScriptedTransport``,
+                ``Recorder`` or ``Replay`` of ``healthyroster_async.testing``.
             ssl_context: A TLS context of your own, for a private authority.
             user_agent_suffix: What your application calls itself.
 
@@ -274,6 +278,7 @@ class ConnectionPool:
             e: History(e, contract, access) for e, access in self._access.items()
         }
         self._client_session = client_session
+        self._transport = transport
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
         # Starting and closing take turns. A lock belongs to the loop it was used in.
@@ -363,7 +368,7 @@ class ConnectionPool:
                     raise _wrong_loop()
             credentials = await fetch_all(self._credentials)
             self._hooks = self._make_hooks()  # telemetry may be set up by now
-            transport = AiohttpTransport(
+            transport: Transport = AiohttpTransport(
                 agent=self._agent,
                 encrypted=any(
                     url.startswith("https") for url in self.contract.base_urls.values()
@@ -372,6 +377,9 @@ class ConnectionPool:
                 session=self._client_session,
                 answers=self._answers,
             )
+            if self._transport is not None:
+                around = getattr(self._transport, "around", None)
+                transport = self._transport if around is None else around(transport)
             await transport.start()
             kept = await self._open_kept(credentials)
             lanes = {

@@ -360,8 +360,7 @@ class SyncPool(_Twin):
 
     def start(self) -> Self:
         """Get ready; the first call does it too."""
-        self._thread.begin()
-        self._thread.run(self._inner.start)
+        self._thread.start()
         return self
 
     def close(self, *, timeout: float = 10.0) -> None:

@@ -18,7 +18,11 @@ assert core == ["aiohttp", "attrs", "backoff", "cattrs", "orjson"], core
 assert metadata["License-Expression"] == "Apache-2.0"
 assert "healthyroster_async/py.typed" in names
 tops = {n.partition("/")[0] for n in names if ".dist-info/" not in n}
-assert tops == {"healthyroster_async", "_healthyroster_command.py"}, tops
+assert tops == {
+    "healthyroster_async",
+    "_healthyroster_command.py",
+    "_healthyroster_pytest.py",
+}, tops
 assert any(n.endswith("licenses/LICENSE") for n in names)
 assert not [n for n in names if n.startswith(("tests", "benchmarks"))]
 sys.stdout.write(f"{len(names)} files in {wheel.filename}, core: {', '.join(core)}\n")

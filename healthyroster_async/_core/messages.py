@@ -68,9 +68,10 @@ class Request:
     @property
     def request_id(self) -> str:
         """A name of the call, the same for all its attempts; it is not sent."""
-        known: dict[str, Any] = vars(self)
         # Made when somebody asks, which few calls are worth.
-        return str(known.get(_ID) or known.setdefault(_ID, new_request_id()))
+        if _ID not in vars(self):
+            vars(self)[_ID] = new_request_id()
+        return str(vars(self)[_ID])
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:

@@ -399,8 +399,8 @@ class PacingPolicy:
             granted = await gate.wait(waiter)
         finally:
             del self._waiting[waiter]
-            known = vars(request)
-            known["_waited"] = known.get("_waited", 0.0) + self._loop.time() - began
+            before = vars(request).get("_waited", 0.0)
+            vars(request)["_waited"] = before + self._loop.time() - began
         failure, waiter.failure = waiter.failure, None
         if failure is not None:
             raise failure

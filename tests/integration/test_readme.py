@@ -82,7 +82,8 @@ async def test_the_test_of_a_user_passes():
     """
     names = {}
     await code_of.run(TEST, names)
-    await names["test_my_report"]()
+    async with Emulator(providers=1) as emulator:
+        await names["test_my_report"](emulator.pool())
 
 
 def test_the_profile_is_one(folder):

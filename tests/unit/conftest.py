@@ -1,5 +1,6 @@
 import pytest
-from virtual_time import VirtualTimeLoop
+
+from healthyroster_async.testing import VirtualTimeLoop
 
 
 @pytest.fixture

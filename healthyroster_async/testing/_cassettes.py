@@ -1,0 +1,192 @@
+"""Recording what the API really answers, and playing it again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from healthyroster_async._core.errors import ConfigurationError, is_success
+from healthyroster_async._core.messages import Request, Response, SignedRequest
+from healthyroster_async._transports.base import Transport
+from healthyroster_async.testing._scripted import response_of
+from healthyroster_async.testing._scrubbing import Scrubber
+
+_VERSION = 1
+# What describes data, and holds none.
+_DESCRIBING = re.compile(r"/datasources(/\{[^}]*\})?/?$", re.IGNORECASE)
+_KEPT = frozenset({"content-type", "retry-after"})
+
+
+class Recorder:
+    """Writes every answer into a file, to be played by ``Replay``.
+
+    ::
+
+        async with ConnectionPool(..., transport=Recorder("clinic.json")) as pool:
+            ...
+
+    No header field of a request is written, and so no secret. Every value of a body is
+    replaced by a made-up one of the same shape, equal ones by equal ones; only the
+    lists and descriptions of data sources stay as they are. Bodies that are no JSON are
+    left out, and so are queries and what was sent. Names of columns and ids of
+    Healthcare Providers stay. The file appears when the pool is closed, whole.
+    """
+
+    def __init__(self, path: str | Path, *, keep_health_data: bool = False) -> None:
+        """Record into a file.
+
+        Args:
+            path: The file; one that is there is replaced.
+            keep_health_data: Write bodies as they are. Whoever has the file then has
+                health data.
+        """
+        self._path = Path(path)
+        self._scrubber = None if keep_health_data else Scrubber()
+        self._inner: Transport | None = None
+        self._calls: list[dict[str, Any]] = []
+
+    def around(self, inner: Transport) -> Transport:
+        """Record what another transport does; a pool calls this."""
+        self._inner = inner
+        return self
+
+    async def start(self) -> None:
+        """Get ready."""
+        await self._transport.start()
+
+    async def send(self, signed: SignedRequest) -> Response:
+        """Send, and keep the answer."""
+        response = await self._transport.send(signed)
+        request, body = signed.request, response.body
+        if response.stream is not None:
+            # All of it: a part is no answer that could be played.
+            pieces = []
+            try:
+                while piece := await response.stream.read():
+                    pieces.append(piece)
+            finally:
+                response.stream.close()
+            body = b"".join(pieces)
+        headers = {k: v for k, v in response.headers.items() if k in _KEPT}
+        self._calls.append(
+            {
+                "request": request.label,
+                "path": self._path_of(request),
+                "status": response.status,
+                "headers": headers,
+                "body": self._body(request, response.status, body),
+            }
+        )
+        return response_of(request, response.status, response.headers, body)
+
+    async def close(self) -> None:
+        """Write the file."""
+        await self._transport.close()
+        await asyncio.to_thread(self._write)
+
+    def _write(self) -> None:
+        partial = self._path.with_name(f".{self._path.name}.partial")
+        option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        tape = {"version": _VERSION, "calls": self._calls}
+        partial.write_bytes(orjson.dumps(tape, option=option))
+        partial.replace(self._path)
+
+    @property
+    def _transport(self) -> Transport:
+        if self._inner is None:
+            raise ConfigurationError(
+                "a Recorder records a pool: ConnectionPool(..., transport=recorder)"
+            )
+        return self._inner
+
+    def _body(self, request: Request, status: int, body: bytes) -> Any:
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return None
+        describing = is_success(status) and _DESCRIBING.search(request.label)
+        if self._scrubber is None or describing:
+            return value
+        return self._scrubber.value(value)
+
+    def _path_of(self, request: Request) -> list[str]:
+        values = path_values(request)
+        if self._scrubber is None or "/datasources" in request.label.lower():
+            return values
+        whose = quote(str(request.provider_id), safe="")
+        return [v if v == whose else self._scrubber.text(v) for v in values]
+
+
+class Replay:
+    """Plays what a ``Recorder`` wrote, without a network.
+
+    Each call gets the next answer that was recorded for the same endpoint and ids, and
+    the last one again and again.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Read a file.
+
+        Raises:
+            ConfigurationError: It is none of a ``Recorder``.
+        """
+        self._name = os.fspath(path)
+        try:
+            tape = orjson.loads(Path(path).read_bytes())
+            known = tape["version"] == _VERSION
+            calls = [(c["request"], tuple(c["path"]), c) for c in tape["calls"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(
+                f"{self._name} cannot be replayed ({type(error).__name__}); record it "
+                "with transport=Recorder(...)"
+            ) from None
+        if not known:
+            raise ConfigurationError(f"{self._name} is of another version; record anew")
+        self._answers: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
+        for label, path_, call in calls:
+            self._answers.setdefault((label, path_), []).append(call)
+
+    async def start(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def send(self, signed: SignedRequest) -> Response:
+        """Answer as the API did.
+
+        Raises:
+            AssertionError: Nobody recorded that.
+        """
+        request = signed.request
+        answers = self._answers.get((request.label, tuple(path_values(request))))
+        if answers is None:
+            recorded = sorted({label for label, _ in self._answers})
+            raise AssertionError(
+                f"{self._name} has no answer for {request.label} with these ids; it "
+                f"has {', '.join(recorded)}. Record it anew"
+            )
+        call = answers.pop(0) if len(answers) > 1 else answers[0]
+        body = b"" if call["body"] is None else orjson.dumps(call["body"])
+        return response_of(request, call["status"], call["headers"], body)
+
+
+def path_values(request: Request) -> list[str]:
+    """Return what fills the placeholders of a request's path."""
+    template = request.label.partition(" ")[2].partition("?")[0]
+    path = request.url.partition("?")[0].partition("#")[0]
+    pattern = "".join(_parts(template))
+    found = re.search(f"{pattern}$", path)
+    return [] if found is None else list(found.groups())
+
+
+def _parts(template: str) -> Iterator[str]:
+    for part in re.split(r"(\{[^}]*\})", template):
+        yield "([^/]*)" if part.startswith("{") else re.escape(part)

@@ -1,0 +1,118 @@
+"""Recordings: what is in them, and that they play as it was."""
+
+import asyncio
+import json
+
+import pytest
+
+from healthyroster_async import ConfigurationError, ForbiddenError
+from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.testing import Recorder, Replay, scripted_pool
+
+
+async def job(pool):
+    """Do what an app does, and return what it sees of it."""
+    clinic = pool.session(1)
+    sources = await clinic.reporting.data_sources()
+    detail = await clinic.reporting.data_source(sources[0])
+    rows = await clinic.reporting.rows(detail, StartDate="2020-01-01").to_list()
+    table = await clinic.reporting.rows(detail).to_arrow()
+    with pytest.raises(ForbiddenError):
+        await pool.session(2).reporting.data_sources()
+    return sources, detail, rows, table
+
+
+async def recorded(path, **options):
+    async with (
+        Emulator(providers=2, rows=40, denied=[(2, "*")]) as emulator,
+        emulator.pool(transport=Recorder(path, **options)) as pool,
+    ):
+        seen = await job(pool)
+        (own,) = emulator.credentials.values()
+        contract = emulator.contract()
+    return seen, own, contract, await asyncio.to_thread(path.read_text)
+
+
+async def test_a_recording_plays_with_the_same_types_and_no_value_of_a_row(tmp_path):
+    """
+    It lies in a repository, where no patient belongs.
+    """
+    path = tmp_path / "clinic.json"
+    (sources, detail, rows, table), own, contract, text = await recorded(path)
+    replay = await asyncio.to_thread(Replay, path)
+    async with scripted_pool(replay, contract=contract) as pool:
+        again = await job(pool)
+
+    assert again[:2] == (sources, detail)
+    assert [list(row) for row in again[2]] == [list(row) for row in rows]
+    assert again[3].schema == table.schema
+    assert again[3].num_rows == table.num_rows
+    for secret in (own.application_secret.reveal(), own.application_id):
+        assert secret not in text
+    private = {v for row in rows for v in row.values() if isinstance(v, str)}
+    private |= {str(v) for row in rows for v in row.values() if isinstance(v, int)}
+    # A date may be another row's by chance; descriptions name what a column may have.
+    private = {v for v in private if len(v) > 5 and v[4:5] != "-"}
+    told = json.dumps(
+        [c for c in json.loads(text)["calls"] if c["request"].endswith("/Data")]
+    )
+    assert len(private) > 100
+    assert not [value for value in private if value in told]
+    assert "2020-01-01" not in text
+
+
+async def test_whoever_wants_health_data_has_to_say_so(tmp_path):
+    """
+    By default nobody has it by mistake.
+    """
+    path = tmp_path / "clinic.json"
+    (_, _, rows, _), _, contract, text = await recorded(path, keep_health_data=True)
+    replay = await asyncio.to_thread(Replay, path)
+    async with scripted_pool(replay, contract=contract) as pool:
+        again = await job(pool)
+
+    assert again[2] == rows
+    assert str(rows[0]["id"]) in text
+
+
+async def test_errors_tell_nothing_in_a_recording_either(tmp_path):
+    """
+    What the API says of an error may name people, also of what holds no rows.
+    """
+    path = tmp_path / "clinic.json"
+    broken = Fault(kind="status", status=400, endpoint="data_sources")
+    async with (
+        Emulator(providers=1, faults=[broken]) as emulator,
+        emulator.pool(transport=Recorder(path)) as pool,
+    ):
+        await pool.fan_out([1], lambda s: s.reporting.data_sources())
+    (call,) = json.loads(await asyncio.to_thread(path.read_text))["calls"]
+
+    assert call["status"] == 400
+    assert "fault" not in json.dumps(call["body"]).lower()
+
+
+async def test_what_was_not_recorded_is_said(tmp_path):
+    """
+    Code that has changed needs another recording, not a guess.
+    """
+    path = tmp_path / "clinic.json"
+    _, _, contract, _ = await recorded(path)
+    replay = await asyncio.to_thread(Replay, path)
+    async with scripted_pool(replay, contract=contract) as pool:
+        with pytest.raises(AssertionError, match="Record it anew"):
+            await pool.session(9).reporting.data_sources()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2, "calls": []}'])
+def test_what_is_no_recording_is_said(text, tmp_path):
+    """
+    A path that is wrong is found before the first call.
+    """
+    path = tmp_path / "clinic.json"
+    path.write_text(text)
+
+    with pytest.raises(ConfigurationError, match="record"):
+        Replay(path)
+    with pytest.raises(ConfigurationError, match="record"):
+        Replay(tmp_path / "missing.json")

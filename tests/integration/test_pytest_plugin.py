@@ -1,0 +1,72 @@
+"""The pytest plugin, in runs of pytest as users have them."""
+
+import subprocess
+import sys
+import textwrap
+
+TESTS = """
+    import pytest
+
+    @pytest.mark.anyio
+    async def test_five_lines(healthyroster_pool):
+        async with healthyroster_pool as pool:
+            sources = await pool.session(1).reporting.data_sources()
+        assert len(sources) == 9
+
+    @pytest.mark.healthyroster(providers=3, rows=7, denied=[(3, "*")])
+    class TestMarked:
+        @pytest.mark.healthyroster(rows=8)
+        def test_settings_are_those_of_the_marker(self, healthyroster_sync_pool):
+            pool = healthyroster_sync_pool
+            assert len(pool.session(1).reporting.rows(1).to_list()) == 8
+            outcomes = pool.fan_out([1, 3], lambda s: s.reporting.data_sources())
+            assert set(outcomes.denied) == {3}
+
+    def test_the_emulator_alone(healthyroster_emulator):
+        assert healthyroster_emulator.swagger_url.startswith("http://127.0.0.1")
+"""
+
+
+def run(folder, code, *arguments):
+    """Run pytest in a folder of its own, and return what it printed."""
+    (folder / "test_it.py").write_text(textwrap.dedent(code))
+    command = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "no:asyncio",
+        *arguments,
+    )
+    ran = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    return ran.stdout + ran.stderr
+
+
+def test_the_fixtures_are_there_without_an_import(tmp_path):
+    """
+    Five lines make a test of a user's code.
+    """
+    out = run(tmp_path, TESTS, "--strict-markers")
+
+    assert "3 passed" in out, out
+    assert "error" not in out.lower()
+
+
+def test_those_who_use_no_fixture_pay_for_none(tmp_path):
+    """
+    The plugin is in every run of pytest, in every project that has us installed.
+    """
+    code = """
+        import sys
+
+        def test_nothing_is_imported():
+            assert not {"healthyroster_async", "aiohttp"} & set(sys.modules)
+    """
+    out = run(tmp_path, code)
+
+    assert "1 passed" in out, out

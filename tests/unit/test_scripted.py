@@ -1,0 +1,97 @@
+"""Scripts and virtual time, as users have them for tests of their own."""
+
+import asyncio
+
+import pytest
+
+from healthyroster_async import (
+    ConnectError,
+    ForbiddenError,
+    RetrySettings,
+    ServerError,
+)
+from healthyroster_async.testing import (
+    Answer,
+    ScriptedTransport,
+    VirtualTimeLoop,
+    run_in_virtual_time,
+    scripted_pool,
+)
+
+SOURCES = [{"id": 7, "name": "Patients"}]
+
+
+def test_a_wait_of_a_minute_takes_no_time():
+    """
+    A test of patience must not need it.
+    """
+
+    async def main():
+        async with scripted_pool([Answer(429, retry_after=60), SOURCES]) as pool:
+            sources = await pool.session(1).reporting.data_sources()
+            return sources, asyncio.get_running_loop().time()
+
+    sources, passed = run_in_virtual_time(main())
+
+    assert [s.name for s in sources] == ["Patients"]
+    assert 60 <= passed < 62
+
+
+async def test_a_script_is_played_in_turn_and_what_was_asked_is_kept():
+    """
+    A test looks at both sides of a call.
+    """
+    rows = [{"id": 1}, {"id": 2}]
+    script = ScriptedTransport([503, ConnectError, SOURCES, rows, 403])
+    assert isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
+    async with scripted_pool(script) as pool:
+        clinic = pool.session(42)
+        await clinic.reporting.data_sources()
+        came = await clinic.reporting.rows(7, StartDate="2026-01-01").to_list()
+        assert script.left == 1
+        with pytest.raises(ForbiddenError):
+            await clinic.reporting.data_source(7)
+
+    assert came == rows
+    assert script.left == 0
+    assert [r.label.partition("{id}")[2] for r in script.requests] == [
+        "/Datasources", "/Datasources", "/Datasources",
+        "/Reporting/Datasources/{datasourceid}/Data",
+        "/Reporting/DataSources/{datasourceid}",
+    ]  # fmt: skip
+    assert script.requests[3].body == b'{"StartDate":"2026-01-01"}'
+    assert "not-a-secret" not in repr(script.requests)
+
+
+async def test_a_function_answers_by_what_is_asked():
+    """
+    Fan-outs ask in any order.
+    """
+
+    def answer(request):
+        return 403 if request.provider_id == 2 else SOURCES
+
+    async with scripted_pool(answer) as pool:
+        outcomes = await pool.fan_out([1, 2, 3], lambda s: s.reporting.data_sources())
+
+    assert set(outcomes.succeeded) == {1, 3}
+    assert set(outcomes.denied) == {2}
+
+
+async def test_what_the_script_does_not_foresee_fails_the_test():
+    """
+    It is a mistake of the test, and no failure that the code should handle.
+    """
+    async with scripted_pool([]) as pool:
+        with pytest.raises(AssertionError, match=r"no answer for GET .*call 1"):
+            await pool.session(1).reporting.data_sources()
+
+
+async def test_options_of_a_pool_are_taken():
+    """
+    A test sets what the code sets.
+    """
+    once = RetrySettings(max_attempts=1)
+    async with scripted_pool([500], retry=once) as pool:
+        with pytest.raises(ServerError):
+            await pool.session(1).reporting.data_sources()
