@@ -295,9 +295,12 @@ def key_figures(data: ReportData) -> Iterator[tuple[str, str, str]]:
     average = total.calls / max(recording.seconds, 1.0)
     yield "calls", f"{total.calls:,}", f"{number(average)} a second"
     yield "tried again", f"{total.retries:,}", f"{total.failed:,} failed attempts"
-    paused = sum(b.paused + b.down for b in recording.buckets)
-    waits = f"asked to wait {counted(total.throttled, 'time')}"
-    yield "paused", duration(paused) if paused else "0 s", waits
+    paused = sum(bucket.paused for bucket in recording.buckets)
+    down = sum(bucket.down for bucket in recording.buckets)
+    why = f"asked to wait {counted(total.throttled, 'time')}"
+    if down:
+        why = f"API away for {duration(down)}"
+    yield "stood still", duration(paused + down) if paused + down else "0 s", why
     rates = [b.rate for b in recording.buckets if b.rate is not None]
     if rates:
         source = ", ".join(filter(None, ["a second", recording.rate_source]))

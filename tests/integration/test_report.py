@@ -11,7 +11,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from healthyroster_async import HealthyRosterError, PullPlan
+from healthyroster_async import (
+    ConfigurationError,
+    Environment,
+    HealthyRosterError,
+    PullPlan,
+)
 from healthyroster_async.emulator import Emulator, Fault
 
 DATES = {"since": "2025-01-01", "until": "2025-04-01"}
@@ -125,6 +130,24 @@ async def test_a_pool_without_a_pull_has_a_report_too(tmp_path):
     assert "PoolReport sandbox: 4 calls" in repr(report)
     path = await asyncio.to_thread(report.save, tmp_path / "report.html")
     assert await asyncio.to_thread(path.read_text) == report.html
+
+
+async def test_each_environment_has_its_own_report():
+    """
+    What was tried in the sandbox says nothing of production.
+    """
+    both = [Environment.SANDBOX, Environment.PRODUCTION]
+    async with Emulator(providers=2, environments=both) as emulator:
+        async with emulator.pool() as pool:
+            sandbox = pool.session(1, environment=Environment.SANDBOX)
+            await sandbox.reporting.data_sources()
+        here = pool.report(environment=Environment.SANDBOX)
+        there = pool.report(environment=Environment.PRODUCTION)
+
+    assert "1 call of 1 provider in " in str(here)
+    assert str(there) == "This pool has made no call yet."
+    with pytest.raises(ConfigurationError, match="give environment="):
+        pool.report()
 
 
 async def test_a_pull_under_way_and_one_that_is_broken_off_are_told_so(tmp_path):

@@ -15,6 +15,7 @@ from healthyroster_async import (
     LikelyCause,
     Outcome,
     Outcomes,
+    PoolReport,
     ProviderSession,
 )
 from healthyroster_async.models import DataSource, DataSourceDetail
@@ -52,6 +53,8 @@ async def check(pool: ConnectionPool) -> None:
     async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
         assert_type(outcome, Outcome[list[DataSource]])
     assert_type(pool.access, AccessMap)
+    assert_type(pool.report(), PoolReport)
+    assert_type(pool.report().html, str)
     report = await pool.check_access([1, 2], ["rows"], full=True)
     assert_type(report, AccessReport)
     assert_type(report.grant(1, "rows"), Grant)
