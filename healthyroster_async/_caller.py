@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
-from healthyroster_async._core.errors import DecodingError, KnownDenialError
+from healthyroster_async._core.errors import DecodingError, KnownDenialError, of_call
 from healthyroster_async._core.events import StreamEvent
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import (
@@ -104,6 +104,7 @@ class Caller:
         size: int,
         seconds: float,
         error: str | None,
+        correlation: str | None = None,
     ) -> None:
         """Count the rows of a stream that was closed; tell who wants to hear it."""
         recorder = self.pool._histories[self.environment].recorder  # noqa: SLF001 - ours
@@ -120,6 +121,7 @@ class Caller:
                     bytes=size,
                     duration_s=seconds,
                     error=error,
+                    correlation_id=correlation,
                 )
             )
 
@@ -195,11 +197,12 @@ class Caller:
         there = urljoin(before.url, url)
         plain = url.isprintable() and there.isascii() and " " not in there
         if not plain or not there.startswith(f"{base}/"):
-            raise DecodingError(
+            error = DecodingError(
                 before.label,
                 "the answer points out of the base URL of its environment, or to what "
                 "is no URL, and is not followed",
             )
+            raise of_call(error, before)
         return evolve(before, url=there, deadline=self._deadline())
 
     def _deadline(self) -> float | None:

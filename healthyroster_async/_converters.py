@@ -10,7 +10,6 @@ import attrs
 import cattrs
 
 from healthyroster_async import models
-from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._rows.envelope import NoRowsError, find_rows
 from healthyroster_async._shapes import (
@@ -167,7 +166,7 @@ def decode_list(response: Response, model: type[_M]) -> list[_M]:
         reason = f"an item is no {model.__name__}: {error}"
     else:
         return made
-    raise DecodingError(response.request.label, reason)
+    raise response.not_understood(reason)
 
 
 @cache
@@ -186,7 +185,7 @@ def _structure(response: Response, value: Any, model: type[_M]) -> _M:
     except (TypeError, ValueError) as error:
         reason = f"the answer is no {model.__name__}: {error}"
     del value  # a traceback may print it
-    raise DecodingError(response.request.label, reason)
+    raise response.not_understood(reason)
 
 
 def _unwrap(response: Response, value: Any) -> list[Any]:
@@ -200,7 +199,7 @@ def _unwrap(response: Response, value: Any) -> list[Any]:
     if place is None:
         kind = type(value).__name__
         del value  # a traceback may print it
-        raise DecodingError(response.request.label, f"a list was expected, not {kind}")
+        raise response.not_understood(f"a list was expected, not {kind}")
     for key in place.path:
         value = value[key]
     return list(value)

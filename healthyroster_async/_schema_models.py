@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 from typing_extensions import override
 
-from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.schemas import Schemas, Shape
 from healthyroster_async._shapes import Hook, Member, Reader, plain_key, readers_of
@@ -272,7 +271,7 @@ class Decoder:
             return None
         reason = f"a {expected.__name__} was expected, not a {type(value).__name__}"
         del value  # a traceback may print it
-        raise DecodingError(response.request.label, reason)
+        raise response.not_understood(reason)
 
 
 def structured(hook: Hook, value: Any, response: Response) -> Any:
@@ -286,7 +285,7 @@ def structured(hook: Hook, value: Any, response: Response) -> Any:
     except RecursionError:
         pass
     del value  # a traceback may print it
-    raise DecodingError(response.request.label, "the answer is nested too deep")
+    raise response.not_understood("the answer is nested too deep")
 
 
 def _is_json(media: str) -> bool:
@@ -298,4 +297,4 @@ def _text(response: Response) -> str:
         return response.body.decode()
     except UnicodeDecodeError:
         pass
-    raise DecodingError(response.request.label, "the answer is no UTF-8 text")
+    raise response.not_understood("the answer is no UTF-8 text")

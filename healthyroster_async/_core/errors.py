@@ -38,7 +38,7 @@ evidence of a ``ForbiddenError`` names the provider that it is about.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from typing_extensions import override
 
@@ -47,6 +47,9 @@ from healthyroster_async._core.verdicts import Verdict, asked_wait, verdict_of
 
 if TYPE_CHECKING:
     from healthyroster_async._core.messages import Request, Response
+
+
+_C = TypeVar("_C", bound="CallError")
 
 
 class HealthyRosterError(Exception):
@@ -95,9 +98,19 @@ class CallError(HealthyRosterError):
 
     @property
     def request_id(self) -> str | None:
-        """Our name of the call, which events have too; ``None`` if it was not sent."""
+        """Our name of the call, which its events have too; it is not sent."""
         request = getattr(self, "request", None)
-        return None if request is None else request.request_id
+        known: str | None = vars(self).get("_request_id")
+        return known if request is None else request.request_id
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What the API calls the request, for its support; ``None`` if it did not say.
+
+        It is that of one of the usual header fields, such as ``X-Correlation-Id``.
+        """
+        known: str | None = vars(self).get("_correlation_id")
+        return known
 
 
 class TransportError(CallError):
@@ -181,11 +194,8 @@ class ResponseError(CallError):
         return self.response.status
 
     @property
+    @override
     def correlation_id(self) -> str | None:
-        """What the API calls the request, for its support; ``None`` if it did not say.
-
-        It is that of one of the usual header fields, such as ``X-Correlation-Id``.
-        """
         return correlation_id(self.response.headers)
 
     @override
@@ -423,6 +433,18 @@ class DeadlineExceededError(CallError):
         if self.wait is None:
             return f"{self.label}: the deadline has passed"
         return f"{self.label}: the deadline passes before the wait of {self.wait:.3g} s"
+
+
+def of_call(error: _C, request: Request, correlation: str | None = None) -> _C:
+    """Give an error the names of its call, which survive pickling; return the error.
+
+    Args:
+        error: One that does not hold its request, whose label alone is in its text.
+        request: What was asked.
+        correlation: What the API called it.
+    """
+    vars(error).update(_request_id=request.request_id, _correlation_id=correlation)
+    return error
 
 
 _BY_STATUS: dict[int, type[ResponseError]] = {

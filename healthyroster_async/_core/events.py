@@ -23,7 +23,8 @@ class AttemptEvent:
             byte could be read.
         queue_wait_s: Seconds that it waited for its turn before.
         status: HTTP status of the answer, or ``None`` if there was none.
-        error: Class of the error that it ended with, or ``None``.
+        error: Class of the error that it ended with, or ``None``: ``CancelledError`` if
+            nobody waited for it any more, as when the deadline of the call has passed.
         correlation_id: What the API called it, if it said so.
     """
 
@@ -53,6 +54,7 @@ class RetryEvent:
         delay_s: Seconds until the next one.
         status: HTTP status of the answer, or ``None`` if there was none.
         error: Class of the error.
+        correlation_id: What the API called the attempt, if it said so.
     """
 
     environment: Environment
@@ -63,6 +65,7 @@ class RetryEvent:
     delay_s: float
     status: int | None
     error: str
+    correlation_id: str | None
 
 
 @frozen(kw_only=True)
@@ -75,6 +78,7 @@ class DeniedEvent:
         label: Method and route template.
         request_id: The one of the call.
         cause: Which grant is most likely missing.
+        correlation_id: What the API called it, if it said so; its support asks for it.
     """
 
     environment: Environment
@@ -82,6 +86,7 @@ class DeniedEvent:
     label: str
     request_id: str
     cause: LikelyCause
+    correlation_id: str | None
 
 
 @frozen(kw_only=True)
@@ -97,6 +102,7 @@ class StreamEvent:
         bytes: Bytes of the answer that were read, decompressed.
         duration_s: Seconds from opening to closing it.
         error: Class of the error that it ended with, or ``None``.
+        correlation_id: What the API called it, if it said so.
     """
 
     environment: Environment
@@ -107,3 +113,4 @@ class StreamEvent:
     bytes: int
     duration_s: float
     error: str | None
+    correlation_id: str | None

@@ -12,7 +12,7 @@ import orjson
 from attrs import field, frozen
 from typing_extensions import override
 
-from healthyroster_async._core.errors import DecodingError
+from healthyroster_async._core.errors import DecodingError, of_call
 from healthyroster_async._core.identifiers import (
     CORRELATION_FIELDS,
     correlation_id,
@@ -159,7 +159,16 @@ class Response:
                 f"wrong at byte {error.pos}"
             )
         # Raised out here: the other error holds the body.
-        raise DecodingError(self.request.label, reason)
+        raise self.not_understood(reason)
+
+    def not_understood(self, reason: str) -> DecodingError:
+        """Return the error of an answer that cannot be understood.
+
+        Args:
+            reason: What was expected and what came, by kind; never the data itself.
+        """
+        error = DecodingError(self.request.label, reason)
+        return of_call(error, self.request, correlation_id(self.headers))
 
     @override
     def __reduce__(self) -> tuple[Any, ...]:

@@ -6,7 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from healthyroster_async._core.errors import DeadlineExceededError, PoolClosedError
+from healthyroster_async._core.errors import (
+    DeadlineExceededError,
+    PoolClosedError,
+    of_call,
+)
 from healthyroster_async._core.messages import Request, Response
 
 _T = TypeVar("_T")
@@ -57,7 +61,7 @@ class DeadlinePolicy:
         # Raised out here, so that no frame that holds a secret hangs on the error.
         if self._cut:
             raise PoolClosedError(f"{request.label}: the pool was closed")
-        raise DeadlineExceededError(request.label)
+        raise of_call(DeadlineExceededError(request.label), request)
 
     def cut(self) -> None:
         """End every call that has a deadline or waits to be repeated."""

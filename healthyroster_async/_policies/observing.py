@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -112,8 +113,7 @@ def hooks_of(telemetry: Telemetry | None, **given: Any) -> Hooks:
         told[name] = _all(hooks)
     if telemetry is None:
         return Hooks(**told)
-    around = telemetry.call
-    return Hooks(around=around, **told)
+    return Hooks(around=telemetry.call, **told)
 
 
 def _checked(name: str, hook: Any) -> bool:
@@ -133,11 +133,15 @@ def _guarded(what: str, hook: Hook[Any]) -> Hook[Any]:
         try:
             hook(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
-            kind = type(error).__name__
-            fields = {"hook": what, "error": kind}
-            _logger.warning("%s raised %s; the event is lost", what, kind, extra=fields)
+            _lost(what, error)
 
     return told
+
+
+def _lost(what: str, error: Exception) -> None:
+    kind = type(error).__name__
+    fields = {"hook": what, "error": kind}
+    _logger.warning("%s raised %s; the event is lost", what, kind, extra=fields)
 
 
 def _all(hooks: list[Hook[Any]]) -> Hook[Any] | None:
@@ -171,7 +175,7 @@ class ObservingPolicy:
         tell = partial(self._tell, request, number, started, began)
         try:
             response = await send(signed)
-        except CallError as error:
+        except (CallError, asyncio.CancelledError) as error:
             tell(getattr(error, "response", None), error)
             raise
         tell(response, None)
@@ -184,7 +188,7 @@ class ObservingPolicy:
         started: float,
         began: float,
         response: Response | None,
-        error: CallError | None,
+        error: BaseException | None,
     ) -> None:
         hooks = self._hooks
         whose: dict[str, Any] = {
@@ -192,9 +196,11 @@ class ObservingPolicy:
             "provider_id": request.provider_id,
             "label": request.label,
             "request_id": request.request_id,
+            "correlation_id": (
+                None if response is None else correlation_id(response.headers)
+            ),
         }
         if hooks.attempt is not None:
-            headers = {} if response is None else response.headers
             event = AttemptEvent(
                 **whose,
                 attempt=number,
@@ -203,7 +209,6 @@ class ObservingPolicy:
                 queue_wait_s=vars(request).pop("_waited", 0.0),
                 status=None if response is None else response.status,
                 error=None if error is None else type(error).__name__,
-                correlation_id=correlation_id(headers),
             )
             hooks.attempt(event)
         if hooks.denied is not None and isinstance(error, ForbiddenError):
@@ -216,6 +221,27 @@ async def within(
     request: Request,
     *args: Any,
 ) -> _T:
-    """Await *call* inside what an integration puts around it."""
-    with around(request):
-        return await call(request, *args)
+    """Await *call* inside what an integration puts around it, if it can."""
+    scope: AbstractContextManager[None] = nullcontext()
+    try:
+        scope = around(request)
+        scope.__enter__()
+    except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
+        _lost("telemetry", error)
+    try:
+        result = await call(request, *args)
+    except BaseException as error:
+        _leave(scope, error)
+        raise
+    _leave(scope, None)
+    return result
+
+
+def _leave(scope: AbstractContextManager[None], failure: BaseException | None) -> None:
+    try:
+        if failure is None:
+            scope.__exit__(None, None, None)
+        else:
+            scope.__exit__(type(failure), failure, failure.__traceback__)
+    except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
+        _lost("telemetry", error)

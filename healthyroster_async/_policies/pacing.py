@@ -20,6 +20,7 @@ from healthyroster_async._core.errors import (
     RateLimitedError,
     ResponseError,
     ServiceUnavailableError,
+    of_call,
 )
 from healthyroster_async._core.governor import Governor
 from healthyroster_async._core.learned import Learned
@@ -268,7 +269,8 @@ class PacingPolicy:
         if self._closed or not self.streams.ask(waiter, 0.0):
             if len(self.streams.queue) > self._settings.max_queue:
                 gate.abandon(waiter)
-                raise QueueFullError(request.label, self._settings.max_queue)
+                full = QueueFullError(request.label, self._settings.max_queue)
+                raise of_call(full, request)
             await self._wait(waiter, gate, request)
         handed_over = False
         try:
@@ -297,7 +299,8 @@ class PacingPolicy:
             self._admit(waiter, pacer, request)
             if not await self._wait(waiter, pacer.gate, request):
                 pause = governor.held_for(loop.time())
-                raise ServiceUnavailableError(request.label, pause)
+                down = ServiceUnavailableError(request.label, pause)
+                raise of_call(down, request)
         self.in_flight += 1
         verdict, said = Verdict.NOTHING, SILENT
         try:
@@ -357,7 +360,7 @@ class PacingPolicy:
                     failure = DeadlineExceededError(request.label, wait)
         if failure is not None:
             pacer.gate.abandon(waiter)
-            raise failure
+            raise of_call(failure, request)
 
     def _in_vain(
         self, waiter: Waiter, pacer: Pacer, request: Request
@@ -386,7 +389,7 @@ class PacingPolicy:
             if waiter.gate is pacer.gate and waiter.queued:
                 failure = self._in_vain(waiter, pacer, request)
                 if failure is not None:
-                    waiter.failure = failure
+                    waiter.failure = of_call(failure, request)
                     pacer.gate.turn_away(waiter)
 
     async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> bool:

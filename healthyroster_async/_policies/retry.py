@@ -23,6 +23,7 @@ from healthyroster_async._core.errors import (
     ResponseError,
     ServerError,
     TransportError,
+    of_call,
 )
 from healthyroster_async._core.events import RetryEvent
 from healthyroster_async._core.messages import Request, Response
@@ -138,7 +139,8 @@ class RetryPolicy:
             if request.deadline is not None:
                 left = request.deadline - asyncio.get_running_loop().time()
                 if delay >= left:
-                    raise DeadlineExceededError(request.label, delay) from error
+                    late = DeadlineExceededError(request.label, delay)
+                    raise of_call(late, request) from error
             error = yield delay
 
     def _note(self, details: Any) -> None:
@@ -159,6 +161,7 @@ class RetryPolicy:
                     delay_s=delay,
                     status=status,
                     error=kind,
+                    correlation_id=error.correlation_id,
                 )
             )
         _logger.info(
@@ -173,5 +176,6 @@ class RetryPolicy:
                 "error": kind,
                 "status": status,
                 "delay_s": delay,
+                "request_id": error.request_id,
             },
         )

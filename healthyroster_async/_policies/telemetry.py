@@ -62,7 +62,11 @@ class TelemetryPolicy:
         self._record(request, status, began)
         self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
-            fields = {"label": label, "status": status}
+            fields = {
+                "label": label,
+                "status": status,
+                "request_id": request.request_id,
+            }
             _logger.debug("%s: answered %d", label, status, extra=fields)
         failure = error_for(response)
         if failure is not None:
@@ -91,7 +95,7 @@ class TelemetryPolicy:
         """Count an attempt, or an answer under way, that came to nothing."""
         kind = type(error).__name__
         self.failures[kind] += 1
-        extra = {"label": error.label, "error": kind}
+        extra = {"label": error.label, "error": kind, "request_id": error.request_id}
         _logger.debug("%s: failed (%s)", error.label, kind, extra=extra)
 
 

@@ -16,7 +16,6 @@ from typing_extensions import override
 from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.errors import (
     ConfigurationError,
-    DecodingError,
     UsageError,
 )
 from healthyroster_async._core.messages import Request, Response
@@ -410,7 +409,7 @@ def _turned(
         return pages.turn(response.json(), response.headers)
     except PagesError as error:
         reason = str(error)
-    raise DecodingError(response.request.label, reason)
+    raise response.not_understood(reason)
 
 
 async def _read_files(arguments: Mapping[str, Any]) -> dict[str, Any]:

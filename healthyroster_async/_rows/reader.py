@@ -14,7 +14,9 @@ from healthyroster_async._core.errors import (
     DecodingError,
     TransportError,
     UsageError,
+    of_call,
 )
+from healthyroster_async._core.identifiers import correlation_id
 from healthyroster_async._core.messages import BodyStream, Request, Response
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
@@ -80,6 +82,7 @@ class RowSource(Protocol):
         size: int,
         seconds: float,
         error: str | None,
+        correlation: str | None,
     ) -> None:
         """Hear that nothing more is read of an answer."""
         ...
@@ -92,6 +95,7 @@ class Connection:
         bytes_read: Bytes read so far, decompressed.
         closed: Whether nothing is read any more.
         most_rows: Rows after which it is given up; ``None`` for no bound.
+        correlation_id: What the API calls the request, if it said so.
     """
 
     def __init__(self, request: Request, source: RowSource) -> None:
@@ -101,6 +105,7 @@ class Connection:
         self.closed = False
         self.most_rows: int | None = None
         self.lines = False
+        self.correlation_id: str | None = None
         self._body: BodyStream | None = None
         self._pending = b""
         self._at = 0
@@ -120,6 +125,7 @@ class Connection:
         media = response.headers.get("content-type", "").partition(";")[0]
         self.lines = media.strip().lower() in _LINES
         self._body = response.stream
+        self.correlation_id = correlation_id(response.headers)
 
     async def read(self, size: int) -> bytes:
         """Return the next bytes, *size* or less; none at the end."""
@@ -132,6 +138,11 @@ class Connection:
         # objects, in each of many streams, and would hold the loop for a millisecond.
         self._at += size
         return self._pending[self._at - size : self._at]
+
+    def not_understood(self, reason: str) -> DecodingError:
+        """Return the error of an answer that cannot be understood."""
+        error = DecodingError(self.request.label, reason)
+        return of_call(error, self.request, self.correlation_id)
 
     def disconnect(self) -> None:
         """Give the connection back."""
@@ -214,7 +225,7 @@ class Reader(Generic[_P]):
                 connection.request, str(error), answered=True
             )
         except BrokenRowsError as error:
-            failure = DecodingError(connection.request.label, str(error))
+            failure = connection.not_understood(str(error))
         raise failure
 
     async def _read(self) -> _P:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 import orjson
 from typing_extensions import override
 
-from healthyroster_async._core.errors import DecodingError, UsageError
+from healthyroster_async._core.errors import UsageError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.messages import Request
 from healthyroster_async._rows.frames import FrameBuilder
@@ -151,8 +151,8 @@ class RowStream:
                     "digits; call as_ before the first row is read"
                 )
             self._loads = exact_loads
-        label = self._connection.request.label
-        return TypedRows(self._pending, kind, label=label, strict=strict)
+        wrong = self._connection.not_understood
+        return TypedRows(self._pending, kind, wrong, strict=strict)
 
     async def to_list(self) -> list[dict[str, Any]]:
         """Return all rows at once; it needs no ``async with``.
@@ -262,7 +262,7 @@ class RowStream:
                     await to_the_end(asyncio.to_thread(sink.write, rows))
                 await to_the_end(asyncio.to_thread(sink.commit))
             except BrokenRowsError as error:  # it can be read, but not be written
-                failure = DecodingError(self._connection.request.label, str(error))
+                failure = self._connection.not_understood(str(error))
             else:
                 return self.row_count
             finally:
@@ -328,6 +328,7 @@ class RowStream:
             size=self.bytes_read,
             seconds=asyncio.get_running_loop().time() - self._began,
             error=None if kind is None else kind.__name__,
+            correlation=self._connection.correlation_id,
         )
 
     def __enter__(self) -> NoReturn:

@@ -9,7 +9,6 @@ from typing import Any, Generic, Self, TypeVar
 import attrs
 import orjson
 
-from healthyroster_async._core.errors import DecodingError
 from healthyroster_async._rows.row_type import Read, RowType
 
 T = TypeVar("T")
@@ -112,11 +111,16 @@ class TypedRows(Generic[T]):
     """The rows of a stream as instances: it reads on where the stream stands."""
 
     def __init__(
-        self, pending: Pending, kind: RowType[T], *, label: str, strict: bool
+        self,
+        pending: Pending,
+        kind: RowType[T],
+        wrong: Callable[[str], Exception],
+        *,
+        strict: bool,
     ) -> None:
         self._pending = pending
         self._kind = kind
-        self._label = label
+        self._wrong = wrong
         self._strict = strict
         self._instances = self._instances_so_far()
 
@@ -127,7 +131,7 @@ class TypedRows(Generic[T]):
         while (made := next(self._instances)) is None:
             await self._pending.more()
         if isinstance(made, Misfit):
-            raise DecodingError(self._label, made.reason)
+            raise self._wrong(made.reason)
         return made
 
     # A generator keeps what it knows of the row before. Nothing is raised where a row

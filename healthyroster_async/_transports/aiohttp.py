@@ -31,6 +31,7 @@ from healthyroster_async._core.errors import (
     TransportError,
     UsageError,
     is_success,
+    of_call,
 )
 from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.messages import Request, Response, SignedRequest
@@ -237,6 +238,9 @@ class AiohttpTransport(Transport):
             middlewares=(_sent_once,),
             trust_env=False,  # else netrc adds an Authorization header
         )
+        # Tools that trace every client of a process add themselves here: they record
+        # filled-in paths, some also header fields, and send the API ids of traces.
+        session.trace_configs.clear()
         self._sessions[id(secrets)] = secrets, session
         if len(self._sessions) > _MAX_SESSIONS:
             # Its secrets were replaced long ago; the connections are not its own.
@@ -435,7 +439,7 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
         case _LostError():
             return transport_error(error.error, request, answered=answered)
         case _TooLargeError():
-            return AnswerTooLargeError(request.label, str(error))
+            return of_call(AnswerTooLargeError(request.label, str(error)), request)
         case (
             aiohttp.ClientConnectorCertificateError()
             | aiohttp.ServerFingerprintMismatch()

@@ -148,9 +148,10 @@ class OpenTelemetry:
             "http.request.method": request.method,
             "url.template": _template(request.label),
             "healthyroster.environment": request.environment.value,
-            "healthyroster.provider_id": str(request.provider_id),
             "healthyroster.request_id": request.request_id,
         }
+        if request.provider_id is not None:
+            attributes["healthyroster.provider_id"] = str(request.provider_id)
         return self._tracer.start_span(request.label, attributes=attributes)
 
     def on_attempt(self, event: AttemptEvent) -> None:

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, generate_latest
+from scripted_server import Server
 
 from healthyroster_async import ForbiddenError, RetrySettings
 from healthyroster_async.emulator import Emulator, Fault
@@ -260,3 +261,16 @@ async def test_aiohttp_is_traced_as_before_beside_us(collected, instrumented):
         await asyncio.sleep(0)
 
     assert [s.name for s in collected.spans] == [LIST, LIST, "GET"]
+
+
+async def test_a_pool_without_telemetry_is_not_traced_by_others(
+    collected, instrumented
+):
+    """
+    They would record who a call is about, and send the API the ids of our traces.
+    """
+    async with Server() as server, server.pool() as pool:
+        await pool.session(4711).reporting.data_sources()
+
+    assert collected.spans == ()
+    assert "traceparent" not in server.heads[0].lower()

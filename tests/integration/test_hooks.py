@@ -5,12 +5,15 @@ import logging
 import pickle
 
 import pytest
+from scripted_server import SILENCE, Server, answer
 
 from healthyroster_async import (
+    DeadlineExceededError,
     DecodingError,
     Environment,
     ForbiddenError,
     LikelyCause,
+    NotFoundError,
     RetrySettings,
     ServerError,
 )
@@ -186,3 +189,108 @@ async def test_nothing_of_a_row_or_a_secret_is_in_an_event_or_a_log_line(caplog)
     assert not [value for value in private if value in text]
     assert {"label", "status"} <= fields
     assert len(told.events["attempt"]) >= 12
+
+
+async def test_an_attempt_is_told_that_the_deadline_cut_short():
+    """
+    A server that hangs is what a dashboard is looked at for.
+    """
+    told = Told()
+    async with (
+        Server(then=SILENCE) as server,
+        server.pool(**told.hooks("attempt", "stream")) as pool,
+    ):
+        clinic = pool.session(1).with_options(deadline=0.2)
+        with pytest.raises(DeadlineExceededError) as late:
+            await clinic.reporting.data_sources()
+        with pytest.raises(DeadlineExceededError) as late_rows:
+            await clinic.reporting.rows(1).to_list()
+    events = told.events["attempt"]
+
+    assert [(e.status, e.error) for e in events] == [(None, "CancelledError")] * 2
+    assert all(0.1 < e.duration_s < 2 for e in events)
+    assert [e.request_id for e in events] == [
+        late.value.request_id,
+        late_rows.value.request_id,
+    ]
+    (end,) = told.events["stream"]
+    assert end.error == "DeadlineExceededError"
+
+
+async def test_events_and_errors_of_a_call_have_the_same_names():
+    """
+    Our log, a dashboard and the vendor's support must mean the same call.
+    """
+    told = Told()
+    named = {"X-Correlation-Id": "c0ffee-11"}
+    async with (
+        Server(
+            answer(503, **named),
+            answer(body=b"no json", **named),
+            answer(403, **named),
+            then=answer(body=b'"no rows"', **named),
+        ) as server,
+        server.pool(
+            retry=QUICK, **told.hooks("attempt", "retry", "denied", "stream")
+        ) as pool,
+    ):
+        reporting = pool.session(1).reporting
+        with pytest.raises(DecodingError) as strange:
+            await reporting.data_sources()
+        with pytest.raises(ForbiddenError) as denied:
+            await reporting.data_sources()
+        with pytest.raises(DecodingError) as broken:
+            await reporting.rows(1).to_list()
+    events = [event for kind in told.events.values() for event in kind]
+    errors = [strange.value, denied.value, broken.value]
+
+    assert {type(e).__name__ for e in events} == {
+        "AttemptEvent", "RetryEvent", "DeniedEvent", "StreamEvent",
+    }  # fmt: skip
+    assert {e.correlation_id for e in (*events, *errors)} == {"c0ffee-11"}
+    assert {e.request_id for e in events} == {e.request_id for e in errors}
+    assert len({e.request_id for e in errors}) == 3
+    for error in errors:
+        twin = pickle.loads(pickle.dumps(error))
+        assert twin.request_id == error.request_id
+        assert twin.correlation_id == error.correlation_id == "c0ffee-11"
+
+
+class Failing:
+    """An integration that fails wherever it can."""
+
+    enabled = True
+
+    def __init__(self, where):
+        self._where = where
+
+    def call(self, request):
+        if self._where == "call":
+            raise ZeroDivisionError("4711")
+        return self
+
+    def __enter__(self):
+        if self._where == "enter":
+            raise ZeroDivisionError("4711")
+
+    def __exit__(self, *_):
+        if self._where == "exit":
+            raise ZeroDivisionError("4711")
+
+
+@pytest.mark.parametrize("where", ["call", "enter", "exit"])
+async def test_an_integration_that_fails_costs_no_call(where, caplog):
+    """
+    A wrong exporter must not take the app down.
+    """
+    async with (
+        Server(answer(), answer(404)) as server,
+        server.pool(telemetry=Failing(where)) as pool,
+    ):
+        assert await pool.session(1).reporting.data_sources() == []
+        with pytest.raises(NotFoundError):
+            await pool.session(1).reporting.data_sources()
+
+    told = [r for r in caplog.records if r.name == "healthyroster_async.hooks"]
+    assert [r.hook for r in told] == ["telemetry"] * 2
+    assert "4711" not in caplog.text

@@ -57,7 +57,7 @@ def test_what_is_looked_for_is_found():
 # text of somebody else's error.
 LOGGED = {
     "attempt", "delay", "environment", "extra", "fields", "kind", "label", "pause_s",
-    "rate", "source", "status", "what", "why",
+    "rate", "request_id", "source", "status", "what", "why",
     "done", "total", "rows",  # how many of them
 }  # fmt: skip
 _LEVELS = {"debug", "info", "warning", "error", "critical", "log", "exception"}
