@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -15,11 +17,12 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry, generate_latest
 from scripted_server import Server
 
 from healthyroster_async import ForbiddenError, RetrySettings
-from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.emulator import Emulator, Fault, RateLimit
 from healthyroster_async.integrations.opentelemetry import OpenTelemetry
 
 LIST = "GET /HealthcareProvider/{id}/Datasources"
@@ -274,3 +277,58 @@ async def test_a_pool_without_telemetry_is_not_traced_by_others(
 
     assert collected.spans == ()
     assert "traceparent" not in server.heads[0].lower()
+
+
+TABLES = Path("docs/observability.md").read_text("utf-8")
+
+
+def rows_of_tables(page):
+    """Yield the rows of a page's tables: the first cell, and the names in all of it."""
+    for line in page.splitlines():
+        if line.startswith("| "):
+            # `.rows` after `healthyroster.x` stands for `healthyroster.rows`.
+            names = re.findall(r"`([a-z._]+)`", line)
+            yield (
+                line.split("|")[1].strip(" `"),
+                {f"healthyroster{n}" if n.startswith(".") else n for n in names},
+            )
+
+
+async def test_the_page_lists_every_name_that_there_is(collected):
+    """
+    Dashboards and alerts are made of them.
+    """
+    faults = [Fault(kind="status", status=503, endpoint="data_sources", times=1)]
+    limit = RateLimit(rate=20, burst=3, headers="none")
+    async with (
+        Emulator(
+            providers=9, rows=9, denied=[(2, "*")], rate_limit=limit, faults=faults
+        ) as emulator,
+        emulator.pool(telemetry=collected.telemetry, retry=QUICK) as pool,
+    ):
+        await pool.fan_out(range(1, 10), lambda s: s.reporting.data_sources())
+        await pool.fan_out([1, 2], lambda s: s.reporting.rows(1).to_list())
+        measured = collected.points
+    tables = dict(rows_of_tables(TABLES))
+    every = {"http.request.method", "url.template"}
+
+    metrics = {n: of - {n} for n, of in tables.items() if n.startswith("he")}
+    name = "http.client.request.duration"
+    metrics[name] = tables[name] - {name}
+    assert set(metrics) == set(measured)
+    for name, points in measured.items():
+        labels = {label for attributes, _ in points for label in attributes}
+        assert labels - every == metrics[name], name
+        alone = name in {"healthyroster.pauses", "healthyroster.rate"}
+        assert labels & every == (set() if alone else every), name
+    call, stream, attempt = (
+        set().union(*(s.attributes for s in collected.spans if which(s)))
+        for which in (
+            lambda s: s.kind is SpanKind.INTERNAL and s.name == LIST,
+            lambda s: s.kind is SpanKind.INTERNAL and s.name == ROWS,
+            lambda s: s.kind is SpanKind.CLIENT,
+        )
+    )
+    assert call == tables["a call"]
+    assert stream == tables["a row stream, until it is closed"] | call
+    assert attempt | {"healthyroster.correlation_id"} == tables["an attempt"]
