@@ -1,0 +1,222 @@
+"""What it costs to be watched: small calls without telemetry, and with more and more.
+
+- *compiled out*: not even the counts of ``pool.stats()``, the log and the report
+- *absent*: a pool as it is made when nobody watches
+- *not set up*: ``telemetry=OpenTelemetry()``, but the application has no SDK
+- *a hook*: ``on_attempt`` counts the statuses
+- *exported*: an SDK makes spans and metrics; they go in batches to an exporter that
+  counts them, and are read every second
+
+All call the nginx of ``calls.py``, in short slices that take turns. What is printed are
+medians; a ratio is that of a slice to the slice of *compiled out* in the same round.
+Goals are for the CPU time of a call, in which a slice beside a busy neighbour differs
+less than in calls per second; with one event loop at its limit they are the same.
+
+Run: ``python benchmarks/telemetry.py [--rounds 25] [--seconds 0.7] [--check]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import statistics
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import opentelemetry.sdk.version
+from calls import ANSWER, CONCURRENCY, Call, Slice, drive, nginx, warm
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
+from typing_extensions import override
+
+from healthyroster_async import ConnectionPool, Contract, Credentials, Environment
+from healthyroster_async._core.errors import error_for
+from healthyroster_async._core.messages import Response, SignedRequest
+from healthyroster_async._policies.telemetry import TelemetryPolicy
+from healthyroster_async.integrations.opentelemetry import OpenTelemetry
+
+OUT, ABSENT, UNSET = "compiled out", "absent", "not set up"
+HOOK, EXPORTED = "a hook", "exported"
+GOALS = {ABSENT: 1.03, UNSET: 1.03, EXPORTED: 1.25}
+
+
+class NoTelemetry(TelemetryPolicy):
+    """What calls need of the policy, and nothing that anybody could look at."""
+
+    @override
+    async def __call__(
+        self,
+        signed: SignedRequest,
+        send: Callable[[SignedRequest], Awaitable[Response]],
+    ) -> Response:
+        response = await send(signed)
+        failure = error_for(response)
+        if failure is not None:
+            raise failure
+        self.access.answered(signed.request.provider_id, signed.request.label)
+        return response
+
+
+class Spans(SpanExporter):
+    """Counts spans."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @override
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.count += len(spans)
+        return SpanExportResult.SUCCESS
+
+
+class Metrics(MetricExporter):
+    """Counts readings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    @override
+    def export(
+        self,
+        metrics_data: MetricsData,
+        timeout_millis: float = 10_000,
+        **kwargs: Any,
+    ) -> MetricExportResult:
+        self.count += 1
+        return MetricExportResult.SUCCESS
+
+    @override
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        pass
+
+    @override
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return True
+
+
+@contextlib.asynccontextmanager
+async def pool(url: str, *, bare: bool = False, **options: Any) -> AsyncIterator[Call]:
+    """Make calls with a pool that is watched in some way."""
+    contract = Contract(
+        base_urls={Environment.SANDBOX: url},
+        application_id_header="X-Application-Id",
+        application_secret_header="X-Application-Secret",
+    )
+    async with ConnectionPool(
+        {Environment.SANDBOX: Credentials("bench-app", "bench-secret")},
+        contract=contract,
+        **options,
+    ) as made:
+        if bare:
+            running = made._running  # noqa: SLF001 - it is put in before the first call
+            assert running is not None
+            lane = running.lanes[Environment.SANDBOX]
+            lane.telemetry = NoTelemetry(lane.telemetry.access)
+
+        def call(provider: int) -> Awaitable[object]:
+            return made.session(provider or 1).reporting.data_sources()
+
+        yield call
+
+
+async def measure(
+    url: str, rounds: int, seconds: float
+) -> tuple[dict[str, list[Slice]], Spans]:
+    """Return the slices of each way to be watched, and what was exported."""
+    statuses: Counter[int | None] = Counter()
+    unset = OpenTelemetry()
+    assert not unset.enabled
+    spans = Spans()
+    traces = TracerProvider()
+    traces.add_span_processor(BatchSpanProcessor(spans))
+    reader = PeriodicExportingMetricReader(Metrics(), export_interval_millis=1000)
+    meters = MeterProvider([reader])
+    told = OpenTelemetry(tracer_provider=traces, meter_provider=meters)
+    ways: dict[str, dict[str, Any]] = {
+        OUT: {"bare": True},
+        ABSENT: {},
+        UNSET: {"telemetry": unset},
+        HOOK: {"on_attempt": lambda event: statuses.update([event.status])},
+        EXPORTED: {"telemetry": told},
+    }
+    results: dict[str, list[Slice]] = {name: [] for name in ways}
+    async with contextlib.AsyncExitStack() as stack:
+        calls = {
+            name: await stack.enter_async_context(pool(url, **options))
+            for name, options in ways.items()
+        }
+        needed = await warm(calls[OUT])
+        for name, call in calls.items():
+            if name != OUT:
+                await drive(call, needed)
+        names = list(calls)
+        for number in range(rounds + 1):
+            for name in names:
+                done = await drive(calls[name], seconds)
+                if number:
+                    results[name].append(done)
+            # Each is the neighbour of the others in turn, and the first.
+            names = [*names[1:], names[0]] if number % 2 else names[::-1]
+    await asyncio.to_thread(traces.shutdown)
+    await asyncio.to_thread(meters.shutdown)
+    return results, spans
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=0.7, help="of one slice")
+    parser.add_argument("--check", action="store_true", help="fail below the goals")
+    options = parser.parse_args()
+    with nginx() as url, asyncio.Runner() as runner:
+        results, spans = runner.run(measure(url, options.rounds, options.seconds))
+    print(
+        f"{len(ANSWER)} bytes an answer, concurrency {CONCURRENCY}, median of "
+        f"{options.rounds} alternating slices of {options.seconds:g} s, "
+        f"Python {sys.version_info.major}.{sys.version_info.minor}, "
+        f"OpenTelemetry {opentelemetry.sdk.version.__version__}, "
+        f"{spans.count} spans exported\n"
+    )
+    print(
+        f"{'telemetry':<14}{'calls/s':>9}{'ratio':>8}{'CPU us':>9}{'ratio':>8}"
+        f"{'middle half':>15}{'goal':>8}"
+    )
+    met = True
+    for name, slices in results.items():
+        pairs = list(zip(slices, results[OUT], strict=True))
+        low, ratio, high = statistics.quantiles(
+            (own.cpu / out.cpu for own, out in pairs), method="inclusive"
+        )
+        goal = GOALS.get(name)
+        said = ""
+        if goal is not None:
+            met = met and ratio <= goal
+            said = f"{goal:>8.2f}  {'met' if ratio <= goal else 'NOT MET'}"
+        print(
+            f"{name:<14}{statistics.median(s.rate for s in slices):>9.0f}"
+            f"{statistics.median(own.rate / out.rate for own, out in pairs):>8.3f}"
+            f"{statistics.median(s.cpu for s in slices):>9.0f}{ratio:>8.3f}"
+            f"{low:>9.3f}-{high:.3f}{said}"
+        )
+    if options.check and not met:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
