@@ -11,8 +11,9 @@ the API, which is of another company.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from time import perf_counter
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -93,7 +94,7 @@ class OpenTelemetry:
         self._waits = meter.create_histogram(
             "healthyroster.queue.wait",
             "s",
-            "Waiting for a turn before an attempt",
+            "Waiting of attempts that had to wait for their turn",
             explicit_bucket_boundaries_advisory=_SECONDS,
         )
         counter = meter.create_counter
@@ -114,7 +115,7 @@ class OpenTelemetry:
             "Calls per second that may go, since it last changed",
         )
         self._rates: dict[str, float] = {}
-        self._servers: dict[Environment, dict[str, Any]] = {}
+        self._servers: dict[Environment, tuple[str, int]] = {}
         self._streams: dict[str, Span] = {}
 
     @property
@@ -134,8 +135,7 @@ class OpenTelemetry:
         if request.environment not in self._servers:
             parts = urlsplit(request.url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
-            server = {"server.address": parts.hostname, "server.port": port}
-            self._servers[request.environment] = server
+            self._servers[request.environment] = parts.hostname or "", port
         if not request.stream:
             return _Call(self, request, self._span(request))
         span = self._streams.get(request.request_id)
@@ -145,9 +145,7 @@ class OpenTelemetry:
 
     def _span(self, request: Request) -> Span:
         attributes = {
-            "http.request.method": request.method,
-            "url.template": _template(request.label),
-            "healthyroster.environment": request.environment.value,
+            **_whose(request.label, request.environment),
             "healthyroster.request_id": request.request_id,
         }
         if request.provider_id is not None:
@@ -156,24 +154,22 @@ class OpenTelemetry:
 
     def on_attempt(self, event: AttemptEvent) -> None:
         """Add the span of an attempt to that of its call, and count it."""
-        shared = {
-            **_endpoint(event.label),
-            **self._servers.get(event.environment, {}),
-        }
-        if event.status is not None:
-            shared["http.response.status_code"] = event.status
-        if event.error is not None:
-            shared["error.type"] = str(event.status or event.error)
+        server = self._servers.get(event.environment)
+        came = event.status or event.error
+        shared = _attempt(event.label, server, event.status, event.error and str(came))
         self._attempts.record(event.duration_s, shared)
-        whose = _whose(event)
-        self._waits.record(event.queue_wait_s, whose)
+        whose = _whose(event.label, event.environment)
+        if event.queue_wait_s:
+            self._waits.record(event.queue_wait_s, whose)
         if event.status == _THROTTLED:
             self._throttles.add(1, whose)
+        # What is not sampled need not be described.
+        if trace.get_current_span().is_recording():
+            self._add_span(event, shared)
+
+    def _add_span(self, event: AttemptEvent, shared: Mapping[str, Any]) -> None:
         began = int(event.started * 1e9)
-        own: dict[str, Any] = {
-            **shared,
-            "healthyroster.queue_wait_s": event.queue_wait_s,
-        }
+        own = {**shared, "healthyroster.queue_wait_s": event.queue_wait_s}
         if event.attempt > 1:
             own["http.request.resend_count"] = event.attempt - 1
         if event.correlation_id is not None:
@@ -187,16 +183,18 @@ class OpenTelemetry:
 
     def on_retry(self, event: RetryEvent) -> None:
         """Count a retry."""
-        self._retries.add(1, {**_whose(event), "error.type": event.error})
+        whose = _whose(event.label, event.environment)
+        self._retries.add(1, {**whose, "error.type": event.error})
 
     def on_denied(self, event: DeniedEvent) -> None:
         """Count a denial."""
         cause = event.cause.value
-        self._denials.add(1, {**_whose(event), "healthyroster.cause": cause})
+        whose = _whose(event.label, event.environment)
+        self._denials.add(1, {**whose, "healthyroster.cause": cause})
 
     def on_stream(self, event: StreamEvent) -> None:
         """End the span of a row stream, and count its rows."""
-        whose = _whose(event)
+        whose = _whose(event.label, event.environment)
         self._rows.add(event.rows, whose)
         self._bytes.add(event.bytes, whose)
         self._called(event.label, event.environment, event.duration_s, event.error)
@@ -218,12 +216,9 @@ class OpenTelemetry:
     def _called(
         self, label: str, environment: Environment, seconds: float, error: str | None
     ) -> None:
-        attributes = {
-            **_endpoint(label),
-            "healthyroster.environment": environment.value,
-        }
+        attributes = _whose(label, environment)
         if error is not None:
-            attributes["error.type"] = error
+            attributes = {**attributes, "error.type": error}
         self._calls.record(seconds, attributes)
 
     def _observe_rate(self, options: CallbackOptions) -> Iterable[Observation]:
@@ -276,22 +271,32 @@ def _failed(span: Span, error: str) -> None:
     span.set_status(StatusCode.ERROR, error)
 
 
-def _endpoint(label: str) -> dict[str, Any]:
+# There are few templates, and whoever asks gets the same dictionary.
+
+
+@lru_cache(4096)
+def _endpoint(label: str) -> Mapping[str, Any]:
     method, _, template = label.partition(" ")
     return {"http.request.method": method, "url.template": template}
 
 
-def _template(label: str) -> str:
-    return label.partition(" ")[2]
+@lru_cache(4096)
+def _whose(label: str, environment: Environment) -> Mapping[str, Any]:
+    return {**_endpoint(label), "healthyroster.environment": environment.value}
 
 
-def _whose(
-    event: AttemptEvent | RetryEvent | DeniedEvent | StreamEvent,
-) -> dict[str, Any]:
-    return {
-        **_endpoint(event.label),
-        "healthyroster.environment": event.environment.value,
-    }
+@lru_cache(4096)
+def _attempt(
+    label: str, server: tuple[str, int] | None, status: int | None, error: str | None
+) -> Mapping[str, Any]:
+    attributes = dict(_endpoint(label))
+    if server is not None:
+        attributes["server.address"], attributes["server.port"] = server
+    if status is not None:
+        attributes["http.response.status_code"] = status
+    if error is not None:
+        attributes["error.type"] = error
+    return attributes
 
 
 _NO_TRACES = (trace.ProxyTracerProvider, trace.NoOpTracerProvider)

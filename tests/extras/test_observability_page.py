@@ -73,7 +73,6 @@ def test_the_page_shows_spans_of_a_call_and_its_attempt(told):
     [
         "http_client_request_duration_seconds_bucket{",
         "healthyroster_call_duration_seconds_count{",
-        "healthyroster_queue_wait_seconds_sum{",
         "healthyroster_rows_total{",
         "healthyroster_rows_size_bytes_total{",
     ],
