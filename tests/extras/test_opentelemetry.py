@@ -10,7 +10,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 from opentelemetry import trace
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -18,7 +17,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
-from prometheus_client import CollectorRegistry, generate_latest
 from scripted_server import Server
 
 from healthyroster_async import ForbiddenError, RetrySettings
@@ -206,31 +204,6 @@ async def test_nothing_is_told_while_nobody_has_set_it_up():
     ):
         assert pool._hooks.around is None
         await pool.session(1).reporting.data_sources()
-
-
-@pytest.fixture
-def prometheus():
-    """Make a registry and the provider whose metrics it shows."""
-    registry = CollectorRegistry()
-    return registry, MeterProvider([PrometheusMetricReader(registry=registry)])
-
-
-async def test_prometheus_shows_the_metrics(prometheus):
-    """
-    The usual way to get them onto a dashboard.
-    """
-    registry, provider = prometheus
-    telemetry = OpenTelemetry(meter_provider=provider)
-    async with (
-        Emulator(providers=1, rows=7) as emulator,
-        emulator.pool(telemetry=telemetry) as pool,
-    ):
-        await pool.session(1).reporting.rows(1).to_list()
-    shown = (await asyncio.to_thread(generate_latest, registry)).decode()
-
-    assert "healthyroster_rows" in shown
-    assert " 7.0" in shown
-    assert "http_client_request_duration_seconds_bucket" in shown
 
 
 def test_the_core_imports_none_of_it():
