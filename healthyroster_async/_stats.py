@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from attrs import field, frozen
 
 from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.governor import Governor
+from healthyroster_async._core.html import table
 from healthyroster_async._core.settings import Priority
 from healthyroster_async._policies.pacing import PacingPolicy
 from healthyroster_async._policies.retry import RetryPolicy
@@ -114,3 +115,41 @@ class EnvironmentStats:
             open_streams=pacing.streams.in_flight,
             retry_budget=budget.left,
         )
+
+    @property
+    def _figures(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("calls a second", f"{self.rate:.3g} ({self.rate_source})"),
+            ("at once", f"{self.in_flight} of {self.concurrency}"),
+            ("waiting", f"{self.waiting}"),
+            ("open row streams", f"{self.open_streams}"),
+            ("attempts", f"{self.attempts}"),
+            ("answers", _counts(self.answers)),
+            ("failures", _counts(self.failures)),
+            ("tried again", f"{self.retries}"),
+            ("asked to slow down", f"{self.throttled}"),
+            ("pauses", f"{self.pauses}"),
+            ("paused for", f"{self.paused_for:.3g} s" if self.paused_for else "no"),
+            ("API", "down" if self.down else "up"),
+        )
+
+    def _repr_html_(self) -> str:
+        return PoolStats({None: self})._repr_html_()
+
+
+class PoolStats(dict[Any, EnvironmentStats]):
+    """The counters of each environment; a dict."""
+
+    def _repr_html_(self) -> str:
+        columns = [getattr(environment, "value", "") for environment in self]
+        figures = [stats._figures for stats in self.values()]  # noqa: SLF001 - ours
+        names = [name for name, _ in figures[0]] if figures else []
+        rows = (
+            (name, *(figure[number][1] for figure in figures))
+            for number, name in enumerate(names)
+        )
+        return table("What the pool does", ("", *columns), rows)
+
+
+def _counts(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{name}: {number}" for name, number in counts.items()) or "none"

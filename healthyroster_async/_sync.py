@@ -33,7 +33,7 @@ from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
-from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async._stats import PoolStats
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,6 +82,10 @@ class _Twin:
     @override
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._inner!r}>"
+
+    def _repr_html_(self) -> str | None:
+        shown = getattr(self._inner, "_repr_html_", None)
+        return None if shown is None else str(shown())
 
 
 def _waited(
@@ -475,10 +479,10 @@ class SyncPool(_Twin):
         """Return what the pool did in an environment, as a page to look at."""
         return self._inner.report(environment=environment)
 
-    def stats(self) -> dict[Environment, EnvironmentStats]:
+    def stats(self) -> PoolStats:
         """Return what each environment has done and is doing."""
 
-        async def stats() -> dict[Environment, EnvironmentStats]:
+        async def stats() -> PoolStats:
             return self._inner.stats()
 
         return self._thread.run(stats)

@@ -18,7 +18,7 @@ from healthyroster_async import (
     PoolReport,
     ProviderSession,
 )
-from healthyroster_async.models import DataSource, DataSourceDetail
+from healthyroster_async.models import DataSourceDetail, DataSources
 
 
 @frozen
@@ -30,7 +30,7 @@ class Patient:
 async def check(pool: ConnectionPool) -> None:
     clinic = pool.session(42)
     assert_type(clinic, ProviderSession)
-    assert_type(await clinic.reporting.data_sources(), list[DataSource])
+    assert_type(await clinic.reporting.data_sources(), DataSources)
     assert_type(await clinic.reporting.data_source("x"), DataSourceDetail)
     assert_type(await clinic.reporting.rows(1).to_list(), list[dict[str, Any]])
     async with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
@@ -42,16 +42,16 @@ async def check(pool: ConnectionPool) -> None:
         assert_type(rows.as_(Patient), AsyncIterator[Patient])
         assert_type(rows.bad_rows, list[BadRow])
     outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
-    assert_type(outcomes, Outcomes[list[DataSource]])
+    assert_type(outcomes, Outcomes[DataSources])
     for error in outcomes.denied.values():
         assert_type(error, ForbiddenError)
         assert_type(error.likely_cause, LikelyCause)
         assert_type(error.evidence, str)
     by_provider = dict(outcomes)
-    assert_type(by_provider, dict[Hashable, Outcome[list[DataSource]]])
-    assert_type(outcomes.get(1), Outcome[list[DataSource]] | None)
+    assert_type(by_provider, dict[Hashable, Outcome[DataSources]])
+    assert_type(outcomes.get(1), Outcome[DataSources] | None)
     async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
-        assert_type(outcome, Outcome[list[DataSource]])
+        assert_type(outcome, Outcome[DataSources])
     assert_type(pool.access, AccessMap)
     assert_type(pool.report(), PoolReport)
     assert_type(pool.report().html, str)
