@@ -1,6 +1,7 @@
 """The pool without await: the same API, from scripts, threads and running loops."""
 
 import asyncio
+import contextvars
 import inspect
 import os
 import signal
@@ -260,6 +261,35 @@ def test_ctrl_c_cancels_the_call_and_the_pool_goes_on(serve):
         assert len(pool.session(1).reporting.data_sources()) == 9
 
 
+def test_a_call_under_way_is_told_when_another_thread_closes_the_pool(serve):
+    """
+    It must neither hang nor see a bare cancellation, which no except clause expects.
+    """
+    slow = Fault(kind="stall", endpoint="data_sources", times=1, after_bytes=0)
+    emulator = serve(providers=1, rows=1, faults=[slow])
+    pool = SyncPool(emulator.credentials, contract=emulator.contract())
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(pool.session(1).reporting.data_sources)
+        while not next(iter(pool.stats().values())).in_flight:
+            time.sleep(0.01)
+        pool.close(timeout=0)
+        with pytest.raises(PoolClosedError):
+            call.result(timeout=20)
+
+
+def test_calls_run_in_the_context_of_their_caller(pool):
+    """
+    A span that was begun around the call is the parent of ours.
+    """
+    here = contextvars.ContextVar("here", default="lost")
+    here.set("found")
+
+    async def look(_):
+        return here.get()
+
+    assert pool.fan_out([1], look).succeeded == {1: "found"}
+
+
 SCRIPT = """
     import os, sys
     from healthyroster_async import SyncPool, UsageError
@@ -275,8 +305,8 @@ SCRIPT = """
                 pool.session(1).reporting.data_sources()
             except UsageError as error:
                 print(error, flush=True)
-            os._exit(0)
-        os.waitpid(child, 0)
+            sys.exit(0)
+        print("child", os.waitpid(child, 0)[1])
     print("end", flush=True)
 """
 
@@ -304,5 +334,5 @@ def test_a_script_that_closes_nothing_ends_without_a_word(serve):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("9\n")
     assert "after the fork" in ran.stdout
-    assert ran.stdout.endswith("end\n")
+    assert ran.stdout.endswith("child 0\nend\n")
     assert ran.stderr == "" or "fork()" in ran.stderr
