@@ -12,7 +12,7 @@ from attrs import field, frozen
 from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.governor import Governor
 from healthyroster_async._core.html import table
-from healthyroster_async._core.settings import Priority
+from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._policies.pacing import PacingPolicy
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
@@ -134,21 +134,20 @@ class EnvironmentStats:
         )
 
     def _repr_html_(self) -> str:
-        return PoolStats({None: self})._repr_html_()
+        return table("What an environment did and does", ("", ""), self._figures)
 
 
-class PoolStats(dict[Any, EnvironmentStats]):
+class PoolStats(dict[Environment, EnvironmentStats]):
     """The counters of each environment; a dict."""
 
     def _repr_html_(self) -> str:
-        columns = [getattr(environment, "value", "") for environment in self]
+        columns = [environment.value for environment in self]
         figures = [stats._figures for stats in self.values()]  # noqa: SLF001 - ours
-        names = [name for name, _ in figures[0]] if figures else []
         rows = (
-            (name, *(figure[number][1] for figure in figures))
-            for number, name in enumerate(names)
+            (row[0][0], *(figure for _, figure in row))
+            for row in zip(*figures, strict=True)
         )
-        return table("What the pool does", ("", *columns), rows)
+        return table("What the pool did and does", ("", *columns), rows)
 
 
 def _counts(counts: Mapping[Any, int]) -> str:

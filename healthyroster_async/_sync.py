@@ -270,6 +270,9 @@ class SyncOperations(_Twin):
     def __dir__(self) -> list[str]:
         return dir(self._inner)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
 
 class SyncSession(_Twin):
     """Calls about one Healthcare Provider; see ``ProviderSession``.

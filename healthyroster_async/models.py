@@ -10,7 +10,7 @@ A frozen class without slots is built in half the time: lists of these are long.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, SupportsIndex, overload
 
 from attrs import field, frozen
@@ -26,6 +26,8 @@ __all__ = [
     "DataSources",
     "Model",
 ]
+
+_SOURCE = ("id", "name", "description")
 
 
 class Model:
@@ -56,6 +58,10 @@ class DataSource:
     name: str | None = None
     description: str | None = None
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+
+    def _repr_html_(self) -> str:
+        row = (self.id, self.name, self.description)
+        return table("A data source", _SOURCE, (row,))
 
 
 class DataSources(list[DataSource]):
@@ -89,7 +95,7 @@ class DataSources(list[DataSource]):
 
     def _repr_html_(self) -> str:
         rows = ((s.id, s.name, s.description) for s in self)
-        return table(f"{len(self)} data sources", ("id", "name", "description"), rows)
+        return table(f"{len(self)} data sources", _SOURCE, rows)
 
 
 @frozen(kw_only=True, slots=False)
@@ -153,6 +159,10 @@ class DataSourceDetail:
     def _named(self) -> tuple[DataSourceField | DataSourceParameter, ...]:
         return (*self.fields, *self.parameters)
 
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of its columns and filters."""
+        return (one.name for one in self._named if one.name is not None)
+
     def __getitem__(self, name: str) -> DataSourceField | DataSourceParameter:
         """Return the column, or else the filter, of a name.
 
@@ -165,7 +175,7 @@ class DataSourceDetail:
         raise KeyError(f"{self.name} has neither a column nor a filter {name!r}")
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [one.name for one in self._named if one.name is not None]
+        return list(self)
 
     def _repr_html_(self) -> str:
         title = f"{self.name or self.id}: {self.description or 'a data source'}"

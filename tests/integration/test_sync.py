@@ -20,6 +20,7 @@ from healthyroster_async import (
     ConnectionPool,
     ForbiddenError,
     PoolClosedError,
+    ProgressBar,
     ProviderSession,
     PullPlan,
     SyncPool,
@@ -275,6 +276,34 @@ def test_a_call_under_way_is_told_when_another_thread_closes_the_pool(serve):
         pool.close(timeout=0)
         with pytest.raises(PoolClosedError):
             call.result(timeout=20)
+
+
+def test_a_notebook_shows_it_as_the_async_one(pool):
+    """
+    What one looks at is the same, whoever awaits.
+    """
+    sources = pool.session(1).reporting.data_sources()
+    stats = pool.stats()
+
+    assert "base URL" in pool._repr_html_()
+    assert "Healthcare Provider 1" in pool.session(1)._repr_html_()
+    assert "Patients" in sources._repr_html_()
+    assert "calls a second" in stats._repr_html_()
+    for one in stats.values():
+        assert "calls a second" in one._repr_html_()
+    assert "get_patients" in pool.session(1).operations._ipython_key_completions_()
+
+
+def test_a_bar_asks_the_pool_for_its_pace(pool, tmp_path, capsys):
+    """
+    Its callback runs on the loop of the pool, which must not wait for itself.
+    """
+    with ProgressBar("sources", pool) as bar:
+        bar._drawn = 0.0
+        pool.fan_out([1, 2, 3], lambda s: s.reporting.data_sources(), progress=bar)
+        pool.pull(PullPlan([1], sources=["Teams"]), tmp_path, progress=bar)
+
+    assert "sources: 1 of 1, 1,200 rows" in capsys.readouterr().err
 
 
 def test_calls_run_in_the_context_of_their_caller(pool):
