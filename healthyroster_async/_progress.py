@@ -179,7 +179,7 @@ class _Widget:
 
     def __init__(self, title: str) -> None:
         tqdm = extra("tqdm.notebook", "notebook").tqdm
-        form = "{desc} {bar} {n:,} of {total} {postfix}"
+        form = "{desc} {bar} {n:,} of {total_fmt}{postfix}"
         self._bar = tqdm(desc=title, total=None, bar_format=form, dynamic_ncols=True)
 
     def show(self, number: int, total: int | None, beside: str) -> None:

@@ -263,9 +263,10 @@ class ProviderSession:
         rows = [
             ("environment", self.environment.value),
             ("priority", self.priority.name.lower()),
-            ("deadline", self._caller.deadline and f"{self._caller.deadline:g} s"),
             ("reporting", "data_sources, data_source, rows, windows"),
         ]
+        if self._caller.deadline is not None:
+            rows.append(("deadline", f"{self._caller.deadline:g} s"))
         if contract.operations.document is not None:
             rows.append(("operations", f"{len(self.operations)}: operations.<Tab>"))
         return table(f"Healthcare Provider {self.provider_id}", ("", ""), rows)

@@ -199,7 +199,7 @@ class Outcomes(Generic[V]):
 
     def _repr_html_(self) -> str:
         rows = ((o.key, type(o).__name__.lower(), _what_came(o)) for o in self)
-        return table(self._summary, ("provider or name", "outcome", "what came"), rows)
+        return table(self._summary, ("call", "outcome", "what came"), rows)
 
 
 def _what_came(outcome: Outcome[Any]) -> str:
