@@ -389,6 +389,10 @@ class SyncPool(_Twin):
     ) -> None:
         self.close(**{} if error is None else {"timeout": 0})
 
+    @override
+    def _repr_html_(self) -> str:
+        return str(super()._repr_html_()).replace("ConnectionPool", "SyncPool", 1)
+
     @property
     def contract(self) -> Contract:
         """How the API looks."""

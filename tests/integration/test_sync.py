@@ -285,7 +285,7 @@ def test_a_notebook_shows_it_as_the_async_one(pool):
     sources = pool.session(1).reporting.data_sources()
     stats = pool.stats()
 
-    assert "base URL" in pool._repr_html_()
+    assert "SyncPool, open" in pool._repr_html_()
     assert "Healthcare Provider 1" in pool.session(1)._repr_html_()
     assert "Patients" in sources._repr_html_()
     assert "calls a second" in stats._repr_html_()
