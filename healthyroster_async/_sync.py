@@ -13,8 +13,9 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial, wraps
+from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from typing_extensions import override
 
@@ -23,7 +24,14 @@ from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.paging import Paging
-from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._core.settings import (
+    AnswerSettings,
+    Environment,
+    PacingSettings,
+    Priority,
+    RetrySettings,
+    Timeouts,
+)
 from healthyroster_async._fanout import ProgressCallback
 from healthyroster_async._loop_thread import LoopThread
 from healthyroster_async._pool import ConnectionPool
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _P = ParamSpec("_P")
+_S = TypeVar("_S")
 _T = TypeVar("_T")
 _V = TypeVar("_V")
 # Items that are fetched from the loop at once: a hop costs as much as some rows.
@@ -103,13 +112,13 @@ def _waited(
     return call
 
 
-def _as_parameters(
+def _like(
     method: Callable[Concatenate[Any, _P], Any],
-) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, _P], None]]:
-    """Return a decorator that gives a function the parameters of *method*."""
+) -> Callable[[Callable[Concatenate[_S, ...], _T]], Callable[Concatenate[_S, _P], _T]]:
+    """Return a decorator that gives a method the parameters of another one."""
 
-    def decorated(function: Callable[..., None]) -> Callable[..., None]:
-        function.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    def decorated(function: Any) -> Any:
+        function.__signature__ = inspect.signature(method)
         function.__doc__ = method.__doc__
         return function
 
@@ -307,7 +316,7 @@ class SyncSession(_Twin):
         """The lane its calls wait in."""
         return self._inner.priority
 
-    @wraps(ProviderSession.with_options)
+    @_like(ProviderSession.with_options)
     def with_options(self, **options: Any) -> SyncSession:
         """Return a copy that shares the pool; what is not given stays as it is."""
         return SyncSession(self._inner.with_options(**options), self._thread)
@@ -350,7 +359,7 @@ class SyncPool(_Twin):
 
     _inner: ConnectionPool
 
-    @_as_parameters(ConnectionPool.__init__)
+    @_like(ConnectionPool.__init__)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._hold(ConnectionPool(*args, **kwargs))
 
@@ -358,11 +367,31 @@ class SyncPool(_Twin):
         super().__init__(pool, LoopThread(pool.start, partial(self.close, timeout=0)))
 
     @classmethod
-    @wraps(cast("Any", ConnectionPool.from_environment).__func__)
-    def from_environment(cls, **options: Any) -> Self:
-        """Make a pool from ``HEALTHYROSTER_*`` variables and the profile file."""
+    def from_environment(
+        cls,
+        *,
+        profile: str | None = None,
+        swagger: str | Path | None = None,
+        environment: Environment | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetrySettings | None = None,
+        pacing: PacingSettings | None = None,
+        answers: AnswerSettings | None = None,
+        deadline: float | None = None,
+    ) -> Self:
+        """Make a pool from ``HEALTHYROSTER_*`` variables; see ``ConnectionPool``."""
         made = cls.__new__(cls)
-        made._hold(ConnectionPool.from_environment(**options))  # noqa: SLF001 - its own
+        pool = ConnectionPool.from_environment(
+            profile=profile,
+            swagger=swagger,
+            environment=environment,
+            timeouts=timeouts,
+            retry=retry,
+            pacing=pacing,
+            answers=answers,
+            deadline=deadline,
+        )
+        made._hold(pool)  # noqa: SLF001 - its own
         return made
 
     def start(self) -> Self:

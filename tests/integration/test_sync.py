@@ -77,6 +77,12 @@ TWINS = [
 ]
 
 
+def taken(method):
+    """Return the parameters of a method, and their defaults."""
+    parameters = inspect.signature(method).parameters.values()
+    return [(one.name, one.kind, one.default) for one in parameters]
+
+
 @pytest.mark.parametrize(("one", "twin"), TWINS)
 def test_everything_has_a_twin_with_the_same_parameters(one, twin):
     """
@@ -89,8 +95,7 @@ def test_everything_has_a_twin_with_the_same_parameters(one, twin):
             continue
         assert hasattr(twin, name) or name in {"reporting", "operations"}, name
         if callable(member):
-            theirs = inspect.signature(getattr(twin, name)).parameters
-            assert list(theirs) == list(inspect.signature(member).parameters), name
+            assert taken(getattr(twin, name)) == taken(member), name
             if not inspect.isclass(member):
                 assert getattr(twin, name).__doc__, name
 

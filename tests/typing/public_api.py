@@ -1,6 +1,6 @@
 """What a type checker sees of the public API; it is checked, not run."""
 
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Iterator
 from typing import Any, assert_type
 
 from attrs import frozen
@@ -10,15 +10,23 @@ from healthyroster_async import (
     AccessReport,
     BadRow,
     ConnectionPool,
+    Environment,
+    EnvironmentStats,
     ForbiddenError,
     Grant,
     LikelyCause,
     Outcome,
     Outcomes,
     PoolReport,
+    ProgressBar,
     ProviderSession,
+    PullPlan,
+    Response,
+    SyncPool,
 )
-from healthyroster_async.models import DataSourceDetail, DataSources
+from healthyroster_async._sync import SyncSession
+from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
+from healthyroster_async.pull import PullReport
 
 
 @frozen
@@ -59,3 +67,29 @@ async def check(pool: ConnectionPool) -> None:
     assert_type(report, AccessReport)
     assert_type(report.grant(1, "rows"), Grant)
     assert_type(report.request_text(), str)
+
+
+def check_sync(pool: SyncPool) -> None:
+    clinic = pool.session(42)
+    assert_type(SyncPool.from_environment(), SyncPool)
+    assert_type(clinic.reporting.data_sources(), DataSources)
+    assert_type(clinic.reporting.data_sources()["Patients"], DataSource)
+    assert_type(clinic.reporting.data_source("x"), DataSourceDetail)
+    assert_type(clinic.with_options(weight=2.0), SyncSession)
+    assert_type(clinic.request("GET", "/x"), Response)
+    assert_type(clinic.reporting.rows(1).to_list(), list[dict[str, Any]])
+    with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
+        for row in rows:
+            assert_type(row, dict[str, Any])
+        assert_type(rows.as_(Patient), Iterator[Patient])
+        assert_type(rows.bad_rows, list[BadRow])
+    outcomes = pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
+    assert_type(outcomes, Outcomes[DataSources])
+    for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
+        assert_type(outcome, Outcome[DataSources])
+    assert_type(pool.check_access([1, 2]), AccessReport)
+    assert_type(pool.pull(PullPlan([1]), "lake"), PullReport)
+    assert_type(pool.stats()[Environment.SANDBOX], EnvironmentStats)
+    with ProgressBar("x", pool) as bar:
+        pool.fan_out([1], lambda s: s.reporting.data_sources(), progress=bar)
+        pool.pull(PullPlan([1]), "lake", progress=bar)
