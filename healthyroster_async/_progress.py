@@ -72,7 +72,7 @@ class ProgressBar:
                 words.append(f"paused {stats.paused_for:.0f} s")
         left = time_left(now, seconds, self._start or 0, stats)
         if left is not None:
-            words.append(f"{duration(left)} left")
+            words.insert(0, f"{duration(left)} left")  # a narrow terminal cuts the end
         self._form().show(ended(now), now.total, ", ".join(words))
 
     def _form(self) -> _Form:
@@ -200,7 +200,7 @@ class _Terminal:
         rich = extra("rich.progress", "cli")
         column = extra("rich.table", "cli").Column
         console = extra("rich.console", "cli").Console(stderr=True)
-        words = column(no_wrap=True, overflow="ellipsis")
+        words = column(ratio=1, no_wrap=True, overflow="ellipsis")
         self._bar = rich.Progress(
             rich.TextColumn("{task.description}", markup=False),
             rich.BarColumn(bar_width=20),
@@ -208,6 +208,7 @@ class _Terminal:
             rich.TextColumn("{task.fields[beside]}", markup=False, table_column=words),
             console=console,
             auto_refresh=False,
+            expand=True,
         )
         self._task = self._bar.add_task(title, total=None, beside="")
 
