@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -102,7 +101,7 @@ class LoopThread:
             thread.join()
 
     def _close_at_exit(self) -> None:
-        if self.running:
+        if self.running:  # a fork may have got the lock as somebody else held it
             self._closing()
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
@@ -139,10 +138,9 @@ class _Call(Generic[_T]):
         self._thread = thread
         self._ended = threading.Event()
         self._task: asyncio.Task[_T] | None = None
-        # The caller's, so that spans find their parent and a notebook its cell.
-        self._context = contextvars.copy_context()
 
     def begin(self) -> None:
+        # In the caller's context: spans find their parent, a notebook its cell.
         self._tell(self._begin)
 
     def wait(self) -> asyncio.Task[_T]:
@@ -161,7 +159,7 @@ class _Call(Generic[_T]):
                 task.exception()  # nobody wants to know, but it is seen
 
     def _begin(self) -> None:
-        self._task = self._loop.create_task(self._call(), context=self._context)
+        self._task = self._loop.create_task(self._call())
         self._task.add_done_callback(lambda _: self._ended.set())
 
     def _cancel(self) -> None:
