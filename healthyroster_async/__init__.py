@@ -75,6 +75,7 @@ from healthyroster_async._core.settings import (
 from healthyroster_async._core.values import File
 from healthyroster_async._policies.pacing import PacingEvent
 from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._progress import ProgressBar
 from healthyroster_async._report.report import PoolReport
 from healthyroster_async._resources.operations import (
     OperationCall,
@@ -141,6 +142,7 @@ __all__ = [
     "PoolReport",
     "Priority",
     "Progress",
+    "ProgressBar",
     "ProtocolError",
     "ProviderSession",
     "PullPlan",

@@ -6,14 +6,16 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 
 from healthyroster_async._core.errors import PoolClosedError, UsageError
 
 _T = TypeVar("_T")
 # A wait without end is deaf to Ctrl-C on some systems.
 _LOOK_S = 0.5
+_CLOSED = "the pool is closed"
 
 
 class LoopThread:
@@ -38,8 +40,8 @@ class LoopThread:
 
     @property
     def running(self) -> bool:
-        """Whether there is a thread."""
-        return self._thread is not None
+        """Whether there is a thread; a fork of the process has none."""
+        return self._thread is not None and os.getpid() == self._process
 
     def run(self, call: Callable[[], Awaitable[_T]]) -> _T:
         """Call on the loop, and wait for what comes of it.
@@ -60,36 +62,27 @@ class LoopThread:
                 "this runs on the event loop of the pool, which would wait for itself: "
                 "here the async session is at hand, so return its call or await it"
             )
-        loop = self._started()
+        loop, thread = self._started()
 
-        ended = threading.Event()
-        tasks: list[asyncio.Task[_T]] = []
-
-        async def calling() -> _T:
+        async def opened() -> _T:
             if not self._opened:
                 await self._opening()
                 self._opened = True
             return await call()
 
-        def begin() -> None:
-            tasks.append(loop.create_task(calling()))
-            tasks[0].add_done_callback(lambda _: ended.set())
-
-        def cancel() -> None:
-            tasks[0].cancel()  # it has begun: the loop keeps the order
-
-        loop.call_soon_threadsafe(begin)
+        under_way = _Call(opened, loop, thread)
         try:
-            while not ended.wait(_LOOK_S):
-                pass
-        except BaseException:
-            loop.call_soon_threadsafe(cancel)
-            # What the call holds is given back before anybody goes on.
-            ended.wait()
-            if not tasks[0].cancelled():
-                tasks[0].exception()  # nobody wants to know, but it is seen
+            under_way.begin()
+            task = under_way.wait()
+        except PoolClosedError:
             raise
-        return tasks[0].result()
+        except BaseException:
+            # What the call holds is given back before anybody goes on.
+            under_way.cancel()
+            raise
+        if task.cancelled() and self._thread is not thread:
+            raise PoolClosedError(_CLOSED)
+        return task.result()
 
     def start(self) -> None:
         """Start, also after it was stopped; the first call does it too."""
@@ -107,11 +100,15 @@ class LoopThread:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _close_at_exit(self) -> None:
+        if self.running:  # a fork may have got the lock as somebody else held it
+            self._closing()
+
+    def _started(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         with self._lock:
             if self._stopped:
-                raise PoolClosedError("the pool is closed; pool.start() opens it again")
-            if self._loop is None:
+                raise PoolClosedError(f"{_CLOSED}; pool.start() opens it again")
+            if self._loop is None or self._thread is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=_serve, args=(self._loop,), name="healthyroster", daemon=True
@@ -119,12 +116,63 @@ class LoopThread:
                 self._thread.start()
                 # Before the threads of executors are gone, which closing needs.
                 early = getattr(threading, "_register_atexit", atexit.register)
-                early(self._closing)
-            return self._loop
+                early(self._close_at_exit)
+            return self._loop, self._thread
 
 
 async def _nothing() -> None:
     """Do what comes before the first call, and no call."""
+
+
+class _Call(Generic[_T]):
+    """A call that one thread waits for, and another one makes."""
+
+    def __init__(
+        self,
+        call: Callable[[], Coroutine[Any, Any, _T]],
+        loop: asyncio.AbstractEventLoop,
+        thread: threading.Thread,
+    ) -> None:
+        self._call = call
+        self._loop = loop
+        self._thread = thread
+        self._ended = threading.Event()
+        self._task: asyncio.Task[_T] | None = None
+
+    def begin(self) -> None:
+        # In the caller's context: spans find their parent, a notebook its cell.
+        self._tell(self._begin)
+
+    def wait(self) -> asyncio.Task[_T]:
+        while not self._ended.wait(_LOOK_S):
+            if not self._thread.is_alive():
+                break
+        if self._task is None or not self._task.done():
+            raise PoolClosedError(_CLOSED)
+        return self._task
+
+    def cancel(self) -> None:
+        self._tell(self._cancel)
+        with suppress(PoolClosedError):
+            task = self.wait()
+            if not task.cancelled():
+                task.exception()  # nobody wants to know, but it is seen
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._call())
+        self._task.add_done_callback(lambda _: self._ended.set())
+
+    def _cancel(self) -> None:
+        if self._task is None:  # the loop keeps the order, so it never begins
+            self._ended.set()
+        else:
+            self._task.cancel()
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(what)
+        except RuntimeError:  # the loop is closed
+            raise PoolClosedError(_CLOSED) from None
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

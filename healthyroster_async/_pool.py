@@ -49,6 +49,7 @@ from healthyroster_async._core.events import (
     RetryEvent,
     StreamEvent,
 )
+from healthyroster_async._core.html import table
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.recorder import Recorder
 from healthyroster_async._core.settings import (
@@ -89,7 +90,7 @@ from healthyroster_async._probes import chosen, probes_of
 from healthyroster_async._report.history import History
 from healthyroster_async._report.report import PoolReport
 from healthyroster_async._session import ProviderSession
-from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async._stats import EnvironmentStats, PoolStats
 from healthyroster_async._transports.aiohttp import (
     AiohttpTransport,
     check_client,
@@ -711,20 +712,26 @@ class ConnectionPool:
         """
         return self._histories[self._chosen(environment)].report()
 
-    def stats(self) -> dict[Environment, EnvironmentStats]:
+    def stats(self) -> PoolStats:
         """Return what each environment has done and is doing.
 
         Raises:
             PoolClosedError: The pool is not started.
         """
         running = self._alive()
-        return {
-            environment: EnvironmentStats.of(
-                lane.pacing, lane.budget, lane.telemetry, lane.retries.values(),
-                running.loop.time(),
+        return PoolStats(
+            (
+                environment,
+                EnvironmentStats.of(
+                    lane.pacing,
+                    lane.budget,
+                    lane.telemetry,
+                    lane.retries.values(),
+                    running.loop.time(),
+                ),
             )
             for environment, lane in running.lanes.items()
-        }  # fmt: skip
+        )
 
     def _pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
         """Return the way of a request; for sessions, which know what to do with it."""
@@ -763,11 +770,23 @@ class ConnectionPool:
             "one"
         )
 
+    @property
+    def _state(self) -> str:
+        return "closed" if self._running is None or self._closed else "open"
+
     @override
     def __repr__(self) -> str:
-        state = "closed" if self._running is None or self._closed else "open"
         names = ", ".join(e.value for e in self._credentials)
-        return f"<ConnectionPool {names}: {state}>"
+        return f"<ConnectionPool {names}: {self._state}>"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (one.value, self.contract.base_urls[one], "yes" if one is self._default
+             else None)
+            for one in self._credentials
+        )  # fmt: skip
+        title = f"ConnectionPool, {self._state}"
+        return table(title, ("environment", "base URL", "default"), rows)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
         return self._turns.setdefault(loop, asyncio.Lock())

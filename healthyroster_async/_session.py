@@ -14,6 +14,7 @@ from typing_extensions import override
 from healthyroster_async._caller import Caller
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.html import table
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.outcome import Outcomes
 from healthyroster_async._core.parameters import query_string
@@ -256,6 +257,19 @@ class ProviderSession:
             f"<ProviderSession {self.environment.value} provider {self.provider_id} "
             f"{self.priority.name.lower()}>"
         )
+
+    def _repr_html_(self) -> str:
+        contract = self._caller.contract
+        rows = [
+            ("environment", self.environment.value),
+            ("priority", self.priority.name.lower()),
+            ("reporting", "data_sources, data_source, rows, windows"),
+        ]
+        if self._caller.deadline is not None:
+            rows.append(("deadline", f"{self._caller.deadline:g} s"))
+        if contract.operations.document is not None:
+            rows.append(("operations", f"{len(self.operations)}: operations.<Tab>"))
+        return table(f"Healthcare Provider {self.provider_id}", ("", ""), rows)
 
 
 def _endpoint(method: str, path: str, *, safe: bool | None) -> Endpoint:

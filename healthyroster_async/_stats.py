@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from attrs import field, frozen
 
 from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.governor import Governor
-from healthyroster_async._core.settings import Priority
+from healthyroster_async._core.html import table
+from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._policies.pacing import PacingPolicy
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
@@ -114,3 +115,40 @@ class EnvironmentStats:
             open_streams=pacing.streams.in_flight,
             retry_budget=budget.left,
         )
+
+    @property
+    def _figures(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("calls a second", f"{self.rate:.3g} ({self.rate_source})"),
+            ("at once", f"{self.in_flight} of {self.concurrency}"),
+            ("waiting", f"{self.waiting}"),
+            ("open row streams", f"{self.open_streams}"),
+            ("attempts", f"{self.attempts}"),
+            ("answers", _counts(self.answers)),
+            ("failures", _counts(self.failures)),
+            ("tried again", f"{self.retries}"),
+            ("asked to slow down", f"{self.throttled}"),
+            ("pauses", f"{self.pauses}"),
+            ("paused for", f"{self.paused_for:.3g} s" if self.paused_for else "no"),
+            ("API", "down" if self.down else "up"),
+        )
+
+    def _repr_html_(self) -> str:
+        return table("What an environment did and does", ("", ""), self._figures)
+
+
+class PoolStats(dict[Environment, EnvironmentStats]):
+    """The counters of each environment; a dict."""
+
+    def _repr_html_(self) -> str:
+        columns = [environment.value for environment in self]
+        figures = [stats._figures for stats in self.values()]  # noqa: SLF001 - ours
+        rows = (
+            (row[0][0], *(figure for _, figure in row))
+            for row in zip(*figures, strict=True)
+        )
+        return table("What the pool did and does", ("", *columns), rows)
+
+
+def _counts(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{name}: {number}" for name, number in counts.items()) or "none"

@@ -13,8 +13,9 @@ from collections.abc import (
     Mapping,
 )
 from functools import partial, wraps
+from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from typing_extensions import override
 
@@ -23,7 +24,14 @@ from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.paging import Paging
-from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._core.settings import (
+    AnswerSettings,
+    Environment,
+    PacingSettings,
+    Priority,
+    RetrySettings,
+    Timeouts,
+)
 from healthyroster_async._fanout import ProgressCallback
 from healthyroster_async._loop_thread import LoopThread
 from healthyroster_async._pool import ConnectionPool
@@ -33,12 +41,13 @@ from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
-from healthyroster_async._stats import EnvironmentStats
+from healthyroster_async._stats import PoolStats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _P = ParamSpec("_P")
+_S = TypeVar("_S")
 _T = TypeVar("_T")
 _V = TypeVar("_V")
 # Items that are fetched from the loop at once: a hop costs as much as some rows.
@@ -83,6 +92,10 @@ class _Twin:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._inner!r}>"
 
+    def _repr_html_(self) -> str | None:
+        shown = getattr(self._inner, "_repr_html_", None)
+        return None if shown is None else str(shown())
+
 
 def _waited(
     method: Callable[Concatenate[Any, _P], Awaitable[_T]],
@@ -99,13 +112,13 @@ def _waited(
     return call
 
 
-def _as_parameters(
+def _like(
     method: Callable[Concatenate[Any, _P], Any],
-) -> Callable[[Callable[..., None]], Callable[Concatenate[Any, _P], None]]:
-    """Return a decorator that gives a function the parameters of *method*."""
+) -> Callable[[Callable[Concatenate[_S, ...], _T]], Callable[Concatenate[_S, _P], _T]]:
+    """Return a decorator that gives a method the parameters of another one."""
 
-    def decorated(function: Callable[..., None]) -> Callable[..., None]:
-        function.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    def decorated(function: Any) -> Any:
+        function.__signature__ = inspect.signature(method)
         function.__doc__ = method.__doc__
         return function
 
@@ -266,6 +279,9 @@ class SyncOperations(_Twin):
     def __dir__(self) -> list[str]:
         return dir(self._inner)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
 
 class SyncSession(_Twin):
     """Calls about one Healthcare Provider; see ``ProviderSession``.
@@ -300,7 +316,7 @@ class SyncSession(_Twin):
         """The lane its calls wait in."""
         return self._inner.priority
 
-    @wraps(ProviderSession.with_options)
+    @_like(ProviderSession.with_options)
     def with_options(self, **options: Any) -> SyncSession:
         """Return a copy that shares the pool; what is not given stays as it is."""
         return SyncSession(self._inner.with_options(**options), self._thread)
@@ -343,7 +359,7 @@ class SyncPool(_Twin):
 
     _inner: ConnectionPool
 
-    @_as_parameters(ConnectionPool.__init__)
+    @_like(ConnectionPool.__init__)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._hold(ConnectionPool(*args, **kwargs))
 
@@ -351,11 +367,31 @@ class SyncPool(_Twin):
         super().__init__(pool, LoopThread(pool.start, partial(self.close, timeout=0)))
 
     @classmethod
-    @wraps(cast("Any", ConnectionPool.from_environment).__func__)
-    def from_environment(cls, **options: Any) -> Self:
-        """Make a pool from ``HEALTHYROSTER_*`` variables and the profile file."""
+    def from_environment(
+        cls,
+        *,
+        profile: str | None = None,
+        swagger: str | Path | None = None,
+        environment: Environment | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetrySettings | None = None,
+        pacing: PacingSettings | None = None,
+        answers: AnswerSettings | None = None,
+        deadline: float | None = None,
+    ) -> Self:
+        """Make a pool from ``HEALTHYROSTER_*`` variables; see ``ConnectionPool``."""
         made = cls.__new__(cls)
-        made._hold(ConnectionPool.from_environment(**options))  # noqa: SLF001 - its own
+        pool = ConnectionPool.from_environment(
+            profile=profile,
+            swagger=swagger,
+            environment=environment,
+            timeouts=timeouts,
+            retry=retry,
+            pacing=pacing,
+            answers=answers,
+            deadline=deadline,
+        )
+        made._hold(pool)  # noqa: SLF001 - its own
         return made
 
     def start(self) -> Self:
@@ -381,6 +417,10 @@ class SyncPool(_Twin):
         trace: TracebackType | None,
     ) -> None:
         self.close(**{} if error is None else {"timeout": 0})
+
+    @override
+    def _repr_html_(self) -> str:
+        return str(super()._repr_html_()).replace("ConnectionPool", "SyncPool", 1)
 
     @property
     def contract(self) -> Contract:
@@ -475,10 +515,10 @@ class SyncPool(_Twin):
         """Return what the pool did in an environment, as a page to look at."""
         return self._inner.report(environment=environment)
 
-    def stats(self) -> dict[Environment, EnvironmentStats]:
+    def stats(self) -> PoolStats:
         """Return what each environment has done and is doing."""
 
-        async def stats() -> dict[Environment, EnvironmentStats]:
+        async def stats() -> PoolStats:
             return self._inner.stats()
 
         return self._thread.run(stats)

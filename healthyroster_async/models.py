@@ -10,19 +10,24 @@ A frozen class without slots is built in half the time: lists of these are long.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, SupportsIndex, overload
 
 from attrs import field, frozen
 from typing_extensions import override
+
+from healthyroster_async._core.html import table
 
 __all__ = [
     "DataSource",
     "DataSourceDetail",
     "DataSourceField",
     "DataSourceParameter",
+    "DataSources",
     "Model",
 ]
+
+_SOURCE = ("id", "name", "description")
 
 
 class Model:
@@ -53,6 +58,44 @@ class DataSource:
     name: str | None = None
     description: str | None = None
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+
+    def _repr_html_(self) -> str:
+        row = (self.id, self.name, self.description)
+        return table("A data source", _SOURCE, (row,))
+
+
+class DataSources(list[DataSource]):
+    """Data sources in the API's order, which are also found by name.
+
+    ::
+
+        sources = await clinic.reporting.data_sources()
+        rows = clinic.reporting.rows(sources["Patients"])
+    """
+
+    @overload
+    def __getitem__(self, index: SupportsIndex | str) -> DataSource: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[DataSource]: ...
+
+    @override
+    def __getitem__(
+        self, index: SupportsIndex | slice | str
+    ) -> DataSource | list[DataSource]:
+        if not isinstance(index, str):
+            return super().__getitem__(index)
+        for source in self:
+            if source.name == index:
+                return source
+        names = ", ".join(repr(source.name) for source in self)
+        raise KeyError(f"no data source is called {index!r}; there are {names}")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [source.name for source in self if source.name is not None]
+
+    def _repr_html_(self) -> str:
+        rows = ((s.id, s.name, s.description) for s in self)
+        return table(f"{len(self)} data sources", _SOURCE, rows)
 
 
 @frozen(kw_only=True, slots=False)
@@ -111,3 +154,44 @@ class DataSourceDetail:
     fields: tuple[DataSourceField, ...] = ()
     parameters: tuple[DataSourceParameter, ...] = ()
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+
+    @property
+    def _named(self) -> tuple[DataSourceField | DataSourceParameter, ...]:
+        return (*self.fields, *self.parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of its columns and filters."""
+        return (one.name for one in self._named if one.name is not None)
+
+    def __getitem__(self, name: str) -> DataSourceField | DataSourceParameter:
+        """Return the column, or else the filter, of a name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for one in self._named:
+            if one.name == name:
+                return one
+        raise KeyError(f"{self.name} has neither a column nor a filter {name!r}")
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def _repr_html_(self) -> str:
+        title = f"{self.name or self.id}: {self.description or 'a data source'}"
+        fields = ((f.name, f.type, f.description) for f in self.fields)
+        filters = (
+            (p.name, p.type, "yes" if p.required else None, p.description)
+            for p in self.parameters
+        )
+        return (
+            table(title, (), ())
+            + table(
+                f"{len(self.fields)} columns", ("name", "type", "description"), fields
+            )
+            + table(
+                f"{len(self.parameters)} filters",
+                ("name", "type", "required", "description"),
+                filters,
+            )
+        )

@@ -23,7 +23,7 @@ def nothing_blocks():
             ("os.scandir", "test_pool.py", "open_files"),
         ):
             calls.functions[call].can_block_in(file, function)
-        yield
+        yield calls
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,16 @@ from collections.abc import (
     Iterator,
     KeysView,
     Mapping,
+    Sized,
     ValuesView,
 )
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
+from healthyroster_async._core.html import table
 
 V = TypeVar("V")
 _D = TypeVar("_D")
@@ -184,9 +186,26 @@ class Outcomes(Generic[V]):
         """The outcomes with what the calls were made for."""
         return self._by_key.items()
 
+    @property
+    def _summary(self) -> str:
+        return (
+            f"{len(self.succeeded)} succeeded, {len(self.denied)} denied, "
+            f"{len(self.failed)} failed, {len(self.skipped)} skipped"
+        )
+
     @override
     def __repr__(self) -> str:
-        return (
-            f"<Outcomes: {len(self.succeeded)} succeeded, {len(self.denied)} denied, "
-            f"{len(self.failed)} failed, {len(self.skipped)} skipped>"
-        )
+        return f"<Outcomes: {self._summary}>"
+
+    def _repr_html_(self) -> str:
+        rows = ((o.key, type(o).__name__.lower(), _what_came(o)) for o in self)
+        return table(self._summary, ("call", "outcome", "what came"), rows)
+
+
+def _what_came(outcome: Outcome[Any]) -> str:
+    """Say what a call gave, without a value of it."""
+    if not isinstance(outcome, Succeeded):
+        return str(outcome.error)
+    value = outcome.value
+    kind = type(value).__name__
+    return f"{kind} of {len(value)}" if isinstance(value, Sized) else kind

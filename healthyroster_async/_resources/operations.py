@@ -393,6 +393,9 @@ class SessionOperations:
     def __dir__(self) -> list[str]:
         return sorted({"models", *self._registry.operations})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     @override
     def __repr__(self) -> str:
         return f"<{len(self)} operations of provider {self._caller.provider_id}>"

@@ -45,8 +45,8 @@ class Reporting:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    async def data_sources(self) -> list[models.DataSource]:
-        """Return every data source of the provider.
+    async def data_sources(self) -> models.DataSources:
+        """Return every data source of the provider; a list that also knows names.
 
         Raises:
             ForbiddenError: The provider or this endpoint is not granted.
@@ -57,7 +57,7 @@ class Reporting:
         if endpoint is None:
             raise contract.missing(DATA_SOURCES)
         response = await self._caller.send(endpoint)
-        return decode_list(response, models.DataSource)
+        return models.DataSources(decode_list(response, models.DataSource))
 
     async def data_source(self, data_source_id: _Source) -> models.DataSourceDetail:
         """Return one data source with its columns and filters.

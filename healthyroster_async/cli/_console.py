@@ -16,8 +16,6 @@ from typing_extensions import override
 
 # Nothing is cut or wrapped for a reader that has no width.
 _NO_WIDTH = 100_000
-_STEP = 1000
-_SIZES = ("B", "kB", "MB", "GB", "TB")
 
 
 class OutputClosedError(Exception):
@@ -111,11 +109,3 @@ def table(console: Console, *columns: str, right: tuple[str, ...] = ()) -> Table
         else:
             made.add_column(column, overflow="fold")
     return made
-
-
-def size(count: float) -> str:
-    """Return bytes as a person says it."""
-    step = 0
-    while count >= _STEP and step < len(_SIZES) - 1:
-        count, step = count / _STEP, step + 1
-    return f"{count:.0f} B" if step == 0 else f"{count:.1f} {_SIZES[step]}"

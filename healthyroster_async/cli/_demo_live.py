@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from healthyroster_async._report.text import size
 from healthyroster_async.cli import _console
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ class _Picture:
             self.bar.task_ids[0], completed=job.cells, total=job.expected_cells
         )
         counted = (
-            f"{job.rows:,} rows   {_console.size(job.size)}   "
-            f"{job.rows / seconds:,.0f} rows/s"
+            f"{job.rows:,} rows   {size(job.size)}   {job.rows / seconds:,.0f} rows/s"
         )
         lines: list[RenderableType] = [self.bar, Text(f"  {counted}")]
         stats = job.stats()

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from healthyroster_async._core.errors import LikelyCause
+from healthyroster_async._report.text import size
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async.cli import _console
 
@@ -210,7 +211,7 @@ def _show_sources(report: Report, console: Console) -> None:
             _console.plain(source.name),
             f"{source.providers}",
             f"{source.rows:,}",
-            _console.size(source.size),
+            size(source.size),
             f"{source.mean_seconds:.2f} s",
         )
     table.add_section()
@@ -218,7 +219,7 @@ def _show_sources(report: Report, console: Console) -> None:
         "All, start to end",
         f"{max((s.providers for s in report.sources), default=0)}",
         f"{report.counts.received:,}",
-        _console.size(report.size),
+        size(report.size),
         f"{report.seconds:.2f} s",
         style="bold",
     )

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._progress import counted, ended
 from healthyroster_async.cli import _console
 from healthyroster_async.pull._job import PullCallback
 from healthyroster_async.pull._report import PullProgress
@@ -58,15 +59,8 @@ def watched(pool: ConnectionPool, *, quiet: bool) -> Iterator[PullCallback | Non
     began = monotonic()
 
     def show(now: PullProgress) -> None:
-        through = now.done + now.failed + now.denied
-        bar.update(task, completed=min(through, now.total), total=now.total)
-        seconds = max(monotonic() - began, 0.001)
-        counted = (
-            f"  {now.rows:,} rows   {_console.size(now.bytes)}   "
-            f"{now.rows / seconds:,.0f} rows/s   {now.failed:,} failed   "
-            f"{now.denied:,} denied"
-        )
-        lines = [counted]
+        bar.update(task, completed=min(ended(now), now.total), total=now.total)
+        lines = ["  " + "   ".join(counted(now, monotonic() - began))]
         for stats in pool.stats().values():
             if stats.attempts:
                 paused = stats.paused_for

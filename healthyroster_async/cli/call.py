@@ -14,6 +14,7 @@ from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.paging import detect
+from healthyroster_async._report.text import size
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.cli import _console, _options
 from healthyroster_async.cli._arguments import arguments_of
@@ -174,7 +175,7 @@ def _write(response: Response, output: Path | None, *, raw: bool) -> None:
         content = orjson.dumps(value, option=option)
     if output is not None:
         output.write_bytes(content)
-        _console.message(f"wrote {_console.size(len(content))} to {output}")
+        _console.message(f"wrote {size(len(content))} to {output}")
     elif not _console.is_terminal(sys.stdout):
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -183,7 +184,7 @@ def _write(response: Response, output: Path | None, *, raw: bool) -> None:
         sys.stdout.write(_console.block(content.decode(errors="replace")))
     elif content:
         raise click.ClickException(
-            f"the answer is {_console.size(len(content))} of {media or 'something'}, "
+            f"the answer is {size(len(content))} of {media or 'something'}, "
             "which a terminal cannot show; give --output FILE"
         )
     if not response.body:

@@ -13,6 +13,7 @@ from rich.console import Console
 from healthyroster_async._core.date_ranges import UNITS
 from healthyroster_async._core.errors import LikelyCause
 from healthyroster_async._report.report import check_writable
+from healthyroster_async._report.text import size
 from healthyroster_async.cli import _console, _options, _run
 from healthyroster_async.cli._pull_live import watched
 from healthyroster_async.cli.access import from_stdin
@@ -152,7 +153,7 @@ def _show(console: Console, report: PullReport) -> None:
         values = (
             f"{total.partitions:,}",
             f"{total.rows:,}",
-            _console.size(total.bytes),
+            size(total.bytes),
         )
         if report.calls is not None:
             values = (values[0], "", "")
@@ -171,7 +172,7 @@ def _show(console: Console, report: PullReport) -> None:
         console.print(
             f"{report.done:,} of {report.partitions:,} partitions of "
             f"{report.environment} came{kept}: {report.rows:,} rows, "
-            f"{_console.size(report.bytes)} in {report.seconds:.1f} s "
+            f"{size(report.bytes)} in {report.seconds:.1f} s "
             f"({speed:,.0f} rows/s)",
             soft_wrap=True,
         )

@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
+from healthyroster_async._core.html import table
+
 
 @frozen(kw_only=True)
 class PullProgress:
@@ -145,6 +147,26 @@ class PullReport:
     def complete(self) -> bool:
         """Whether everything came that is granted."""
         return not self.failed
+
+    def _repr_html_(self) -> str:
+        figures = (
+            ("partitions", f"{self.done:,} came, {self.kept:,} were there already"),
+            ("rows", f"{self.rows:,}"),
+            ("bytes", f"{self.bytes:,}"),
+            ("seconds", f"{self.seconds:.1f}"),
+            ("calls", None if self.calls is None else f"{self.calls:,} at least"),
+        )
+        totals = ((t.source, f"{t.partitions:,}", f"{t.rows:,}") for t in self.totals)
+        gone = (
+            (one.provider_id, one.source, what, one.reason)
+            for what, many in (("failed", self.failed), ("denied", self.denied))
+            for one in many
+        )
+        return (
+            table(f"A pull from {self.environment}", ("", ""), figures)
+            + table("What came", ("data source", "partitions", "rows"), totals)
+            + table("What did not", ("provider", "data source", "", "why"), gone)
+        )
 
     def to_dict(self) -> Mapping[str, Any]:
         """Return the report as plain values, as ``summary.json`` has it."""

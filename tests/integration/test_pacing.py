@@ -321,11 +321,11 @@ async def test_a_long_pause_releases_who_waits_already_and_may_not():
         )
 
     kinds = [type(result).__name__ for result in done]
-    assert kinds[:20].count("list") in {4, 5}
+    assert kinds[:20].count("DataSources") in {4, 5}
     assert kinds[:20].count("RateLimitedError") >= 15
     assert all(e.retry_after > 500 for e in done if isinstance(e, RateLimitedError))
     # Or it was itself the one that was asked to wait.
-    assert kinds[20] in {"list", "DeadlineExceededError", "RateLimitedError"}
+    assert kinds[20] in {"DataSources", "DeadlineExceededError", "RateLimitedError"}
 
 
 async def test_a_listener_that_fails_costs_no_call(caplog):

@@ -1,6 +1,7 @@
 """The pool without await: the same API, from scripts, threads and running loops."""
 
 import asyncio
+import contextvars
 import inspect
 import os
 import signal
@@ -19,6 +20,7 @@ from healthyroster_async import (
     ConnectionPool,
     ForbiddenError,
     PoolClosedError,
+    ProgressBar,
     ProviderSession,
     PullPlan,
     SyncPool,
@@ -75,6 +77,12 @@ TWINS = [
 ]
 
 
+def taken(method):
+    """Return the parameters of a method, and their defaults."""
+    parameters = inspect.signature(method).parameters.values()
+    return [(one.name, one.kind, one.default) for one in parameters]
+
+
 @pytest.mark.parametrize(("one", "twin"), TWINS)
 def test_everything_has_a_twin_with_the_same_parameters(one, twin):
     """
@@ -87,8 +95,7 @@ def test_everything_has_a_twin_with_the_same_parameters(one, twin):
             continue
         assert hasattr(twin, name) or name in {"reporting", "operations"}, name
         if callable(member):
-            theirs = inspect.signature(getattr(twin, name)).parameters
-            assert list(theirs) == list(inspect.signature(member).parameters), name
+            assert taken(getattr(twin, name)) == taken(member), name
             if not inspect.isclass(member):
                 assert getattr(twin, name).__doc__, name
 
@@ -260,6 +267,63 @@ def test_ctrl_c_cancels_the_call_and_the_pool_goes_on(serve):
         assert len(pool.session(1).reporting.data_sources()) == 9
 
 
+def test_a_call_under_way_is_told_when_another_thread_closes_the_pool(serve):
+    """
+    It must neither hang nor see a bare cancellation, which no except clause expects.
+    """
+    slow = Fault(kind="stall", endpoint="data_sources", times=1, after_bytes=0)
+    emulator = serve(providers=1, rows=1, faults=[slow])
+    pool = SyncPool(emulator.credentials, contract=emulator.contract())
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(pool.session(1).reporting.data_sources)
+        while not next(iter(pool.stats().values())).in_flight:
+            time.sleep(0.01)
+        pool.close(timeout=0)
+        with pytest.raises(PoolClosedError):
+            call.result(timeout=20)
+
+
+def test_a_notebook_shows_it_as_the_async_one(pool):
+    """
+    What one looks at is the same, whoever awaits.
+    """
+    sources = pool.session(1).reporting.data_sources()
+    stats = pool.stats()
+
+    assert "SyncPool, open" in pool._repr_html_()
+    assert "Healthcare Provider 1" in pool.session(1)._repr_html_()
+    assert "Patients" in sources._repr_html_()
+    assert "calls a second" in stats._repr_html_()
+    for one in stats.values():
+        assert "calls a second" in one._repr_html_()
+    assert "get_patients" in pool.session(1).operations._ipython_key_completions_()
+
+
+def test_a_bar_asks_the_pool_for_its_pace(pool, tmp_path, capsys):
+    """
+    Its callback runs on the loop of the pool, which must not wait for itself.
+    """
+    with ProgressBar("sources", pool) as bar:
+        bar._drawn = 0.0
+        pool.fan_out([1, 2, 3], lambda s: s.reporting.data_sources(), progress=bar)
+        pool.pull(PullPlan([1], sources=["Teams"]), tmp_path, progress=bar)
+
+    assert "sources: 1 of 1, 1,200 rows" in capsys.readouterr().err
+
+
+def test_calls_run_in_the_context_of_their_caller(pool):
+    """
+    A span that was begun around the call is the parent of ours.
+    """
+    here = contextvars.ContextVar("here", default="lost")
+    here.set("found")
+
+    async def look(_):
+        return here.get()
+
+    assert pool.fan_out([1], look).succeeded == {1: "found"}
+
+
 SCRIPT = """
     import os, sys
     from healthyroster_async import SyncPool, UsageError
@@ -275,8 +339,8 @@ SCRIPT = """
                 pool.session(1).reporting.data_sources()
             except UsageError as error:
                 print(error, flush=True)
-            os._exit(0)
-        os.waitpid(child, 0)
+            sys.exit(0)
+        print("child", os.waitpid(child, 0)[1])
     print("end", flush=True)
 """
 
@@ -304,5 +368,5 @@ def test_a_script_that_closes_nothing_ends_without_a_word(serve):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("9\n")
     assert "after the fork" in ran.stdout
-    assert ran.stdout.endswith("end\n")
+    assert ran.stdout.endswith("child 0\nend\n")
     assert ran.stderr == "" or "fork()" in ran.stderr

@@ -1,6 +1,6 @@
 """What a type checker sees of the public API; it is checked, not run."""
 
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Iterator
 from typing import Any, assert_type
 
 from attrs import frozen
@@ -10,15 +10,23 @@ from healthyroster_async import (
     AccessReport,
     BadRow,
     ConnectionPool,
+    Environment,
+    EnvironmentStats,
     ForbiddenError,
     Grant,
     LikelyCause,
     Outcome,
     Outcomes,
     PoolReport,
+    ProgressBar,
     ProviderSession,
+    PullPlan,
+    Response,
+    SyncPool,
 )
-from healthyroster_async.models import DataSource, DataSourceDetail
+from healthyroster_async._sync import SyncSession
+from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
+from healthyroster_async.pull import PullReport
 
 
 @frozen
@@ -30,7 +38,7 @@ class Patient:
 async def check(pool: ConnectionPool) -> None:
     clinic = pool.session(42)
     assert_type(clinic, ProviderSession)
-    assert_type(await clinic.reporting.data_sources(), list[DataSource])
+    assert_type(await clinic.reporting.data_sources(), DataSources)
     assert_type(await clinic.reporting.data_source("x"), DataSourceDetail)
     assert_type(await clinic.reporting.rows(1).to_list(), list[dict[str, Any]])
     async with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
@@ -42,16 +50,16 @@ async def check(pool: ConnectionPool) -> None:
         assert_type(rows.as_(Patient), AsyncIterator[Patient])
         assert_type(rows.bad_rows, list[BadRow])
     outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
-    assert_type(outcomes, Outcomes[list[DataSource]])
+    assert_type(outcomes, Outcomes[DataSources])
     for error in outcomes.denied.values():
         assert_type(error, ForbiddenError)
         assert_type(error.likely_cause, LikelyCause)
         assert_type(error.evidence, str)
     by_provider = dict(outcomes)
-    assert_type(by_provider, dict[Hashable, Outcome[list[DataSource]]])
-    assert_type(outcomes.get(1), Outcome[list[DataSource]] | None)
+    assert_type(by_provider, dict[Hashable, Outcome[DataSources]])
+    assert_type(outcomes.get(1), Outcome[DataSources] | None)
     async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
-        assert_type(outcome, Outcome[list[DataSource]])
+        assert_type(outcome, Outcome[DataSources])
     assert_type(pool.access, AccessMap)
     assert_type(pool.report(), PoolReport)
     assert_type(pool.report().html, str)
@@ -59,3 +67,29 @@ async def check(pool: ConnectionPool) -> None:
     assert_type(report, AccessReport)
     assert_type(report.grant(1, "rows"), Grant)
     assert_type(report.request_text(), str)
+
+
+def check_sync(pool: SyncPool) -> None:
+    clinic = pool.session(42)
+    assert_type(SyncPool.from_environment(), SyncPool)
+    assert_type(clinic.reporting.data_sources(), DataSources)
+    assert_type(clinic.reporting.data_sources()["Patients"], DataSource)
+    assert_type(clinic.reporting.data_source("x"), DataSourceDetail)
+    assert_type(clinic.with_options(weight=2.0), SyncSession)
+    assert_type(clinic.request("GET", "/x"), Response)
+    assert_type(clinic.reporting.rows(1).to_list(), list[dict[str, Any]])
+    with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
+        for row in rows:
+            assert_type(row, dict[str, Any])
+        assert_type(rows.as_(Patient), Iterator[Patient])
+        assert_type(rows.bad_rows, list[BadRow])
+    outcomes = pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
+    assert_type(outcomes, Outcomes[DataSources])
+    for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
+        assert_type(outcome, Outcome[DataSources])
+    assert_type(pool.check_access([1, 2]), AccessReport)
+    assert_type(pool.pull(PullPlan([1]), "lake"), PullReport)
+    assert_type(pool.stats()[Environment.SANDBOX], EnvironmentStats)
+    with ProgressBar("x", pool) as bar:
+        pool.fan_out([1], lambda s: s.reporting.data_sources(), progress=bar)
+        pool.pull(PullPlan([1]), "lake", progress=bar)

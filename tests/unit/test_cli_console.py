@@ -11,6 +11,7 @@ from rich.console import Console
 
 import healthyroster_async as h
 from healthyroster_async._core import errors
+from healthyroster_async._report.text import size
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async.cli import _console, _demo_report, _rate, _run
 from healthyroster_async.cli.app import app
@@ -191,7 +192,7 @@ def test_sizes_are_said_as_people_say_them(count, expected):
     """
     Nine digits are hard to compare.
     """
-    assert _console.size(count) == expected
+    assert size(count) == expected
 
 
 @pytest.mark.parametrize(
