@@ -63,7 +63,7 @@ class Scrubber:
         """Return another date, written alike, or ``None`` if it is none."""
         if found := _ISO.fullmatch(text):
             day = self._moved(found[1], found[2], found[3])
-            return day and day.isoformat() + self._clock(found[4])
+            return None if day is None else day.isoformat() + self._clock(found[4])
         if found := _SLASHES.fullmatch(text):
             first, second, year, rest = found.groups()
             # Which of the two is the month may be known of one only.

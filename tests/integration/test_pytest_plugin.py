@@ -24,6 +24,20 @@ TESTS = """
 
     def test_the_emulator_alone(healthyroster_emulator):
         assert healthyroster_emulator.swagger_url.startswith("http://127.0.0.1")
+
+    def test_faults_and_grants(healthyroster_emulator, healthyroster_sync_pool):
+        clinic = healthyroster_sync_pool.session(1)
+        healthyroster_emulator.add_fault(kind="status", status=502, times=1)
+        clinic.reporting.data_sources()
+        assert healthyroster_emulator.seen.faults == {"status": 1}
+        healthyroster_emulator.deny(1)
+        ids = [1, 2]
+        outcomes = healthyroster_sync_pool.fan_out(
+            ids, lambda s: s.reporting.data_sources()
+        )
+        assert set(outcomes.denied) == {1}
+        healthyroster_emulator.grant(1)
+        clinic.reporting.data_sources()
 """
 
 
@@ -53,7 +67,7 @@ def test_the_fixtures_are_there_without_an_import(tmp_path):
     """
     out = run(tmp_path, TESTS, "--strict-markers")
 
-    assert "3 passed" in out, out
+    assert "4 passed" in out, out
     assert "error" not in out.lower()
 
 
