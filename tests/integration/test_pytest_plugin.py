@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import code_of
+
 TESTS = """
     import pytest
 
@@ -41,20 +43,30 @@ TESTS = """
 """
 
 
+# What the code of a page takes for granted.
+NAMES = """
+    import pytest
+    from healthyroster_async.testing import VirtualTimeLoop
+
+    async def my_report(session):
+        return len(await session.reporting.data_sources())
+
+    def my_sync_report(session):
+        return len(session.reporting.data_sources())
+
+"""
+
+
 def run(folder, code, *arguments):
-    """Run pytest in a folder of its own, and return what it printed."""
+    """Run pytest on code, and return what it printed."""
     (folder / "test_it.py").write_text(textwrap.dedent(code))
-    command = (
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-W",
-        "error",
-        "-p",
-        "no:asyncio",
-        *arguments,
-    )
+    return run_all(folder, *arguments)
+
+
+def run_all(folder, *arguments):
+    """Run pytest in a folder of its own, and return what it printed."""
+    started = (sys.executable, "-m", "pytest", "-q", "-W", "error")
+    command = (*started, "-p", "no:asyncio", *arguments)
     ran = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
@@ -84,3 +96,16 @@ def test_those_who_use_no_fixture_pay_for_none(tmp_path):
     out = run(tmp_path, code)
 
     assert "1 passed" in out, out
+
+
+def test_the_tests_on_the_page_pass(tmp_path):
+    """
+    They are copied before they are read.
+    """
+    (tmp_path / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\n")
+    for number, block in enumerate(code_of.blocks("docs/testing.md", "py")):
+        file = tmp_path / f"test_{number}.py"
+        file.write_text(textwrap.dedent(NAMES) + block)
+    out = run_all(tmp_path)
+
+    assert "3 passed" in out, out
