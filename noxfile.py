@@ -127,7 +127,7 @@ def build(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
     """Build the documentation; what is missing or leads nowhere is an error."""
-    session.install(*nox.project.dependency_groups(PROJECT, "docs"))
+    install(session, "docs", extras="")
     options = ("--fail-on-warning", "--keep-going", "--fresh-env", "--quiet")
     session.run("sphinx-build", *options, "docs", "docs/_build")
 

@@ -270,9 +270,14 @@ class Settings:
         """What goes wrong at the moment, or can."""
         return tuple(count.fault for count in self._plan.counts)
 
-    def add_fault(self, fault: Fault) -> None:
-        """Let one more thing go wrong from now on."""
-        self._plan.add(fault)
+    def add_fault(self, fault: Fault | None = None, /, **settings: Any) -> None:
+        """Let one more thing go wrong from now on.
+
+        Args:
+            fault: What goes wrong; or else
+            **settings: what ``Fault`` takes: ``add_fault(kind="reset", times=1)``.
+        """
+        self._plan.add(Fault(**settings) if fault is None else fault)
 
     def clear_faults(self) -> None:
         """Let nothing go wrong from now on."""
@@ -282,11 +287,11 @@ class Settings:
         """Count a request and return what goes wrong with it."""
         return self._plan.next(endpoint, provider)
 
-    def deny(self, provider: ProviderId, endpoint: str) -> None:
+    def deny(self, provider: ProviderId = "*", endpoint: str = "*") -> None:
         """Take a grant away; ``*`` stands for all of them."""
         self._denied.add((str(provider), endpoint_name(endpoint)))
 
-    def grant(self, provider: ProviderId, endpoint: str) -> None:
+    def grant(self, provider: ProviderId = "*", endpoint: str = "*") -> None:
         """Undo denials of this provider and this endpoint; ``*`` undoes all of them.
 
         A denial that was made with ``*`` is undone with ``*``.

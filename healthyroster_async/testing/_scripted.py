@@ -74,6 +74,19 @@ class ScriptedTransport:
         """How many answers nobody asked for."""
         return len(self._left)
 
+    def assert_played(self) -> None:
+        """Do nothing if the script was played to its end.
+
+        Raises:
+            AssertionError: Nobody asked for the rest; the text says what came instead.
+        """
+        if self._left:
+            came = ", ".join(request.label for request in self.requests) or "nothing"
+            raise AssertionError(
+                f"answers left of the script: {len(self._left)}, the next is "
+                f"{_told(self._left[0])}; asked for was {came}"
+            )
+
     async def start(self) -> None:
         """Do nothing."""
 
@@ -95,7 +108,8 @@ class ScriptedTransport:
         else:
             raise AssertionError(
                 f"the script has no answer for {request.label}, call "
-                f"{len(self.requests)} of the test"
+                f"{len(self.requests)} of the test; before it came "
+                + (", ".join(r.label for r in self.requests[:-1]) or "nothing")
             )
         if isinstance(step, type):
             raise step(request, "as the script says")
@@ -104,6 +118,15 @@ class ScriptedTransport:
         elif isinstance(step, list | dict):
             step = Answer(json=step)
         return step.to(request)
+
+
+def _told(step: Step) -> str:
+    """Name a step; what it holds may have been taken from real answers."""
+    if isinstance(step, Answer):
+        return str(step.status)
+    if isinstance(step, type):
+        return step.__name__
+    return str(step) if isinstance(step, int) else f"a {type(step).__name__}"
 
 
 def scripted_pool(

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 import re
 import secrets
 from typing import Any
 
-_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(.*)", re.DOTALL)
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(.*)", re.DOTALL)
+_SLASHES = re.compile(r"(\d\d?)/(\d\d?)/(\d{4})(.*)", re.DOTALL)
+_CLOCK = re.compile(
+    r"([T ]?)(\d\d?):(\d\d)(:\d\d)?(\.\d+)?( ?[AP]M)?(Z|[+-]\d\d:?\d\d)?",
+    re.IGNORECASE | re.ASCII,
+)
+_GUID = re.compile(r"\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ .-]{0,63}")
 _MOST_DAYS = 2000
+# Shorter ones stay by chance now and then, and tell nothing then.
+_TELLING = 4
+# What other numbers of as many digits begin with, so that the type of a column stays:
+# what floats hold exactly, int64, uint64.
+_BOUNDS = {16: (2**53, "91"), 19: (2**63, "99"), 20: (0, "10")}
 
 
 class Scrubber:
@@ -35,56 +47,82 @@ class Scrubber:
         if isinstance(value, bool) or value is None:
             return value
         if isinstance(value, int):
-            return int(self._digits(str(value)))
-        return float(self._digits(repr(value)))
+            return self._whole(value)
+        made = float(self._digits(repr(value)))
+        return made if math.isfinite(made) else math.copysign(1e308, value)
 
     def text(self, text: str) -> str:
         """Return a text of the same shape: letters, digits and dates stay such."""
-        found = _MOMENT.fullmatch(text)
-        if found is not None:
-            try:
-                day = dt.date.fromisoformat(found[1]) + self._days
-            except (ValueError, OverflowError):
-                pass
-            else:
-                # The clock stays as it is but for its digits, which stay a clock.
-                return day.isoformat() + self._clock(found[2])
-        return self._letters(text)
+        if _CLOCK.fullmatch(text):
+            return self._clock(text)
+        if _GUID.fullmatch(text):
+            return self._letters(text, alphabet="abcdef")
+        return self._date(text) or self._letters(text)
 
-    def _clock(self, rest: str) -> str:
-        """Return a time of day with another minute and second, if it is one."""
-        found = re.fullmatch(r"([T ])(\d\d):(\d\d)(.*)", rest, re.DOTALL)
-        if found is None:
-            return self._letters(rest)
-        number = int.from_bytes(self._digest(rest)[:2], "big")
-        hour, minute = number % 24, number // 24 % 60
-        return f"{found[1]}{hour:02}:{minute:02}{self._seconds(found[4])}"
+    def _date(self, text: str) -> str | None:
+        """Return another date, written alike, or ``None`` if it is none."""
+        if found := _ISO.fullmatch(text):
+            day = self._moved(found[1], found[2], found[3])
+            return None if day is None else day.isoformat() + self._clock(found[4])
+        if found := _SLASHES.fullmatch(text):
+            first, second, year, rest = found.groups()
+            # Which of the two is the month may be known of one only.
+            american = self._moved(year, first, second)
+            day = american or self._moved(year, second, first)
+            if day is None:
+                return None
+            parts = (day.month, day.day) if american else (day.day, day.month)
+            width = min(len(first), len(second))
+            made = "/".join(f"{part:0{width}}" for part in parts)
+            return f"{made}/{day.year:04}" + self._clock(rest)
+        return None
 
-    def _seconds(self, rest: str) -> str:
-        found = re.fullmatch(r"(?::\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?", rest)
+    def _moved(self, year: str, month: str, day: str) -> dt.date | None:
+        try:
+            return dt.date(int(year), int(month), int(day)) + self._days
+        except (ValueError, OverflowError):
+            return None
+
+    def _clock(self, text: str) -> str:
+        """Return another time of day, written alike, if it is one."""
+        found = _CLOCK.fullmatch(text)
         if found is None:
-            return self._letters(rest)
-        second = int.from_bytes(self._digest(rest + "s")[:2], "big") % 60
-        whole = f":{second:02}" if rest.startswith(":") else ""
-        fraction = found[1] or ""
-        return whole + self._letters(fraction) + (found[2] or "")
+            return self._letters(text)
+        before, hour, _, second, fraction, half, zone = found.groups(default="")
+        number = int.from_bytes(self._digest(text)[:6], "big")
+        # Nine hours have one digit in every way to write them; 12 are in half a day.
+        hours = 9 if len(hour) == 1 else 12 if half else 24
+        minute = number // 24 % 60
+        if minute == int(found[3]):
+            minute = (minute + 1) % 60
+        made = number % hours + (1 if hours < 24 else 0)  # noqa: PLR2004 - as above
+        return (
+            f"{before}{made:0{len(hour)}}:{minute:02}"
+            + (f":{number // 1440 % 60:02}" if second else "")
+            + (self._letters(fraction) + half + zone)
+        )
 
     def _name(self, name: str) -> str:
         return name if _NAME.fullmatch(name) else self.text(name)
 
-    def _letters(self, text: str) -> str:
-        stream = self._stream(text)
-        made = []
-        for character, number in zip(text, stream, strict=False):
-            if character.isdecimal() and character.isascii():
-                made.append(str(number % 10))
-            elif character.isupper():
-                made.append(chr(ord("A") + number % 26))
-            elif character.isalnum():
-                made.append(chr(ord("a") + number % 26))
-            else:
-                made.append(character)
-        return "".join(made)
+    def _letters(self, text: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz") -> str:
+        salt = 0
+        while True:
+            stream = self._stream(f"{salt}:{text}", len(text))
+            pairs = zip(text, stream, strict=False)
+            made = "".join(_character(c, number, alphabet) for c, number in pairs)
+            if made != text or len(text) < _TELLING or not _replaced(text):
+                return made
+            salt += 1
+
+    def _whole(self, value: int) -> int:
+        made = self._digits(str(value))
+        sign, digits = ("-", made[1:]) if value < 0 else ("", made)
+        if len(digits) in _BOUNDS:
+            bound, beyond = _BOUNDS[len(digits)]
+            lead = "1" if -bound <= value < bound else beyond
+            digits = lead + digits[len(lead) :]
+        return int(sign + digits)
 
     def _digits(self, number: str) -> str:
         made = self._letters(number.replace("e", "\0")).replace("\0", "e")
@@ -99,8 +137,22 @@ class Scrubber:
         raw = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(raw, key=self._key).digest()
 
-    def _stream(self, text: str) -> list[int]:
+    def _stream(self, text: str, length: int) -> list[int]:
         numbers: list[int] = []
-        while len(numbers) < len(text):
+        while len(numbers) < length:
             numbers += self._digest(f"{len(numbers)}:{text}")
         return numbers
+
+
+def _replaced(text: str) -> bool:
+    return any(c.isalnum() or not c.isascii() for c in text)
+
+
+def _character(character: str, number: int, alphabet: str) -> str:
+    """Return another character of its kind; what is ASCII and no word stays."""
+    if character.isdecimal() and character.isascii():
+        return str(number % 10)
+    if character.isascii() and not character.isalpha():
+        return character
+    made = alphabet[number % len(alphabet)]
+    return made.upper() if character.isupper() else made

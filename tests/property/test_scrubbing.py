@@ -1,12 +1,21 @@
 """What a recording keeps of what people are, and what it does not."""
 
+import asyncio
 import datetime as dt
 import json
 import re
+import tempfile
+import uuid
+from pathlib import Path
 
-from hypothesis import assume, example, given
+import fakes
+import orjson
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from healthyroster_async._core.messages import SignedRequest
+from healthyroster_async._rows.kinds import kind_of
+from healthyroster_async.testing import Answer, Recorder, ScriptedTransport
 from healthyroster_async.testing._scrubbing import Scrubber
 
 texts = st.text(max_size=40)
@@ -41,6 +50,8 @@ def leaves(value):
 
 
 @given(values)
+@example("1.7976931348623157e308")
+@example([1.7976931348623157e308, 5e-324, -0.0, 1e16, 2**64 - 1, -(2**63)])
 def test_shapes_and_types_stay(value):
     """
     Code that reads a recording must meet what it would have met.
@@ -110,3 +121,113 @@ def test_equal_values_stay_equal_within_a_recording_only():
         {"id": "Quillfeather", "n": 123456789}
     )
     assert one.text("Quillfeather") != other.text("Quillfeather")
+
+
+@given(st.lists(st.integers(-(2**63), 2**64 - 1), min_size=1))
+@example([2**63 - 1])
+@example([2**63])
+@example([2**64 - 1, 2**53])
+def test_whole_numbers_stay_in_their_columns(numbers):
+    """
+    A column of int64 that became text would be another table; more than uint64 no JSON.
+    """
+    made = Scrubber().value(numbers)
+
+    assert kind_of(made) == kind_of(numbers)
+    assert kind_of([*made, 0.5]) == kind_of([*numbers, 0.5])
+    assert orjson.loads(orjson.dumps(made)) == made
+
+
+@given(
+    st.dates(dt.date(1900, 1, 1), dt.date(2100, 1, 1)),
+    st.sampled_from(["%m/%d/%Y", "%d/%m/%Y"]),
+    st.sampled_from([("", ""), (" 9:05 PM", " %I:%M %p"), (" 23:59:59", " %H:%M:%S")]),
+)
+@example(dt.date(2026, 1, 31), "%m/%d/%Y", ("", ""))
+def test_dates_with_slashes_stay_dates(day, way, clock):
+    """
+    APIs write dates as people of their country do.
+    """
+    text = f"{day.strftime(way)}{clock[0]}"
+    made = Scrubber().text(text)
+
+    assert made[:10] != text[:10]
+    found = {
+        parsed
+        for way in ("%m/%d/%Y", "%d/%m/%Y")
+        if (parsed := parsed_as(made, f"{way}{clock[1]}")) is not None
+    }
+    assert found
+    assert len(made) == len(text)
+
+
+def parsed_as(text, way):
+    try:
+        return dt.datetime.strptime(text, way)  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+@given(st.uuids(), st.times().map(lambda time: time.isoformat("seconds")))
+def test_guids_and_times_stay_such(guid, time):
+    """
+    A row is read as what its class says.
+    """
+    scrubber = Scrubber()
+
+    assert uuid.UUID(scrubber.text(str(guid))) != guid
+    assert scrubber.text(time) != time
+    dt.time.fromisoformat(scrubber.text(time))
+
+
+# Of fewer letters some come again by chance, somewhere in a file.
+told = st.text(
+    st.characters(categories=["L", "M", "Nd", "S"]),
+    min_size=4,
+    max_size=30,
+)
+long = st.from_regex(r"[A-Za-z0-9]{10,20}( [A-Za-z0-9]{8,20})?", fullmatch=True)
+scalars_of_rows = st.one_of(told, long, st.integers(), st.none(), st.dates().map(str))
+
+
+def recorded(rows, status):
+    """Return what a recording of an answer holds, as text and as its body."""
+
+    async def record(path):
+        recorder = Recorder(path)
+        label = (
+            "POST /HealthcareProvider/{id}/Reporting/Datasources/{datasourceid}/Data"
+        )
+        url = f"{fakes.SANDBOX_URL}/HealthcareProvider/1/Reporting/Datasources/2/Data"
+        request = fakes.request(label=label, url=url)
+        recorder.around(ScriptedTransport([Answer(status, json=rows)]))
+        await recorder.start()
+        await recorder.send(SignedRequest(request, {"X-Secret": fakes.SECRET}))
+        await recorder.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tape.json"
+        asyncio.run(record(path))
+        text = path.read_text("utf-8")
+        return text, json.loads(text)["calls"][0]["body"]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abc"), scalars_of_rows)),
+    st.sampled_from([200, 400]),
+)
+@example([{"a": "Zoë Quillfeather"}, {"a": "\N{CYRILLIC SMALL LETTER A}" * 4}], 200)
+@example([{"a": "\N{DEVANAGARI VOWEL SIGN AA}" * 4}], 200)
+def test_no_text_of_a_row_is_in_a_recording(rows, status):
+    """
+    It lies in a repository, for everybody to read.
+    """
+    text, body = recorded(rows, status)
+
+    for one, other in zip(leaves(rows), leaves(body), strict=True):
+        if isinstance(one, str) and any(c.isalnum() or not c.isascii() for c in one):
+            assert one != other
+            if not one.isascii() or (len(one) >= 10 and one[4] != "-"):
+                assert one not in text
+    assert fakes.SECRET not in text

@@ -49,11 +49,15 @@ async def test_a_script_is_played_in_turn_and_what_was_asked_is_kept():
         await clinic.reporting.data_sources()
         came = await clinic.reporting.rows(7, StartDate="2026-01-01").to_list()
         assert script.left == 1
+        with pytest.raises(
+            AssertionError, match=r"script: 1, the next is 403; .*Data$"
+        ):
+            script.assert_played()
         with pytest.raises(ForbiddenError):
             await clinic.reporting.data_source(7)
 
     assert came == rows
-    assert script.left == 0
+    script.assert_played()
     assert [r.label.partition("{id}")[2] for r in script.requests] == [
         "/Datasources", "/Datasources", "/Datasources",
         "/Reporting/Datasources/{datasourceid}/Data",
@@ -85,6 +89,18 @@ async def test_what_the_script_does_not_foresee_fails_the_test():
     async with scripted_pool([]) as pool:
         with pytest.raises(AssertionError, match=r"no answer for GET .*call 1"):
             await pool.session(1).reporting.data_sources()
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [(SOURCES, "a list"), (ConnectError, "ConnectError"), (Answer(429), "429")],
+)
+def test_what_is_left_of_a_script_is_named_and_not_shown(step, told):
+    """
+    Answers in a test may have been real once.
+    """
+    with pytest.raises(AssertionError, match=f"next is {told}; asked for was nothing"):
+        ScriptedTransport([step]).assert_played()
 
 
 async def test_options_of_a_pool_are_taken():
