@@ -37,6 +37,7 @@ import attrs
 import httpx
 import orjson
 import yarl
+from measured import pool_of
 
 from healthyroster_async import ConnectionPool, Contract, Credentials, Environment
 from healthyroster_async.emulator import swagger
@@ -166,15 +167,7 @@ async def httpx_client(url: str) -> AsyncIterator[Call]:
 @contextlib.asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Call]:
     """Make calls with this SDK as its README shows."""
-    contract = Contract(
-        base_urls={Environment.SANDBOX: url},
-        application_id_header="X-Application-Id",
-        application_secret_header="X-Application-Secret",
-    )
-    async with ConnectionPool(
-        {Environment.SANDBOX: Credentials("bench-app", "bench-secret")},
-        contract=contract,
-    ) as pool:
+    async with pool_of(url) as pool:
 
         def call(provider: int) -> Awaitable[object]:
             return pool.session(provider or 1).reporting.data_sources()

@@ -39,9 +39,9 @@ from typing import Any, TypeAlias
 
 import aiohttp
 import orjson
+from measured import pool_of
 from serving import nginx
 
-from healthyroster_async import ConnectionPool, Contract, Credentials, Environment
 from healthyroster_async.models import DataSourceDetail, DataSourceField
 
 COLUMNS = 40
@@ -97,15 +97,7 @@ def write(path: Path, rows: int) -> None:
 @contextlib.asynccontextmanager
 async def stream(url: str) -> Any:
     """Open the rows with this SDK."""
-    contract = Contract(
-        base_urls={Environment.SANDBOX: url},
-        application_id_header="X-Application-Id",
-        application_secret_header="X-Application-Secret",
-    )
-    async with ConnectionPool(
-        {Environment.SANDBOX: Credentials("bench-app", "bench-secret")},
-        contract=contract,
-    ) as pool:
+    async with pool_of(url) as pool:
         yield pool.session(1).reporting.rows(DataSourceDetail(id=1, fields=fields()))
 
 

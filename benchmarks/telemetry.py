@@ -31,6 +31,7 @@ from typing import Any
 
 import opentelemetry.sdk.version
 from calls import ANSWER, CONCURRENCY, Call, Slice, drive, nginx, warm
+from measured import pool_of
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     MetricExporter,
@@ -47,7 +48,7 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.trace import SpanKind
 from typing_extensions import override
 
-from healthyroster_async import ConnectionPool, Contract, Credentials, Environment
+from healthyroster_async import Environment
 from healthyroster_async._core.errors import error_for
 from healthyroster_async._core.messages import Response, SignedRequest
 from healthyroster_async._policies.telemetry import TelemetryPolicy
@@ -116,16 +117,7 @@ class Metrics(MetricExporter):
 @contextlib.asynccontextmanager
 async def pool(url: str, *, bare: bool = False, **options: Any) -> AsyncIterator[Call]:
     """Make calls with a pool that is watched in some way."""
-    contract = Contract(
-        base_urls={Environment.SANDBOX: url},
-        application_id_header="X-Application-Id",
-        application_secret_header="X-Application-Secret",
-    )
-    async with ConnectionPool(
-        {Environment.SANDBOX: Credentials("bench-app", "bench-secret")},
-        contract=contract,
-        **options,
-    ) as made:
+    async with pool_of(url, **options) as made:
         if bare:
             running = made._running  # noqa: SLF001 - it is put in before the first call
             assert running is not None

@@ -46,6 +46,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.events import (
     AttemptEvent,
+    CallEvent,
     DeniedEvent,
     RetryEvent,
     StreamEvent,
@@ -104,6 +105,7 @@ __all__ = [
     "Basis",
     "Budget",
     "CallError",
+    "CallEvent",
     "CertificateError",
     "ConfigurationError",
     "ConnectError",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from random import Random
 from typing import Any, Self
 
 from attrs import field, frozen
 
 from healthyroster_async._core.delays import RetryBudget
-from healthyroster_async._core.governor import Governor
 from healthyroster_async._core.html import table
 from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._policies.pacing import PacingPolicy
@@ -84,10 +82,7 @@ class EnvironmentStats:
         """Read the counters where they are kept."""
         governors = [pacer.governor for pacer in pacing.pacers]
         queues = [governor.queue for governor in governors]
-        if not governors:
-            governors = [Governor(pacing.pacers.settings, now=now, rng=Random(0))]  # noqa: S311 - never used
-        # With a budget for each provider, the slowest is what an operator asks for.
-        slowest = min(governors, key=lambda governor: governor.learner.rate)
+        slowest = pacing.slowest
         by_provider: Counter[Hashable] = Counter()
         for queue in (*queues, pacing.streams.queue):
             by_provider.update(queue.flows)
@@ -102,7 +97,7 @@ class EnvironmentStats:
             concurrency=slowest.concurrency.cap,
             down=any(governor.breaker.is_open for governor in governors),
             pauses=sum(governor.pauses for governor in governors),
-            paused_for=max(governor.held_for(now) for governor in governors),
+            paused_for=max((g.held_for(now) for g in governors), default=0.0),
             in_flight=pacing.in_flight,
             waiting=by_provider.total(),
             waiting_by_priority={

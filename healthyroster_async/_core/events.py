@@ -9,14 +9,30 @@ from healthyroster_async._core.settings import Environment
 
 
 @frozen(kw_only=True)
-class AttemptEvent:
+class CallEvent:
+    """Something that happened to a call.
+
+    Attributes:
+        environment: Whose credentials go with it.
+        provider_id: The Healthcare Provider it is about.
+        label: Method and route template, such as ``GET /HealthcareProvider/{id}/X``.
+        request_id: The same for all attempts of a call; made here, and not sent.
+        correlation_id: What the API called the attempt, if it said so; its support asks
+            for it.
+    """
+
+    environment: Environment
+    provider_id: int | str | None
+    label: str
+    request_id: str
+    correlation_id: str | None
+
+
+@frozen(kw_only=True)
+class AttemptEvent(CallEvent):
     """A request was answered, or came to nothing.
 
     Attributes:
-        environment: Whose credentials went with it.
-        provider_id: The Healthcare Provider it was about.
-        label: Method and route template, such as ``GET /HealthcareProvider/{id}/X``.
-        request_id: The same for all attempts of a call; made here, and not sent.
         attempt: The number of the attempt; the first one is 1.
         started: When it began, in seconds since 1970 (UTC).
         duration_s: Seconds until the answer was there; of a row stream until its first
@@ -25,92 +41,56 @@ class AttemptEvent:
         status: HTTP status of the answer, or ``None`` if there was none.
         error: Class of the error that it ended with, or ``None``: ``CancelledError`` if
             nobody waited for it any more, as when the deadline of the call has passed.
-        correlation_id: What the API called it, if it said so.
     """
 
-    environment: Environment
-    provider_id: int | str | None
-    label: str
-    request_id: str
     attempt: int
     started: float
     duration_s: float
     queue_wait_s: float
     status: int | None
     error: str | None
-    correlation_id: str | None
 
 
 @frozen(kw_only=True)
-class RetryEvent:
+class RetryEvent(CallEvent):
     """An attempt failed, and there will be another one.
 
     Attributes:
-        environment: Whose credentials go with it.
-        provider_id: The Healthcare Provider it is about.
-        label: Method and route template.
-        request_id: The same for all attempts of a call.
         attempt: The number of the attempt that failed.
         delay_s: Seconds until the next one.
         status: HTTP status of the answer, or ``None`` if there was none.
         error: Class of the error.
-        correlation_id: What the API called the attempt, if it said so.
     """
 
-    environment: Environment
-    provider_id: int | str | None
-    label: str
-    request_id: str
     attempt: int
     delay_s: float
     status: int | None
     error: str
-    correlation_id: str | None
 
 
 @frozen(kw_only=True)
-class DeniedEvent:
+class DeniedEvent(CallEvent):
     """The API gave no access (403).
 
     Attributes:
-        environment: Whose credentials went with it.
-        provider_id: The Healthcare Provider it was about.
-        label: Method and route template.
-        request_id: The one of the call.
         cause: Which grant is most likely missing.
-        correlation_id: What the API called it, if it said so; its support asks for it.
     """
 
-    environment: Environment
-    provider_id: int | str | None
-    label: str
-    request_id: str
     cause: LikelyCause
-    correlation_id: str | None
 
 
 @frozen(kw_only=True)
-class StreamEvent:
+class StreamEvent(CallEvent):
     """A row stream was closed.
 
     Attributes:
-        environment: Whose credentials went with it.
-        provider_id: The Healthcare Provider it was about.
-        label: Method and route template.
-        request_id: The same for all attempts of it.
         rows: Rows that were given.
         bytes: Bytes of the answer that were read, decompressed.
         duration_s: Seconds from opening to closing it.
         error: Class of the error that it ended with, or ``None``.
-        correlation_id: What the API called it, if it said so.
     """
 
-    environment: Environment
-    provider_id: int | str | None
-    label: str
-    request_id: str
     rows: int
     bytes: int
     duration_s: float
     error: str | None
-    correlation_id: str | None

@@ -13,8 +13,8 @@ FIRST_WIDTH_S = 1 / 16
 
 
 @define
-class Bucket:
-    """What happened in a stretch of time.
+class Counts:
+    """What became of attempts.
 
     Attributes:
         answered: Attempts that were answered as they should be.
@@ -22,11 +22,6 @@ class Bucket:
         denied: ... that were given no access.
         failed: ... that failed in another way.
         retries: How often something was tried again.
-        rows: Rows that came.
-        bytes: Bytes that they took.
-        paused: Seconds in which the pool paused.
-        down: Seconds in which the API did not answer and was only probed.
-        rate: Calls per second that might go, the last that was seen, or ``None``.
     """
 
     answered: int = 0
@@ -34,16 +29,30 @@ class Bucket:
     denied: int = 0
     failed: int = 0
     retries: int = 0
-    rows: float = 0.0
-    bytes: float = 0.0
-    paused: float = 0.0
-    down: float = 0.0
-    rate: float | None = None
 
     @property
     def calls(self) -> int:
         """Attempts in all."""
         return self.answered + self.throttled + self.denied + self.failed
+
+
+@define
+class Bucket(Counts):
+    """What happened in a stretch of time.
+
+    Attributes:
+        rows: Rows that came.
+        bytes: Bytes that they took.
+        paused: Seconds in which the pool paused.
+        down: Seconds in which the API did not answer and was only probed.
+        rate: Calls per second that might go, the last that was seen, or ``None``.
+    """
+
+    rows: float = 0.0
+    bytes: float = 0.0
+    paused: float = 0.0
+    down: float = 0.0
+    rate: float | None = None
 
     def __add__(self, later: Bucket) -> Bucket:
         return Bucket(
@@ -61,33 +70,18 @@ class Bucket:
 
 
 @define
-class Tally:
+class Tally(Counts):
     """What became of the attempts of one provider, or of one endpoint.
 
     Attributes:
-        answered: As in ``Bucket``, like the others.
-        throttled: The same.
-        denied: The same.
-        failed: The same.
-        retries: The same.
         rows: Rows that came.
         bytes: Bytes that they took.
         seconds: How long the attempts took, together.
     """
 
-    answered: int = 0
-    throttled: int = 0
-    denied: int = 0
-    failed: int = 0
-    retries: int = 0
     rows: int = 0
     bytes: int = 0
     seconds: float = 0.0
-
-    @property
-    def calls(self) -> int:
-        """Attempts in all."""
-        return self.answered + self.throttled + self.denied + self.failed
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from healthyroster_async._core.errors import (
     CallError,
@@ -87,9 +87,7 @@ class Hooks:
     stream: Hook[StreamEvent] | None = None
     pacing: Hook[PacingEvent] | None = None
     pause: Hook[PacingEvent] | None = None
-    around: Callable[[Request], AbstractContextManager[None]] | None = field(
-        default=None
-    )
+    around: Callable[[Request], AbstractContextManager[None]] | None = None
 
 
 def hooks_of(telemetry: Telemetry | None, **given: Any) -> Hooks:
@@ -224,8 +222,9 @@ async def within(
     """Await *call* inside what an integration puts around it, if it can."""
     scope: AbstractContextManager[None] = nullcontext()
     try:
-        scope = around(request)
-        scope.__enter__()
+        entered = around(request)
+        entered.__enter__()
+        scope = entered
     except Exception as error:  # noqa: BLE001 - whatever it is, calls go on
         _lost("telemetry", error)
     try:

@@ -237,11 +237,18 @@ class PacingPolicy:
             return self._pacer.governor.learned
         return self.pacers.learned
 
+    @property
+    def slowest(self) -> Governor:
+        """The budget with the lowest rate: it is what an operator asks for."""
+        governors = [pacer.governor for pacer in self.pacers]
+        if not governors:  # each provider has its own, and none was called yet
+            settings, now = self.pacers.settings, self._loop.time()
+            return Governor(settings, now=now, rng=Random(0))  # noqa: S311 - never used
+        return min(governors, key=lambda governor: governor.learner.rate)
+
     def pace(self) -> tuple[float, str]:
         """Return the calls per second that may go now, and where that comes from."""
-        governors = [pacer.governor for pacer in self.pacers]
-        # With a budget for each provider, the slowest is what an operator asks for.
-        slowest = min(governors, key=lambda governor: governor.learner.rate)
+        slowest = self.slowest
         return slowest.learner.rate, slowest.source
 
     async def drained(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,8 @@ import rich_click as click
 from rich.console import Console
 
 from healthyroster_async._core.date_ranges import UNITS
-from healthyroster_async._core.errors import LikelyCause
+from healthyroster_async._core.errors import DestinationError, LikelyCause
+from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._report.report import check_writable
 from healthyroster_async._report.text import size
 from healthyroster_async.cli import _console, _options, _run
@@ -132,18 +134,24 @@ def command(
 
     try:
         report = _run.run(main)
-    except (KeyboardInterrupt, _run.TerminatedError):
-        if not dry_run:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | _run.TerminatedError) and not dry_run:
             _console.message("Broken off. The same command again goes on from here.")
+        # A page that cannot be written hides nothing of how the pull ended.
+        with contextlib.suppress(DestinationError):
+            _save(pool, page)
         raise
-    finally:
-        if page is not None:
-            _console.message(f"Report: {pool.report().save(page)}")
+    _save(pool, page)
     if as_json:
         _console.write_json(report.to_dict())
     else:
         _show(_console.output(), report)
     return _code(report)
+
+
+def _save(pool: ConnectionPool, page: Path | None) -> None:
+    if page is not None:
+        _console.message(f"Report: {pool.report().save(page)}")
 
 
 def _show(console: Console, report: PullReport) -> None:

@@ -12,9 +12,11 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from healthyroster_async import (
+    Budget,
     ConfigurationError,
     Environment,
     HealthyRosterError,
+    PacingSettings,
     PullPlan,
 )
 from healthyroster_async.emulator import Emulator, Fault
@@ -269,3 +271,20 @@ async def test_after_ctrl_c_there_is_a_page_too(run, tmp_path):
     assert process.returncode == 130
     assert b"Report: r.html" in err
     assert "Pull broken off" in await read(tmp_path / "r.html")
+
+
+async def test_a_pool_whose_providers_have_budgets_of_their_own_tells_its_pace():
+    """
+    Before the first call there is none yet, and neither stats nor a page may fail.
+    """
+    settings = PacingSettings(budget=Budget.PROVIDER)
+    async with (
+        Emulator(providers=1) as emulator,
+        emulator.pool(pacing=settings) as pool,
+    ):
+        (lane,) = pool._running.lanes.values()
+        (stats,) = pool.stats().values()
+
+        assert lane.pacing.pace() == (stats.rate, stats.rate_source)
+        assert stats.paused_for == 0
+        assert pool.report().html
