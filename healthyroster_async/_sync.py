@@ -97,19 +97,23 @@ class _Twin:
         return None if shown is None else str(shown())
 
 
-def _waited(
+def _waits_for(
     method: Callable[Concatenate[Any, _P], Awaitable[_T]],
-) -> Callable[Concatenate[Any, _P], _T]:
-    """Return a method that waits for what *method* returns."""
+) -> Callable[[Callable[[_S], None]], Callable[Concatenate[_S, _P], _T]]:
+    """Return a decorator: what it decorates waits for what *method* returns."""
 
-    @wraps(method)
-    def call(self: _Twin, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return self._thread.run(partial(method, self._inner, *args, **kwargs))
+    def decorated(_: Callable[[_S], None]) -> Callable[Concatenate[_S, _P], _T]:
+        @wraps(method)
+        def call(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+            made = partial(method, self._inner, *args, **kwargs)
+            result: _T = self._thread.run(made)
+            return result
 
-    del call.__wrapped__
-    signature = inspect.signature(method)
-    call.__signature__ = signature  # type: ignore[attr-defined]
-    return call
+        del call.__wrapped__
+        call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+        return call
+
+    return decorated
 
 
 def _like(
@@ -136,14 +140,37 @@ class SyncRowStream(_Twin):
 
     _inner: RowStream
 
-    to_list = _waited(RowStream.to_list)
-    to_arrow = _waited(RowStream.to_arrow)
-    to_polars = _waited(RowStream.to_polars)
-    to_pandas = _waited(RowStream.to_pandas)
-    to_parquet = _waited(RowStream.to_parquet)
-    to_csv = _waited(RowStream.to_csv)
-    to_ndjson = _waited(RowStream.to_ndjson)
-    to_duckdb = _waited(RowStream.to_duckdb)
+    @_waits_for(RowStream.to_list)
+    def to_list(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_arrow)
+    def to_arrow(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_polars)
+    def to_polars(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_pandas)
+    def to_pandas(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_parquet)
+    def to_parquet(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_csv)
+    def to_csv(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_ndjson)
+    def to_ndjson(self) -> None:
+        """Do as the same method of ``RowStream``."""
+
+    @_waits_for(RowStream.to_duckdb)
+    def to_duckdb(self) -> None:
+        """Do as the same method of ``RowStream``."""
 
     @property
     def bytes_read(self) -> int:
@@ -199,9 +226,17 @@ class SyncReporting(_Twin):
 
     _inner: Reporting
 
-    data_sources = _waited(Reporting.data_sources)
-    data_source = _waited(Reporting.data_source)
-    windows = _waited(Reporting.windows)
+    @_waits_for(Reporting.data_sources)
+    def data_sources(self) -> None:
+        """Do as the same method of ``Reporting``."""
+
+    @_waits_for(Reporting.data_source)
+    def data_source(self) -> None:
+        """Do as the same method of ``Reporting``."""
+
+    @_waits_for(Reporting.windows)
+    def windows(self) -> None:
+        """Do as the same method of ``Reporting``."""
 
     def rows(self, data_source_id: Any, /, **parameters: Any) -> SyncRowStream:
         """Return the rows of a data source, to be opened with ``with``."""
@@ -293,13 +328,18 @@ class SyncSession(_Twin):
 
     _inner: ProviderSession
 
-    call = _waited(ProviderSession.call)
-    request = _waited(ProviderSession.request)
+    @_waits_for(ProviderSession.call)
+    def call(self) -> None:
+        """Do as the same method of ``ProviderSession``."""
+
+    @_waits_for(ProviderSession.request)
+    def request(self) -> None:
+        """Do as the same method of ``ProviderSession``."""
 
     def __init__(self, inner: ProviderSession, thread: LoopThread) -> None:
         super().__init__(inner, thread)
-        self.reporting = SyncReporting(inner.reporting, thread)
-        self.operations = SyncOperations(inner.operations, thread)
+        self.reporting: SyncReporting = SyncReporting(inner.reporting, thread)
+        self.operations: SyncOperations = SyncOperations(inner.operations, thread)
 
     @property
     def provider_id(self) -> int | str:
@@ -508,8 +548,13 @@ class SyncPool(_Twin):
 
         return self._iterate(self._thread.run(outcomes), part=1)
 
-    pull = _waited(ConnectionPool.pull)
-    check_access = _waited(ConnectionPool.check_access)
+    @_waits_for(ConnectionPool.pull)
+    def pull(self) -> None:
+        """Do as the same method of ``ConnectionPool``."""
+
+    @_waits_for(ConnectionPool.check_access)
+    def check_access(self) -> None:
+        """Do as the same method of ``ConnectionPool``."""
 
     def report(self, *, environment: Environment | None = None) -> PoolReport:
         """Return what the pool did in an environment, as a page to look at."""
