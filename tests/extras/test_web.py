@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import io
-import os
 import socket
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import aiohttp
 import pytest
 import uvicorn
+from children import variables
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from litestar import Litestar, get
 from litestar.di import NamedDependency
@@ -50,21 +50,12 @@ def free_port():
 @contextlib.asynccontextmanager
 async def running(command, emulator):
     """Start an example as its user would, and give a client of it."""
-    (own,) = emulator.credentials.values()
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *command.format(port=port).split(),
         cwd=EXAMPLES,
-        env={
-            **os.environ,
-            "PORT": str(port),
-            "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
-            "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
-            "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": (
-                own.application_secret.reveal()
-            ),
-        },
+        env={**variables(emulator), "PORT": str(port)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

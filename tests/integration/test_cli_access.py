@@ -9,6 +9,7 @@ import pty
 import sys
 
 import pytest
+from children import variables
 
 from healthyroster_async.emulator import Emulator, Fault
 
@@ -23,19 +24,6 @@ async def emulator():
     denied = [(3, "*"), (4, "*"), (5, "*"), ("*", "rows")]
     async with Emulator(providers=20, rows=5, denied=denied) as emulator:
         yield emulator
-
-
-def variables(emulator):
-    (own,) = emulator.credentials.values()
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("HEALTHYROSTER_")}
-    return {
-        **{k: v for k, v in kept.items() if k not in {"NO_COLOR", "FORCE_COLOR"}},
-        "COLUMNS": "80",
-        "TERM": "xterm-256color",
-        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
-    }
 
 
 async def access(emulator, *arguments, stdin=None):

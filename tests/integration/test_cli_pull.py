@@ -9,25 +9,13 @@ import sys
 import time
 
 import pytest
+from children import variables
 
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull._destination import Destination
 
 COMMAND = [sys.executable, "-m", "healthyroster_async", "pull"]
 DATES = ["--since", "2025-01-01", "--until", "2025-04-01"]
-
-
-def variables(emulator):
-    (own,) = emulator.credentials.values()
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("HEALTHYROSTER_")}
-    return {
-        **{k: v for k, v in kept.items() if k not in {"NO_COLOR", "FORCE_COLOR"}},
-        "COLUMNS": "80",
-        "TERM": "xterm-256color",
-        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
-    }
 
 
 @pytest.fixture

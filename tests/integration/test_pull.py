@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import signal
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from children import unwatched, variables
 from pyarrow import parquet
 
 from healthyroster_async import (
@@ -376,16 +376,6 @@ asyncio.run(main())
 """
 
 
-def variables(emulator):
-    (own,) = emulator.credentials.values()
-    return {
-        **os.environ,
-        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
-    }
-
-
 async def child(emulator, folder, step="-", number=0, *more, kill_after=None):
     """Pull in a process of its own; return how it ended."""
     process = await asyncio.create_subprocess_exec(
@@ -396,7 +386,7 @@ async def child(emulator, folder, step="-", number=0, *more, kill_after=None):
         step,
         str(number),
         *more,
-        env=variables(emulator),
+        env=variables(emulator, unwatched()),
         stdout=asyncio.subprocess.PIPE,
     )
     await process.stdout.readline()

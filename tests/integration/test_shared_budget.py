@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from children import unwatched
 
 from healthyroster_async import Environment
 from healthyroster_async.emulator import Emulator
@@ -73,7 +73,7 @@ async def run(emulator, rate, folder, start, seconds=SECONDS):
         str(seconds),
         str(start),
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
+        env={**unwatched(), "XDG_RUNTIME_DIR": str(folder)},
     )
 
 

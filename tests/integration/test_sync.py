@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
+from children import variables
 
 from healthyroster_async import (
     CallError,
@@ -350,15 +351,9 @@ def test_a_script_that_closes_nothing_ends_without_a_word(serve):
     No traceback of a loop that is closed, no thread that hangs; a fork is told.
     """
     emulator = serve(providers=1, rows=50_000)
-    (own,) = emulator.credentials.values()
-    variables = {
-        "HEALTHYROSTER_SWAGGER": emulator.swagger_url,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_ID": own.application_id,
-        "HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": own.application_secret.reveal(),
-    }
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(SCRIPT), "fork"],
-        env={**os.environ, **variables},
+        env=variables(emulator),
         capture_output=True,
         text=True,
         timeout=60,
