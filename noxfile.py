@@ -49,8 +49,8 @@ def tests(session: nox.Session) -> None:
     install(session, "tests")
     # Measuring costs half the time, and every Python runs the same lines.
     measured = ("coverage", "run", "-m") if session.python == OLDEST else ()
-    # Many tests wait for clocks and processes: a second worker takes half the time.
-    side_by_side = ("--numprocesses=2", "--dist=loadfile")
+    # Many tests wait for clocks and processes, more than two cores have to do.
+    side_by_side = ("--numprocesses=3", "--dist=loadfile")
     session.run(*measured, "pytest", *side_by_side, *session.posargs)
 
 
