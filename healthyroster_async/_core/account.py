@@ -21,7 +21,7 @@ _PACE, _FASTER = 0.98, 1.03
 _BURST_S = 0.05
 # It is cut for a rejection, and recovers, per second; more than is announced goes
 # while all of it is left though calls wait: windows are rounded up, too.
-_CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.95, 0.001, 1.01, 0.2
+_CUT, _RECOVERY, _GROWTH, _LEAST_SHARE = 0.97, 0.0005, 1.01, 0.2
 # The window is a usual one if a reset, rounded up, and a date, rounded down, say so.
 _ROUNDED_S = 2.0
 _ABOUT_TWO_S, _ABOUT_HALF = (1.5, 2.5), (0.35, 0.75)
@@ -104,10 +104,8 @@ class Account:
     _speed: float = 0.0
     _share: float = _PACE
     _held: bool = False
-    # What the last answer told; and whether it was new as a whole: then nothing comes
-    # back in between.
+    # What the last answer told.
     _heard: float = math.inf
-    _leaps: bool = False
     # Whether the window was told; the least that was left since a time.
     _is_sure: bool = False
     _least: float = math.inf
@@ -137,7 +135,7 @@ class Account:
         if reset is None:
             reset = quota.window or 0.0
         if answer.sent - before > self.window:
-            self._heard, self._leaps = math.inf, False
+            self._heard = math.inf
             # Left alone, all of it is there and may be spent at once; but not after a
             # pause, or it would end the same way.
             self._came_back &= before - self._refused_at < self.window
@@ -165,7 +163,6 @@ class Account:
             self._share *= _GROWTH
             self._held = False
         self._doubt(told, now)
-        self._leaps |= told - before > 0.5 * self.limit
         recovered = self._share + _RECOVERY * min(past, 1.0)
         self._share = max(self._share, min(_PACE, recovered))
         faster = _FASTER if told > 0.5 * self.limit else 1.0
@@ -196,8 +193,7 @@ class Account:
 
     def _level_of_bucket(self, told: float, answer: Heard) -> float:
         left = told - (answer.last - answer.number)
-        if not self._leaps:
-            left += self._speed * (answer.now - answer.sent)
+        left += self._speed * (answer.now - answer.sent)
         if not answer.ok:
             left = min(0.0, left)
         return min(left, self._left(answer.now, answer.last))

@@ -19,6 +19,8 @@ _ABOVE = 1.1
 # Events before a limit that is certain, was just read, or has long held, is given up.
 _CERTAIN, _YOUNG, _OLD = 5, 8, 2
 _SOON_S = 2.0
+# A rejection is risked again after so many times the calls that it cost.
+_WORTH = 15.0
 _AT_ONCE_S = 1.0
 
 
@@ -56,6 +58,7 @@ class Following:
     _full: bool = field(init=False, default=False)
     _clean: int = field(init=False, default=0)
     _above_since: float = field(init=False, default=0.0)
+    _paid: float = field(init=False, default=0.0)
 
     def __attrs_post_init__(self) -> None:
         self.rate = self._share * self.rule.rate
@@ -68,11 +71,15 @@ class Following:
     def accepted(self) -> None:
         """Note a call that was let in."""
         self._clean += 1
-        if self._clean > 5 * self.rule.calls:
+        if self._clean > max(5 * self.rule.calls, self._paid):
             self._clean = self._events = 0
             self._share = min(_SHARE, self._share + 0.005)
             if self.rate < self.rule.rate:
                 self.rate = self._share * self.rule.rate
+
+    def paused(self, lasted: float) -> None:
+        """Note what a rejection cost: the more, the longer the next one is avoided."""
+        self._paid = _WORTH * lasted * self.rule.rate
 
     def grow(self, now: float, past: float) -> bool:
         """Test what is next to be tested; return whether the limit is still one."""

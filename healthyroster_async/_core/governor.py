@@ -122,6 +122,10 @@ class Governor:
         if self._shut:
             if now < self._opens_at() or self.in_flight >= self.concurrency.cap:
                 return None
+            if self.quotas.accounts:
+                # What came back in the pause is no more than there may be, and the
+                # probe takes one of it.
+                self.quotas.opens_at(now, self.sent, urgent=self.queue.urgent)
             ticket = self.queue.pop()
             if ticket is not None:
                 self._probe = ticket
@@ -357,7 +361,7 @@ class Governor:
             elif is_announced:
                 self._pause = 0.1
             else:
-                self._pause = self.learner.event(ticket.sent, now)
+                self._pause = self.learner.event(ticket.sent, now, asked)
             if asked is not None or self._pause:
                 self._close(now, asked, self._pause)
         elif asked is not None:

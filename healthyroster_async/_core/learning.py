@@ -40,8 +40,9 @@ _SECOND_S = 0.8
 _SLIDING_S = 1.0, 4.0
 # With so few calls a measure says little.
 _FEW, _ENOUGH = 5, 8
-# After a trial that failed there is none for so many events.
-_NO_TRIALS = 6
+# A trial goes so far towards the rate that was turned away, and less far each time it
+# fails.
+_REACH, _REACH_FAILED, _REACH_AGAIN = 0.6, 0.4, 1.1
 # A measure counts if calls wanted to go for this share of the time.
 _BUSY = 0.6
 _UNMEASURED = 0.7
@@ -100,7 +101,7 @@ class Learner:
     # What was measured if the rate was far higher then; seconds waited for that.
     _overshot: float = field(init=False, default=0.0)
     _waited: float = field(init=False, default=0.0)
-    _no_trials: int = field(init=False, default=0)
+    _reach: float = field(init=False, default=_REACH)
     _following: Following | None = field(init=False, default=None)
     _denied: float = field(init=False, default=math.inf)
 
@@ -148,7 +149,7 @@ class Learner:
             self._low,
             self._low_for,
             self._top,
-            max(0, self._no_trials + 1),
+            self._reach,
             self._trial,
             max(0.0, min(self._hold_until, _FAST) + ahead),
             self._growth,
@@ -173,10 +174,10 @@ class Learner:
         elif state[0]:
             self._following = None
             starting, ceiling, agreed, self._plateau, self._low, *rest = state
-            self._low_for, self._top, no_trials, trial, hold, growth, _ = rest
+            self._low_for, self._top, reach, trial, hold, growth, _ = rest
+            self._reach = min(_REACH, reach or _REACH)
             self._starting, self._trial = starting > 1, bool(trial)
             self.ceiling, self.agreed = ceiling or None, int(agreed)
-            self._no_trials = int(no_trials) - 1
             self._hold_until, self._growth = hold - ahead, growth
             self._held_since = changed_at
         self.rate = min(self.most, rate)
@@ -268,13 +269,18 @@ class Learner:
             doubling = 1.0 if self._paused < _CHEAP_PAUSE_S else 4.0
             self._growth = min(0.5, self._growth * 2.0 ** (past / doubling))
 
-    def event(self, sent: float, now: float) -> float:
+    def event(self, sent: float, now: float, asked: float | None = None) -> float:
         """React to a rejection of a call that was sent after the last reaction.
+
+        Args:
+            sent: When the call left.
+            now: Time of the rejection.
+            asked: Seconds that it asks to wait, if it does.
 
         Returns:
             Seconds to wait before the way is tried again, if the API does not say.
         """
-        self.windows.block(sent)
+        self.windows.block(sent, asked)
         self._blocked_at = sent
         began = sent if self._anchor is None else self._anchor
         span = max(1e-3, sent - began)
@@ -330,6 +336,7 @@ class Learner:
             found = []  # what we sent is but a part of what was counted
         known = self._following
         if known is not None:
+            known.paused(lasted)
             self._denied = min(self._denied, known.denied)
             is_new = known.since >= blocked_at
             if known.certain or known.above or is_new or lasted < LONG_BLOCK_S:
@@ -407,8 +414,8 @@ class Learner:
             return
         if held or active < _SOON_S:
             if trial:
-                # It is a bucket: the rate at which it runs dry says nothing.
-                self._no_trials = _NO_TRIALS
+                # Perhaps a bucket: the rate at which it runs dry says nothing.
+                self._reach *= _REACH_FAILED
             # It was never so high after all; or it was lowered.
             lowered = count >= _FEW and measured < 0.8 * self._low
             self._low = 0.0 if lowered else min(self._low, 0.97 * top)
@@ -452,16 +459,15 @@ class Learner:
                 rate = max(rate, min(measured, 1.02 * self._low))
             else:
                 rate = max(rate, self._low + 0.1 * (top - self._low))
-        self._no_trials -= 1
-        if self._no_trials < 0:
-            if top > _RAISED * rate and measured > _MIXED * self._plateau:
-                # It was raised: what was measured is mostly from before.
-                self.agreed, self._trial = 0, True
-                return 0.65 * top
-            # A bucket gives what was measured; a window more, and only trying tells.
-            cheap = self._paused < _CHEAP_PAUSE_S
-            if top > 1.02 * rate and (cheap or top < 1.15 * rate):
-                rate, self._trial = rate + 0.6 * (top - rate), True
+        is_new = top > _RAISED * rate and measured > _MIXED * self._plateau
+        if is_new and self._reach > _REACH_FAILED * _REACH:
+            # It was raised: what was measured is mostly from before.
+            self.agreed, self._trial = 0, True
+            return 0.65 * top
+        # A bucket gives what was measured; a window more, and only trying tells.
+        if top > 1.02 * rate and self._paused < LONG_BLOCK_S:
+            rate, self._trial = rate + self._reach * (top - rate), True
+            self._reach = min(_REACH, _REACH_AGAIN * self._reach)
         return min(rate, _MARGIN * top)
 
     def _too_fast(

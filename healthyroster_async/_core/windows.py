@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 
 from attrs import define, field, frozen
@@ -23,6 +24,11 @@ _RARELY_ROUND = 100
 _DEAR_S = 8.0
 # ... and one that shuts for less of its span than this may be a bucket.
 _SHUT_FOR = 0.25
+# What is asked for may be rounded down by so much.
+_ROUNDED_S = 0.25
+# So many blocks are remembered. On the way calls overtake each other: of those before
+# one of them, such a share may be counted wrongly.
+_BLOCKS, _OVERTAKEN = 8, 0.02
 # With fewer calls any two counts are alike.
 _LEAST = 8
 # Short windows see many blocks, so one more can be waited for.
@@ -35,6 +41,24 @@ _DOZEN = 12
 class _Count:
     at: float
     calls: int
+
+
+@frozen
+class _Block:
+    """What is known of a block that is over.
+
+    Attributes:
+        lasted: Seconds from the block before to this one.
+        calls: Calls that were accepted in that time.
+        until: Seconds from the block before to the last probe that failed.
+        latest: Calls accepted in the last of the windows that passed in that time, if
+            they take so many seconds.
+    """
+
+    lasted: float
+    calls: int
+    until: float
+    latest: dict[int, int]
 
 
 @define(eq=False)
@@ -60,6 +84,9 @@ class Windows:
     _same: dict[int, int] = field(init=False, factory=dict)
     _most: dict[int, int] = field(init=False, factory=dict)
     _last: _Count | None = field(init=False, default=None)
+    # Seconds that the rejection asked to wait for.
+    _asked: float = field(init=False, default=math.inf)
+    _blocks: deque[_Block] = field(init=False, factory=lambda: deque(maxlen=_BLOCKS))
 
     def accept(self, sent: float) -> None:
         """Note a call that was accepted."""
@@ -68,13 +95,15 @@ class Windows:
         self._times.append(sent)
         self.accepted += 1
 
-    def block(self, sent: float) -> None:
+    def block(self, sent: float, asked: float | None = None) -> None:
         """Note the rejection that a block begins with."""
         self._blocked_at = self._turned_away_at = sent
+        self._asked = math.inf if asked is None else asked
 
     def still(self, sent: float) -> None:
         """Note a probe that was turned away."""
         self._turned_away_at = sent
+        self._asked = math.inf  # it was not so
 
     def mean(self, now: float) -> float:
         """Return the calls per second that were accepted since the last block ended."""
@@ -108,6 +137,13 @@ class Windows:
         }
         if began is not None and calls >= _LEAST:
             span = sent - began
+            active = self._blocked_at - began
+            told = active + self._asked + _ROUNDED_S
+            if certain:
+                until = self._turned_away_at - began
+                latest = self._latest_windows(began, active)
+                self._blocks.append(_Block(active, calls, until, latest))
+                found |= self._quota_of_firewall()
             late = sent - self._turned_away_at
             said, once = self._quota(calls, long)
             least = _SHUT_FOR if once else 0.1
@@ -117,12 +153,50 @@ class Windows:
                     said
                     and span - 1.1 * late <= window <= span + 0.1
                     and long > least * window
+                    and window <= told
+                    # As many went in before as two windows hold, and more.
+                    and self._most.get(window, 0) <= 2 * said + 1
+                    and not self._is_over(window)
                 ):
                     found[window] = said
         return sorted(
             (Limit(calls, seconds) for seconds, calls in found.items()),
             key=lambda limit: limit.rate,
         )
+
+    def _is_over(self, window: int) -> bool:
+        """Return whether a block outlasted a window that it had begun in."""
+        return any(
+            block.lasted < window < block.until - _ROUNDED_S for block in self._blocks
+        )
+
+    def _latest_windows(self, began: float, active: float) -> dict[int, int]:
+        times = sorted(self._times)
+        latest = {}
+        for window in USUAL_WINDOWS_S:
+            # A call that left just after a window ended may have come before that.
+            start = began + (active - _ROUNDED_S) // window * window
+            if window <= active and (len(times) < _REMEMBERED or times[0] < start):
+                latest[window] = len(times) - bisect_left(times, start)
+        return latest
+
+    def _quota_of_firewall(self) -> dict[int, int]:
+        """Return the quota of a window whose block says nothing of its span.
+
+        All that was accepted since the block before is the quota where that came fast,
+        and where it came slowly, all that was accepted within the span.
+        """
+        found = {}
+        for window in USUAL_WINDOWS_S:
+            fast = [b.calls for b in self._blocks if b.lasted < window]
+            slow = [b.latest[window] for b in self._blocks if window in b.latest]
+            if not fast or not slow or max(fast) - min(fast) > 1:
+                continue
+            quota = max(fast)
+            near = max(2.0, _OVERTAKEN * quota)
+            if quota >= _MANY and all(abs(count - quota) <= near for count in slow):
+                found[window] = quota
+        return found
 
     def _quota(self, calls: int, long: float) -> tuple[int | None, bool]:
         """Return the quota that was spent between two blocks, if it shows itself.
@@ -153,14 +227,18 @@ class Windows:
             # On the way calls overtake each other: nothing more was let in since.
             calls += certain
             index -= 1
+        is_alike = False
         for window in USUAL_WINDOWS_S:
             while index >= 0 and times[index] > at - window:
                 index -= 1
                 calls += 1
             if index < 0 and len(times) == _REMEMBERED:
                 break
+            before = self._before.get(window)
+            shorter, is_alike = is_alike, before is not None and _alike(before, calls)
             quota = self._repeated(window, at, calls, certain=certain)
-            if quota is not None:
+            # Who goes evenly has the same counts before each block, whatever the span.
+            if quota is not None and (certain or window <= _SHORT_S or not shorter):
                 found[window] = quota
         return found
 
@@ -184,6 +262,10 @@ class Windows:
         if quota is None and certain and calls >= _MANY:
             quota = max(before.calls, calls)
         return quota
+
+
+def _alike(before: _Count, calls: int) -> bool:
+    return abs(before.calls - calls) <= max(1.0, _OVERTAKEN * calls)
 
 
 def round_between(one: int, other: int) -> int | None:

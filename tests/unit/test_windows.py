@@ -103,6 +103,68 @@ def test_a_firewall_is_read_from_what_it_let_in_before_it_shut():
     assert Limit(500, 10) in found
 
 
+def test_a_firewall_s_window_is_not_as_long_as_its_block():
+    """
+    Its quota shows where it came fast; its span where it came slowly, over several
+    windows: what went in since the last of them began is the quota again.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 293, 110.0, 12.5)
+    for n in range(75):
+        windows.accept(12.5 + n / 15)
+    found = cycle(windows, 17.5, 293, 80.0, 35.0)
+
+    assert Limit(293, 5) in found
+    assert {limit.seconds for limit in found} == {5}
+
+
+def test_a_block_that_outlasts_a_window_is_none_of_its():
+    """
+    A window that shut after 9 s and was still shut after 16 s is not one of 15 s, also
+    if blocks after less time look like that.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 400, 44.0, 20.0)
+    found = [cycle(windows, at, 293, 110.0, at + 15.0) for at in (20.0, 35.0, 50.0)]
+
+    assert not any(limit.seconds in {10, 15} for read in found for limit in read)
+
+
+def test_what_a_rejection_asks_to_wait_is_the_longest_that_is_left_of_a_window():
+    """
+    The block may look longer only because nobody asked sooner.
+    """
+    windows = Windows()
+    for n in range(45):
+        windows.accept(n / 70)
+    windows.block(45 / 70, 1.0)
+    found = windows.free(2.1)
+
+    assert found == [Limit(45, 1)]
+
+
+def test_who_goes_evenly_has_like_counts_and_no_window():
+    """
+    95 calls in 5 s, and 38 in 2 s, before each of two short blocks: that is a rate.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 191, 19.1, 11.1)
+    found = cycle(windows, 11.1, 210, 19.1, 23.2)
+
+    assert found == []
+
+
+def test_more_than_two_windows_hold_is_no_window():
+    """
+    80 calls before a block, where 300 went in within 2 s before, are not 80 per 2 s.
+    """
+    windows = Windows()
+    cycle(windows, 0.0, 400, 150.0, 4.5)
+    found = cycle(windows, 4.5, 80, 150.0, 6.6)
+
+    assert Limit(80, 2) not in found
+
+
 def test_the_slowest_reading_comes_first():
     """
     What is too slow costs a little, what is too fast another block.
