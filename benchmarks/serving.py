@@ -8,13 +8,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 @contextlib.contextmanager
 def nginx(
-    folder: str, *, name: str = "answer.json", coding: str | None = None
+    folder: str,
+    *,
+    name: str = "answer.json",
+    coding: str | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Serve a file of a folder on a free port, and give the URL.
 
@@ -22,6 +26,7 @@ def nginx(
         folder: Where it lies, and where nginx may write.
         name: What it is called.
         coding: How it is compressed; it goes out so to everybody.
+        others: Other files of the folder, by the end of the path that they answer.
     """
     if shutil.which("nginx") is None:
         sys.exit("nginx is not installed; it is the server of this benchmark")
@@ -29,6 +34,10 @@ def nginx(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     says = f"add_header Content-Encoding {coding};" if coding else ""
+    apart = " ".join(
+        f"location ~* {end}$ {{ root {folder}; try_files /{file} =404; }}"
+        for end, file in (others or {}).items()
+    )
     Path(folder, "nginx.conf").write_text(
         f"""
         daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
@@ -42,7 +51,8 @@ def nginx(
           scgi_temp_path {folder}/s;
           server {{
             listen 127.0.0.1:{port};
-            error_page 405 =200 $uri;
+            error_page 405 =200 $request_uri;
+            {apart}
             location / {{ alias {folder}/; try_files {name} =404; {says} }}
           }}
         }}
