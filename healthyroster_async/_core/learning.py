@@ -35,7 +35,7 @@ _REMEMBERED_S = 300.0
 _SOON_S = 1.5
 _CHEAP_PAUSE_S = 0.5
 _CAREFUL_S = 8.0
-_SECOND_S = 0.8
+_SECOND_S = 0.9
 # A window that slides and is too full is waited for so long first, and last.
 _SLIDING_S = 1.0, 4.0
 # With so few calls a measure says little.
