@@ -11,6 +11,7 @@ from scripted_server import Server, answer
 from healthyroster_async import (
     AuthenticationError,
     ConfigurationError,
+    ConnectError,
     ConnectionPool,
     Credentials,
     Denied,
@@ -212,6 +213,27 @@ async def test_wrong_credentials_end_a_check_at_once():
                 await pool.check_access(emulator.providers, REPORTING)
 
     assert emulator.seen.requests < 10
+
+
+async def test_nothing_out_there_ends_the_check_at_once():
+    """
+    Bulk calls wait minutes for an API that is down, but here somebody is waiting.
+    """
+    async with Emulator() as emulator:
+        lonely = emulator.pool()
+    async with lonely as pool, asyncio.timeout(10):
+        with pytest.raises(ConnectError):
+            await pool.check_access(range(1, 9))
+
+
+async def test_what_was_not_asked_says_why():
+    """
+    A line of a report without a reason tells nobody what to do.
+    """
+    async with Emulator(providers=1) as emulator, emulator.pool() as pool:
+        report = await pool.check_access([1, 999])
+
+    assert all(reason for _, reason in report.unclear)
 
 
 async def test_where_no_list_is_granted_the_rest_is_said_to_be_unknown():
