@@ -169,7 +169,7 @@ class RetryPolicy:
                 )
             )
         _logger.info(
-            "%s: attempt %d failed (%s), the next one in %.3g s",
+            "%s: attempt %d failed (%s), the next one in %.3g s or later",
             error.label,
             attempt,
             kind if status is None else f"{kind}, {status}",
