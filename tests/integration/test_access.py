@@ -260,7 +260,9 @@ async def test_operations_are_chosen_by_name():
         report = await pool.check_access([1, 2], ["rows", "data_sources"])
         with pytest.raises(ConfigurationError, match="did you mean data_sources"):
             await pool.check_access([1], ["data_sorces"])
-        with pytest.raises(ConfigurationError, match="there are data_sources"):
+        with pytest.raises(
+            ConfigurationError, match=r"there are data_sources.* and \d+ more"
+        ):
             await pool.check_access([1], ["zzz"])
         with pytest.raises(ConfigurationError, match="give a list"):
             await pool.check_access([1], "rows")
