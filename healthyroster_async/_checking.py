@@ -26,7 +26,7 @@ from healthyroster_async._fanout import Counting, Job, fan_out
 from healthyroster_async._operation_probes import NotAskedError, Probe
 
 _NOT_SAFE = "cannot be asked safely"
-_NOT_ASKED = "not asked, for other calls to the provider told nothing"
+_NOT_ASKED = "not asked any more"
 
 
 @frozen(kw_only=True)
