@@ -30,6 +30,10 @@ def healthyroster_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]
 
     settings = {}
     for marker in reversed(list(request.node.iter_markers(MARKER))):
+        if marker.args:
+            raise pytest.UsageError(
+                f"the marker {MARKER} takes settings by name, such as providers=3"
+            )
         settings.update(marker.kwargs)
     with serve_emulator(**settings) as emulator:
         yield emulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from healthyroster_async._caller import Caller
 from healthyroster_async._core.access import AccessMap
@@ -16,14 +16,17 @@ from healthyroster_async._core.errors import (
     AuthenticationError,
     HealthyRosterError,
     ResponseError,
+    ServiceUnavailableError,
+    TransportError,
     UsageError,
 )
-from healthyroster_async._core.outcome import Denied, Outcome, Succeeded
-from healthyroster_async._core.settings import Environment
+from healthyroster_async._core.outcome import Denied, Outcome, Outcomes, Succeeded
+from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._fanout import Counting, Job, fan_out
 from healthyroster_async._operation_probes import NotAskedError, Probe
 
 _NOT_SAFE = "cannot be asked safely"
+_NOT_ASKED = "not asked any more"
 
 
 @frozen(kw_only=True)
@@ -56,6 +59,7 @@ class AccessCheck:
         Raises:
             AuthenticationError: The API knows neither id nor secret, so that nothing
                 can be found out.
+            TransportError, ServiceUnavailableError: Nothing is out there to answer.
             UsageError: The pool was closed meanwhile.
         """
         asks = {probe.endpoint.label: probe.ask for probe in self.probes}
@@ -70,9 +74,14 @@ class AccessCheck:
         unclear: dict[tuple[str, str], str] = {}
         while cells := plan.next_round():
             self.counting.expect(len(cells))
+            nothing_known = not plan.grid.providers
             outcomes = await fan_out(
-                self._jobs(cells), limit=self.limit, counting=self.counting
+                self._jobs(cells, urgent=nothing_known),
+                limit=self.limit,
+                counting=self.counting,
             )
+            if nothing_known:
+                _raise_out_of_reach(outcomes)
             for cell, outcome in zip(cells, outcomes, strict=True):
                 plan.tell(*cell, _grant(outcome))
                 if not isinstance(outcome, Succeeded | Denied):
@@ -87,15 +96,25 @@ class AccessCheck:
             asked=plan.asked,
             unclear=unclear,
             not_asked={
-                p.endpoint.label: p.why_not if p.ask else _NOT_SAFE for p in self.probes
+                p.endpoint.label: p.why_not or (_NOT_ASKED if p.ask else _NOT_SAFE)
+                for p in self.probes
             },
         )
 
-    async def _jobs(self, cells: Sequence[tuple[str, str]]) -> AsyncIterator[Job]:
+    async def _jobs(
+        self, cells: Sequence[tuple[str, str]], *, urgent: bool
+    ) -> AsyncIterator[Job]:
+        """Yield the calls of a round.
+
+        The first few are urgent: bulk calls wait minutes for an API that is down, and
+        whoever checks a host that was mistyped would wait with them.
+        """
         asks = {probe.endpoint.label: probe.ask for probe in self.probes}
         for provider, label in cells:
             ask, caller = asks[label], self.callers[provider]
             assert ask is not None  # noqa: S101 - the plan asks no other
+            if urgent:
+                caller = evolve(caller, priority=Priority.INTERACTIVE)
             yield Job((provider, label), caller.provider_id, partial(ask, caller))
 
 
@@ -117,6 +136,18 @@ def _raise_hopeless(error: HealthyRosterError, plan: AccessPlan) -> None:
         isinstance(error, AuthenticationError) and nothing_known
     ):
         raise error
+
+
+def _raise_out_of_reach(outcomes: Outcomes[object]) -> None:
+    """Raise why nothing is connected, if no call of a round came any further."""
+    causes: list[BaseException] = []
+    for outcome in outcomes:
+        error = getattr(outcome, "error", None)
+        if not isinstance(error, TransportError | ServiceUnavailableError):
+            return
+        # Of a call that was not sent again its cause says more.
+        causes.append(error.__cause__ or error)
+    raise next((c for c in causes if isinstance(c, TransportError)), causes[0])
 
 
 def _reason(error: HealthyRosterError) -> str:

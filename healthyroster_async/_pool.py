@@ -600,6 +600,7 @@ class ConnectionPool:
             DestinationError: The folder cannot be written, holds other things, or
                 another pull writes into it. What is there stays as it is.
             MissingExtraError: The extra ``frames`` is not installed.
+            AuthenticationError: The API knows neither id nor secret.
             UsageError: The pool is not open here.
         """
         check_type("plan", plan, PullPlan, "PullPlan([42, 43])")

@@ -71,7 +71,8 @@ def chosen(probes: Sequence[Probe], names: Iterable[str] | None) -> list[Probe]:
             hint = f"did you mean {' or '.join(near)}?"
             if not near:
                 first = ", ".join(probe.endpoint.name for probe in probes[:5])
-                hint = f"there are {first}"
+                more = len(probes) - 5
+                hint = f"there are {first}" + (f" and {more} more" if more > 0 else "")
             raise ConfigurationError(f"there is no operation {name!r}; {hint}")
         wanted[found.endpoint.label] = found
     if not wanted:

@@ -12,6 +12,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -419,18 +420,27 @@ class SyncPool(_Twin):
         answers: AnswerSettings | None = None,
         deadline: float | None = None,
     ) -> Self:
-        """Make a pool from ``HEALTHYROSTER_*`` variables; see ``ConnectionPool``."""
+        """Make a pool from ``HEALTHYROSTER_*`` variables; see ``ConnectionPool``.
+
+        It waits for a document that is named by a URL, also in a running event loop.
+        """
         made = cls.__new__(cls)
-        pool = ConnectionPool.from_environment(
-            profile=profile,
-            swagger=swagger,
-            environment=environment,
-            timeouts=timeouts,
-            retry=retry,
-            pacing=pacing,
-            answers=answers,
-            deadline=deadline,
-        )
+        # Not in this thread, where a notebook has its loop and a fetch is refused.
+        aside = ThreadPoolExecutor(1)
+        try:
+            pool = aside.submit(
+                ConnectionPool.from_environment,
+                profile=profile,
+                swagger=swagger,
+                environment=environment,
+                timeouts=timeouts,
+                retry=retry,
+                pacing=pacing,
+                answers=answers,
+                deadline=deadline,
+            ).result()
+        finally:
+            aside.shutdown(wait=False)  # Ctrl-C waits for no fetch
         made._hold(pool)  # noqa: SLF001 - its own
         return made
 

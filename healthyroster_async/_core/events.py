@@ -57,7 +57,7 @@ class RetryEvent(CallEvent):
 
     Attributes:
         attempt: The number of the attempt that failed.
-        delay_s: Seconds until the next one.
+        delay_s: Seconds until the next one, pauses and the queue apart.
         status: HTTP status of the answer, or ``None`` if there was none.
         error: Class of the error.
     """

@@ -32,7 +32,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     left = sum(1 for _ in waiting)
     more = f"<div>and {left:,} more</div>" if left else ""
     return (
-        f"<div><strong>{_text(title)}</strong>"
+        f'<div style="margin-bottom:.8em"><strong>{_text(title)}</strong>'
         f'<table style="border-collapse:collapse;text-align:left">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>"
     )

@@ -175,9 +175,12 @@ def _read(source: str | Path) -> bytes:
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
+            why: object = error
+        else:
+            why = getattr(error, "reason", None) or error
         raise ConfigurationError(
             f"the swagger document cannot be read from {_shown(text)}: "
-            f"{getattr(error, 'strerror', None) or error}"
+            f"{getattr(why, 'strerror', None) or why}"
         ) from None
     if len(body) > _MAX_BYTES:
         raise ConfigurationError(

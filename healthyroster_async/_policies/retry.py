@@ -22,6 +22,7 @@ from healthyroster_async._core.errors import (
     RateLimitedError,
     ResponseError,
     ServerError,
+    ServiceUnavailableError,
     TransportError,
     of_call,
 )
@@ -121,6 +122,9 @@ class RetryPolicy:
                 raise
             # Whatever its status, it asked for fewer calls.
             limited = RateLimitedError(error.response)
+        except ServiceUnavailableError as down:
+            # It was sent before, and that says what is wrong with the API.
+            raise down from first
         else:
             self.budget.earn()
             return result
@@ -165,7 +169,7 @@ class RetryPolicy:
                 )
             )
         _logger.info(
-            "%s: attempt %d failed (%s), the next one in %.3g s",
+            "%s: attempt %d failed (%s), the next one in %.3g s or later",
             error.label,
             attempt,
             kind if status is None else f"{kind}, {status}",

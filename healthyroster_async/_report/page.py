@@ -146,4 +146,4 @@ def _plan(pull: PullShown, data: ReportData) -> Iterator[tuple[str, str]]:
             unit = f"{window:,} rows" if isinstance(window, int) else window
             cut = f", cut by {unit}"
         yield "dates", f"from {shown(plan.since)}, until {until}{cut}"
-    yield "began", f"{data.time(pull.began):{_TIME} %Z}"
+    yield "began", f"{data.time(pull.began):{_TIME} %z}"

@@ -294,7 +294,7 @@ def key_figures(data: ReportData) -> Iterator[tuple[str, str, str]]:
         yield "rows", f"{total.rows:,}", size(total.bytes)
     average = total.calls / max(recording.seconds, 1.0)
     yield "calls", f"{total.calls:,}", f"{number(average)} a second"
-    yield "tried again", f"{total.retries:,}", f"{total.failed:,} failed attempts"
+    yield "tried again", f"{total.retries:,}", counted(total.failed, "failed attempt")
     paused = sum(bucket.paused for bucket in recording.buckets)
     down = sum(bucket.down for bucket in recording.buckets)
     why = f"asked to wait {counted(total.throttled, 'time')}"
@@ -306,5 +306,6 @@ def key_figures(data: ReportData) -> Iterator[tuple[str, str, str]]:
         source = ", ".join(filter(None, ["a second", recording.rate_source]))
         yield "rate allowed", number(rates[-1]), shown(source)
     median, most = recording.percentile(0.5), recording.percentile(0.95)
-    if median is not None and most is not None:
+    # Of calls that all came to nothing it would be how fast they did.
+    if median is not None and most is not None and total.failed < total.calls:
         yield "median answer", duration(median), f"95 % within {duration(most)}"

@@ -358,7 +358,7 @@ class RowStream:
         if not self._opened or self._connection.closed:
             raise UsageError(
                 "a row stream is read inside its block: "
-                "async with session.reporting.rows(...) as rows"
+                "with session.reporting.rows(...) as rows, or async with"
             )
 
     async def _next_rows(self) -> list[dict[str, Any]] | None:

@@ -132,6 +132,8 @@ def _told(error: click.ClickException | HealthyRosterError | OSError) -> int:
         text, code = str(error), code_of(error)
     elif isinstance(error, OSError):
         text, code = error.strerror or type(error).__name__, FAILED
+        if error.filename is not None:
+            text = f"{os.fsdecode(error.filename)}: {text}"
     else:
         text, code = error.format_message(), error.exit_code
     _console.error(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -82,6 +83,8 @@ def command(
             f"the swagger document does not say how the pages of {found.name} come"
         )
     given = _given(found, provider, arguments, files, body)
+    if output is not None:
+        _check_writable(output)
     if not found.safe and not yes:
         _ask(found)
     if pages:
@@ -93,6 +96,14 @@ def command(
         return response
 
     _write(how.run(pool, once), output, raw=raw)
+
+
+def _check_writable(output: Path) -> None:
+    """Refuse a file before the call: it may change data, and its answer be lost."""
+    if not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise click.BadParameter(
+            f"{output} cannot be written; is its folder there?", param_hint="--output"
+        )
 
 
 def _given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 import orjson
@@ -20,6 +21,8 @@ from healthyroster_async._core.errors import (
     RateLimitedError,
     ServiceUnavailableError,
 )
+
+_logger = logging.getLogger("healthyroster_async.web")
 
 
 class ProviderIdError(HealthyRosterError):
@@ -42,6 +45,8 @@ _MEANINGS: dict[type, tuple[int, str]] = {
     AttemptTimeoutError: (504, "The clinical records took too long"),
     DeadlineExceededError: (504, "The clinical records took too long"),
 }
+# Of the log: where neither the app is wrong nor its client, the API is.
+_LEVELS = {500: logging.ERROR} | dict.fromkeys((403, 404, 422), logging.INFO)
 MEDIA_TYPE = "application/problem+json"
 # Whoever is told nothing else comes back as soon as this.
 _SOON_S = 1.0
@@ -99,3 +104,24 @@ def problem_of(error: HealthyRosterError) -> Problem:
         seconds = max(1, math.ceil(_SOON_S if asked is None else asked))
         return Problem(status=_LATER, title=_BUSY, retry_after=seconds)
     return Problem(status=status, title=title)
+
+
+def answer_to(error: HealthyRosterError) -> Problem:
+    """Return what to answer, and log why: the answer itself does not say it."""
+    problem = problem_of(error)
+    kind, label = type(error).__name__, getattr(error, "label", None)
+    _logger.log(
+        _LEVELS.get(problem.status, logging.WARNING),
+        "answered %d: %s: %s",
+        problem.status,
+        kind,
+        # The text of a call's error may say which provider it was about.
+        error if label is None else label,
+        extra={
+            "status": problem.status,
+            "error": kind,
+            "label": label,
+            "request_id": getattr(error, "request_id", None),
+        },
+    )
+    return problem

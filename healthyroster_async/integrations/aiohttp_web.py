@@ -20,7 +20,7 @@ from healthyroster_async._core.errors import HealthyRosterError
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._keeper import PoolKeeper
-from healthyroster_async.integrations._problems import MEDIA_TYPE, problem_of
+from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
 
 __all__ = ["POOL", "HealthyRoster"]
 
@@ -71,7 +71,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except HealthyRosterError as error:
-        problem = problem_of(error)
+        problem = answer_to(error)
     return web.Response(
         body=problem.body,
         status=problem.status,

@@ -17,7 +17,7 @@ from healthyroster_async._core.extras import extra
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
 from healthyroster_async.integrations._keeper import PoolKeeper
-from healthyroster_async.integrations._problems import MEDIA_TYPE, problem_of
+from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
 
 extra("litestar", "litestar")
 
@@ -58,7 +58,7 @@ def _answer(
     request: Request[Any, Any, Any], error: HealthyRosterError
 ) -> Response[bytes]:
     del request
-    problem = problem_of(error)
+    problem = answer_to(error)
     return Response(
         problem.body,
         status_code=problem.status,

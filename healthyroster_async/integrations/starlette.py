@@ -17,7 +17,7 @@ from healthyroster_async._core.extras import extra
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
 from healthyroster_async.integrations._keeper import PoolKeeper
-from healthyroster_async.integrations._problems import MEDIA_TYPE, problem_of
+from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
 
 extra("starlette", "starlette")
 
@@ -57,7 +57,7 @@ class Keeper(PoolKeeper):
     async def _answer(self, request: Request, error: Exception) -> Response:
         del request
         assert isinstance(error, HealthyRosterError)  # noqa: S101 - installed for it
-        problem = problem_of(error)
+        problem = answer_to(error)
         return Response(
             problem.body, problem.status, problem.headers, media_type=MEDIA_TYPE
         )

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, field
 
 from healthyroster_async._core.date_ranges import DateRange, Window, parts
-from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
+from healthyroster_async._core.errors import (
+    AuthenticationError,
+    ForbiddenError,
+    HealthyRosterError,
+)
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._resources.edges import ends_inclusive
 from healthyroster_async._resources.reporting import date_range_of
 from healthyroster_async._session import ProviderSession
-from healthyroster_async.models import DataSource, DataSourceDetail
+from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull._destination import Destination, folder_name
 from healthyroster_async.pull._journal import Cell
 from healthyroster_async.pull._plan import PullPlan
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 _WHOLE = "all"
 # Providers that are asked to describe a data source, until one does.
 _ASKED = 3
+# Names that a failure shows of those that there are.
+_SHOWN = 12
 
 
 @define(eq=False, kw_only=True)
@@ -164,12 +170,12 @@ class Discovery:
 
     async def cells(self, folder: Callable[..., str]) -> list[Partition]:
         """Return each data source of each provider, as one that is whole."""
-        listed = await self._fan_out(lambda s: s.reporting.data_sources())
+        listed = await self._listed()
         cells: list[Partition] = []
         sources: dict[tuple[str, str | None], Source] = {}
         missing = set(self._plan.sources or ())
-        for provider, found in listed.succeeded.items():
-            clinic = self._session(provider)  # type: ignore[arg-type]
+        for provider, found in listed.items():
+            clinic = self._session(provider)
             for one in found:
                 wanted = {str(one.id), one.name} & set(self._plan.sources or ())
                 if self._plan.sources and not wanted:
@@ -184,18 +190,36 @@ class Discovery:
                 if sources[key].detail is None and sources[key].asked < _ASKED:
                     await self._describe(clinic, sources[key])
                 cells.append(Partition(clinic, sources[key], None))
-        for name in sorted(missing):
-            self._note_missing(name)
+        if listed:
+            self._note_missing(missing, listed.values())
         return cells
 
-    def _note_missing(self, name: str) -> None:
-        self._findings.failed.append(
+    async def _listed(self) -> Mapping[Any, DataSources]:
+        """Return the data sources of each provider that told them.
+
+        Raises:
+            AuthenticationError: Every provider is refused, as every other call would.
+        """
+        listed = await self._fan_out(lambda s: s.reporting.data_sources())
+        if not listed.succeeded:
+            for error in listed.failed.values():
+                if isinstance(error, AuthenticationError):
+                    raise error
+        return listed.succeeded
+
+    def _note_missing(self, missing: set[str], listed: Iterable[DataSources]) -> None:
+        names = {one.name or str(one.id): None for found in listed for one in found}
+        there = ", ".join([*names][:_SHOWN]) or "none"
+        more = ", ..." if len(names) > _SHOWN else ""
+        self._findings.failed.extend(
             PullFailure(
                 provider_id="*",
                 source=name,
                 window=None,
-                reason="no provider has a data source of this name or id",
+                reason="no provider has a data source of this name or id; "
+                f"there are {there}{more}",
             )
+            for name in sorted(missing)
         )
 
     async def _fan_out(self, call: Callable[[ProviderSession], Any]) -> Outcomes[Any]:

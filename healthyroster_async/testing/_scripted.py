@@ -117,6 +117,11 @@ class ScriptedTransport:
             step = Answer(step)
         elif isinstance(step, list | dict):
             step = Answer(json=step)
+        if not isinstance(step, Answer):
+            raise TypeError(
+                f"a script holds answers, lists, dicts, numbers and classes of errors; "
+                f"this is {_told(step)}"
+            )
         return step.to(request)
 
 

@@ -48,7 +48,7 @@ def free_port():
 
 
 @contextlib.asynccontextmanager
-async def running(command, emulator):
+async def running(command, emulator, says=b""):
     """Start an example as its user would, and give a client of it."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
@@ -78,17 +78,19 @@ async def running(command, emulator):
             process.kill()
             raise
     assert b"Traceback" not in out, out.decode()
+    assert says in out, out.decode()
 
 
 @pytest.mark.parametrize("framework", SERVERS)
 async def test_an_example_runs_and_answers_what_errors_mean(framework):
     """
-    Whoever copies it has an app that works, also when the API says no.
+    Whoever copies it has an app that works, also when the API says no, and logs why.
     """
+    why = b"answered 503: RateLimitedError: GET /HealthcareProvider/{id}/Datasources"
     busy = Fault(kind="status", status=429, retry_after="600", provider=4)
     async with (
         Emulator(providers=4, rows=20, denied=[(3, "*")], faults=[busy]) as emulator,
-        running(SERVERS[framework], emulator) as client,
+        running(SERVERS[framework], emulator, why) as client,
     ):
         async with client.get("clinics/1/sources") as answer:
             names = await answer.json()

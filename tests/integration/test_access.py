@@ -11,6 +11,7 @@ from scripted_server import Server, answer
 from healthyroster_async import (
     AuthenticationError,
     ConfigurationError,
+    ConnectError,
     ConnectionPool,
     Credentials,
     Denied,
@@ -214,6 +215,27 @@ async def test_wrong_credentials_end_a_check_at_once():
     assert emulator.seen.requests < 10
 
 
+async def test_nothing_out_there_ends_the_check_at_once():
+    """
+    Bulk calls wait minutes for an API that is down, but here somebody is waiting.
+    """
+    async with Emulator() as emulator:
+        lonely = emulator.pool()
+    async with lonely as pool, asyncio.timeout(10):
+        with pytest.raises(ConnectError):
+            await pool.check_access(range(1, 9))
+
+
+async def test_what_was_not_asked_says_why():
+    """
+    A line of a report without a reason tells nobody what to do.
+    """
+    async with Emulator(providers=1) as emulator, emulator.pool() as pool:
+        report = await pool.check_access([1, 999])
+
+    assert all(reason for _, reason in report.unclear)
+
+
 async def test_where_no_list_is_granted_the_rest_is_said_to_be_unknown():
     """
     A data source cannot be asked for before somebody names one.
@@ -238,7 +260,9 @@ async def test_operations_are_chosen_by_name():
         report = await pool.check_access([1, 2], ["rows", "data_sources"])
         with pytest.raises(ConfigurationError, match="did you mean data_sources"):
             await pool.check_access([1], ["data_sorces"])
-        with pytest.raises(ConfigurationError, match="there are data_sources"):
+        with pytest.raises(
+            ConfigurationError, match=r"there are data_sources.* and \d+ more"
+        ):
             await pool.check_access([1], ["zzz"])
         with pytest.raises(ConfigurationError, match="give a list"):
             await pool.check_access([1], "rows")

@@ -253,6 +253,7 @@ def test_files_are_sent_and_received(call, clinic, tmp_path):
         (["get_photo", "7", "patientId=1", "--pages"], 2, "does not say how"),
         (["get_patients", "7", "--pages", "--raw"], 2, "cannot be --raw"),
         (["put_photo", "7", "patientId=1", "--file", "photo=no"], 2, "No such file"),
+        (["get_photo", "7", "patientId=1", "--output", "no/y"], 2, "cannot be written"),
     ],
 )
 def test_a_call_that_fails_says_why_in_one_line(call, clinic, arguments, code, words):
@@ -265,6 +266,7 @@ def test_a_call_that_fails_says_why_in_one_line(call, clinic, arguments, code, w
     assert words in done.stderr.splitlines()[0]
     assert done.stderr.startswith("error: ")
     assert done.stdout == b""
+    assert bool(clinic.seen) == (code == 3)
 
 
 def test_a_check_says_whether_a_pool_can_be_made(call, document):

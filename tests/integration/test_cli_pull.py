@@ -43,6 +43,38 @@ async def pull(emulator, *arguments, stdin=None):
     return process.returncode, out.decode(), err.decode()
 
 
+async def test_a_refused_secret_is_said_once_and_ends_it(tmp_path):
+    """
+    A line for each of a thousand providers would hide it, and 3 means no access.
+    """
+    async with Emulator(providers=5) as emulator:
+        environ = variables(emulator)
+        emulator.rotate()
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            tmp_path / "lake",
+            *"12345",
+            stderr=asyncio.subprocess.PIPE,
+            env=environ,
+        )
+        _, err = await process.communicate()
+
+    assert process.returncode == 3
+    assert err.decode().count("refused the application id or secret") == 1
+
+
+async def test_a_wrong_name_is_answered_with_those_that_there_are(tmp_path):
+    """
+    Whoever mistyped it need not ask another command.
+    """
+    async with Emulator(providers=1) as emulator:
+        code, _, err = await pull(emulator, tmp_path / "lake", 1, "--source=Teems")
+
+    assert code == 1
+    assert "Teems: no provider has a data source of this name or id; there are " in err
+    assert "Teams" in err
+
+
 async def test_it_pulls_and_says_what_came(tmp_path):
     """
     What a person reads in the morning; ids may come from a file.

@@ -83,6 +83,21 @@ def test_the_fixtures_are_there_without_an_import(tmp_path):
     assert "error" not in out.lower()
 
 
+def test_a_setting_without_its_name_is_refused(tmp_path):
+    """
+    It was ignored, and the test was about another emulator than it said.
+    """
+    code = """
+        import pytest
+
+        @pytest.mark.healthyroster(3)
+        def test_it(healthyroster_emulator): pass
+    """
+    out = run(tmp_path, code)
+
+    assert "takes settings by name, such as providers=3" in out, out
+
+
 def test_those_who_use_no_fixture_pay_for_none(tmp_path):
     """
     The plugin is in every run of pytest, in every project that has us installed.

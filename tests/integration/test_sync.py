@@ -223,6 +223,23 @@ async def test_it_works_inside_a_running_loop():
     assert len(sources) == 9
 
 
+async def test_in_a_running_loop_it_fetches_the_document_too(
+    serve, monkeypatch, nothing_blocks
+):
+    """
+    A notebook always has a loop, and whoever takes this pool wants to wait.
+    """
+    waiting = nothing_blocks.functions["threading.Lock.acquire"]
+    waiting.can_block_in(
+        "test_sync.py", "test_in_a_running_loop_it_fetches_the_document_too"
+    )
+    for name, value in variables(serve()).items():
+        monkeypatch.setenv(name, value)
+
+    with SyncPool.from_environment() as pool:
+        assert len(pool.session(1).reporting.data_sources()) == 9
+
+
 def test_threads_share_it(pool):
     """
     A script that has threads already needs one pool, not one a thread.

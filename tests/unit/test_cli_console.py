@@ -262,3 +262,13 @@ def test_the_demo_runs_inside_a_process_too():
 
     assert result.exit_code == 0
     assert "27 rows received, 27 expected, 27 sent" in result.output
+
+
+def test_a_file_that_cannot_be_opened_is_named(capsys, tmp_path):
+    """
+    "No such file or directory" alone does not say which one.
+    """
+    missing = tmp_path / "none" / "x"
+
+    assert _run.exit_code(missing.read_bytes) == 1
+    assert capsys.readouterr().err == f"error: {missing}: No such file or directory\n"

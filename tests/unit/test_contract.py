@@ -150,6 +150,14 @@ def test_a_document_never_comes_over_plain_http(url):
         Contract.from_swagger(url)
 
 
+def test_a_document_that_is_out_of_reach_is_told_in_plain_words():
+    """
+    "<urlopen error [Errno 111] ...>" is no sentence for a person.
+    """
+    with pytest.raises(ConfigurationError, match=r"swagger\.json: [\w ]+$"):
+        Contract.from_swagger("http://127.0.0.1:1/swagger.json")
+
+
 async def test_a_document_is_not_fetched_where_a_loop_runs():
     """
     The loop would stand still, and with the emulator in it nobody would answer.

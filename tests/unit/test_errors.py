@@ -23,7 +23,7 @@ from healthyroster_async._core.errors import (
     TransportError,
     error_for,
 )
-from healthyroster_async.integrations._problems import problem_of
+from healthyroster_async.integrations._problems import answer_to, problem_of
 
 PRIVATE = (SECRET, "4711", "Quillfeather", "Broken ankle")
 
@@ -216,11 +216,15 @@ def test_a_wait_that_the_governor_knows_better_survives_too():
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_error_has_an_answer_of_a_web_app_that_tells_nothing(kind):
+def test_every_error_has_an_answer_of_a_web_app_that_tells_nothing(kind, caplog):
     """
-    What the API said is for the app, and not for whoever calls the app.
+    What the API said is for the app, and not for whoever calls the app. Whoever runs it
+    finds in the log which error it was.
     """
-    problem = problem_of(make(kind))
+    caplog.set_level("INFO")
+    error = make(kind)
+
+    problem = answer_to(error)
     text = f"{problem.body!r} {problem.headers} {problem.title}"
 
     expected = 500
@@ -231,6 +235,12 @@ def test_every_error_has_an_answer_of_a_web_app_that_tells_nothing(kind):
     assert json.loads(problem.body)["status"] == problem.status
     assert (problem.retry_after is not None) == (problem.status == 503)
     assert not [word for word in (*PRIVATE, "GET", "{id}") if word in text]
+    (record,) = caplog.records
+    assert (record.status, record.error) == (problem.status, kind.__name__)
+    assert record.levelname == {500: "ERROR"}.get(
+        expected, "WARNING" if expected > 500 else "INFO"
+    )
+    assert not [word for word in PRIVATE if word in repr(vars(record))]
 
 
 @pytest.mark.parametrize(

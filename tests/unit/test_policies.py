@@ -159,7 +159,7 @@ async def test_a_retry_says_what_it_is_and_nothing_about_people(caplog):
     (record,) = [r for r in caplog.records if r.name.startswith("healthyroster")]
 
     assert record.name == "healthyroster_async.retry"
-    assert record.msg == "%s: attempt %d failed (%s), the next one in %.3g s"
+    assert record.msg == "%s: attempt %d failed (%s), the next one in %.3g s or later"
     assert record.getMessage().startswith(
         "GET /HealthcareProvider/{id}/Datasources: attempt 1 failed (ServerError, 503)"
     )

@@ -96,6 +96,14 @@ def test_the_first_sentence_says_what_came_of_it(sample, sentence):
     assert str(PoolReport(data)) == verdict(data).sentence
 
 
+def test_where_nothing_was_answered_there_is_no_median_answer():
+    """
+    How fast connections were refused would look like a fast API.
+    """
+    assert "median answer" in words(page(samples.small()))
+    assert "median answer" not in words(page(samples.all_failed()))
+
+
 def test_what_needs_attention_comes_first():
     """
     Of 300 providers nobody reads the last 250.

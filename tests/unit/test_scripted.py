@@ -91,6 +91,15 @@ async def test_what_the_script_does_not_foresee_fails_the_test():
             await pool.session(1).reporting.data_sources()
 
 
+async def test_a_step_that_is_none_says_what_a_script_holds():
+    """
+    An error as an instance is a natural mistake, for a class of it is right.
+    """
+    async with scripted_pool([ValueError("no step")]) as pool:
+        with pytest.raises(TypeError, match=r"a script holds .*; this is a ValueError"):
+            await pool.session(1).reporting.data_sources()
+
+
 @pytest.mark.parametrize(
     ("step", "told"),
     [(SOURCES, "a list"), (ConnectError, "ConnectError"), (Answer(429), "429")],
