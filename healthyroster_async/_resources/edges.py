@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -23,6 +24,8 @@ async def ends_inclusive(
     range_: DateRange,
     since: dt.date,
     until: dt.date,
+    *,
+    parameters: Mapping[str, Any],
 ) -> bool | None:
     """Return whether rows of the last date come too; ``None`` if there are no rows.
 
@@ -37,7 +40,7 @@ async def ends_inclusive(
     async def count(first: dt.date, last: dt.date, most: int | None = None) -> int:
         values = as_given.values(Window("", first, last))
         rows = 0
-        async with reporting.rows(source, **values) as stream:
+        async with reporting.rows(source, **parameters, **values) as stream:
             async for _ in stream:
                 rows += 1
                 if rows == most:

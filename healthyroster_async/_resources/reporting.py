@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,6 +17,7 @@ from healthyroster_async._core.contract import DATA_SOURCE, DATA_SOURCES, ROWS
 from healthyroster_async._core.date_ranges import (
     DateRange,
     Unit,
+    Window,
     as_date,
     check_unit,
     date_range,
@@ -26,15 +28,18 @@ from healthyroster_async._core.errors import (
     ForbiddenError,
     NotFoundError,
 )
+from healthyroster_async._core.messages import Request
 from healthyroster_async._core.parameters import check_parameter
 from healthyroster_async._resources.edges import ends_inclusive
 from healthyroster_async._rows.stream import RowStream
+from healthyroster_async._rows.windowed import WindowedRows
 
 if TYPE_CHECKING:
     from healthyroster_async._caller import Caller
 
 _JSON = {"Content-Type": "application/json"}
 _Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
+_Fields: TypeAlias = Callable[[], Awaitable[dict[str, str | None]]]
 
 
 class Reporting:
@@ -81,10 +86,27 @@ class Reporting:
             return evolve(detail, id=data_source_id)
         return detail
 
-    def rows(self, data_source_id: _Source, /, **parameters: Any) -> RowStream:
+    def rows(
+        self,
+        data_source_id: _Source,
+        /,
+        *,
+        window: str | None = None,
+        **parameters: Any,
+    ) -> RowStream:
         """Return the rows of a data source, to be opened with ``async with``.
 
         Nothing is sent before that. The rows come in the API's order.
+
+        A range of dates can be asked for in windows, so that no answer is huge and one
+        that is lost costs little::
+
+            clinic.reporting.rows(7, since="2025-01-01", until="2026-01-01",
+                                  window="month")
+
+        The windows come in their order and each row once; the next two are asked for
+        while one is read. ``since`` is the first date and ``until`` the date after the
+        last; ``end_inclusive`` is that of ``windows``.
 
         An open stream holds one of ``PacingSettings.max_streams`` permits. Whoever
         opens another one inside it needs a second: if that many tasks do so at once,
@@ -93,25 +115,60 @@ class Reporting:
 
         Args:
             data_source_id: Its id, as ``data_sources`` gave it, or what it gave.
+            window: What to cut by: day, week, month, quarter or year; ``None`` asks for
+                all at once.
             **parameters: Filters, named as the data source names them. Dates and
                 date-times are sent in ISO 8601.
 
         Raises:
-            ConfigurationError: A value cannot be sent as JSON.
+            ConfigurationError: A value cannot be sent as JSON; or there is a window,
+                and what ``windows`` raises.
         """
+        if window is not None:
+            return self._in_windows(data_source_id, check_unit(window), parameters)
+        request, fields = self._request(data_source_id, parameters)
+        caller = self._caller
+        return RowStream(request, caller, caller.contract.rows_key, fields)
+
+    def _request(
+        self, source: _Source, parameters: dict[str, Any]
+    ) -> tuple[Request, _Fields]:
+        """Return what asks for rows, and what tells the types of their columns."""
         caller = self._caller
         endpoint = caller.contract.rows
         if endpoint is None:
             raise caller.contract.missing(ROWS)
         request = caller.request(
             endpoint,
-            _id_of(data_source_id),
+            _id_of(source),
             body=_body(parameters),
             headers=_JSON,
             stream=True,
         )
-        fields = partial(self._fields, data_source_id)
-        return RowStream(request, caller, caller.contract.rows_key, fields)
+        return request, partial(self._fields, source)
+
+    def _in_windows(
+        self, source: _Source, unit: Unit, parameters: dict[str, Any]
+    ) -> RowStream:
+        first = as_date("since", parameters.pop("since", None))
+        stop = as_date("until", parameters.pop("until", None))
+        if stop <= first:
+            raise ConfigurationError(
+                f"until is {stop}, not after since ({first}); it is the date after the "
+                "last"
+            )
+        inclusive = parameters.pop("end_inclusive", None)
+        request, _ = self._request(source, parameters)
+        detail = source
+
+        async def cut() -> list[RowStream]:
+            nonlocal detail
+            detail = await self._detail(source)
+            cut = list(windows(first, stop, unit))
+            parts = await self._cut(detail, cut, inclusive, parameters)
+            return [self.rows(detail, **parameters, **part) for part in parts.values()]
+
+        return WindowedRows(request, self._caller, lambda: self._fields(detail), cut)
 
     async def windows(
         self,
@@ -150,28 +207,45 @@ class Reporting:
         """
         first, stop = as_date("since", since), as_date("until", until)
         cut = list(windows(first, stop, check_unit(window)))
-        detail = data_source_id
-        if not isinstance(detail, models.DataSourceDetail):
-            detail = await self.data_source(data_source_id)
+        detail = await self._detail(data_source_id)
+        return await self._cut(detail, cut, end_inclusive, {})
+
+    async def _cut(
+        self,
+        detail: models.DataSourceDetail,
+        cut: list[Window],
+        end_inclusive: bool | None,  # noqa: FBT001
+        parameters: dict[str, Any],
+    ) -> dict[str, dict[str, str]]:
+        """Return the parameters of each window, by its key."""
         range_ = date_range_of(detail, end_inclusive=end_inclusive)
         if range_ is None:
             raise ConfigurationError(
                 "the data source has no date range that is clear: one parameter for "
                 "its start and one for its end"
             )
-        if range_.inclusive is None:
-            known = await ends_inclusive(self, detail, range_, first, stop)
+        for name in (range_.start, range_.end):
+            if name in parameters:
+                raise ConfigurationError(f"{name} is given, and windows would set it")
+        if range_.inclusive is None and cut:
+            dates = cut[0].start, cut[-1].stop
+            known = await ends_inclusive(
+                self, detail, range_, *dates, parameters=parameters
+            )
             range_ = evolve(range_, inclusive=bool(known))
         return {one.key: range_.values(one) for one in cut}
 
+    async def _detail(self, source: _Source) -> models.DataSourceDetail:
+        if isinstance(source, models.DataSourceDetail):
+            return source
+        return await self.data_source(source)
+
     async def _fields(self, source: _Source) -> dict[str, str | None]:
         """Return the API's word for the type of each column, as far as it says."""
-        detail = source
-        if not isinstance(detail, models.DataSourceDetail):
-            try:
-                detail = await self.data_source(source)
-            except (ConfigurationError, ForbiddenError, NotFoundError):
-                return {}  # then the values alone say what they are
+        try:
+            detail = await self._detail(source)
+        except (ConfigurationError, ForbiddenError, NotFoundError):
+            return {}  # then the values alone say what they are
         return {f.name: f.type for f in detail.fields if f.name is not None}
 
 

@@ -23,8 +23,8 @@ from healthyroster_async._rows.sinks import (
     LinesSink,
     TableSink,
 )
-from healthyroster_async._rows.splitter import BrokenRowsError, row_splitter
-from healthyroster_async._rows.tables import TableReader
+from healthyroster_async._rows.splitter import BrokenRowsError, Splitter, row_splitter
+from healthyroster_async._rows.tables import TableReader, Tables
 from healthyroster_async._rows.typed import BadRow, Pending, TypedRows
 from healthyroster_async._rows.values import exact_loads
 
@@ -70,7 +70,8 @@ class RowStream:
         self._path = tuple(rows_key.split(".")) if rows_key else None
         self._fields = fields
         self._rows: Reader[list[dict[str, Any]]] | None = None
-        self._tables: TableReader | None = None
+        self._tables: Tables | None = None
+        self._splitter: Splitter[Any] | None = None
         self._opened = False
         self._began = 0.0
         self._pending = Pending(self._next_rows)
@@ -89,8 +90,7 @@ class RowStream:
     @property
     def row_count(self) -> int:
         """Rows given so far."""
-        reader = self._tables or self._rows
-        return 0 if reader is None else reader.splitter.rows
+        return 0 if self._splitter is None else self._splitter.rows
 
     @property
     def drift(self) -> list[str]:
@@ -288,14 +288,20 @@ class RowStream:
             await reader.into(sink)
         return self.row_count
 
-    async def _table_reader(self) -> TableReader:
+    async def _table_reader(self) -> Tables:
         self._check_open()
         if self._rows is not None or self._tables is not None:
             raise UsageError("a row stream is read once; ask for the rows again")
         declared = {} if self._fields is None else await self._fields()
         builder = await asyncio.to_thread(FrameBuilder, declared)
-        self._tables = TableReader(self._connection, builder, self._path, _MAX_ROW)
+        self._tables = self._tables_by(builder)
         return self._tables
+
+    def _tables_by(self, builder: FrameBuilder) -> Tables:
+        """Return what reads the rows as tables that a builder makes."""
+        reader = TableReader(self._connection, builder, self._path, _MAX_ROW)
+        self._splitter = reader.splitter
+        return reader
 
     async def __aenter__(self) -> Self:
         if self._opened:
@@ -366,7 +372,7 @@ class RowStream:
         if self._tables is not None:
             raise UsageError("a row stream is read once; ask for the rows again")
         if self._rows is None:
-            splitter = row_splitter(
+            self._splitter = splitter = row_splitter(
                 path=self._path, max_row=_MAX_ROW, loads=self._loads
             )
             self._rows = Reader(self._connection, splitter, threaded=False)

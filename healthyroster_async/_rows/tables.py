@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
 from healthyroster_async._rows.reader import Connection, Reader, in_thread, to_the_end
@@ -18,30 +21,15 @@ _PART, _LARGE_PART = 2 * 2**20, 4 * 2**20
 _MOST_ROWS, _MOST_BYTES = 64 * 2**10, 8 * 2**20
 
 
-class TableReader:
-    """Reads an answer part by part, each as a table.
+class Tables(ABC):
+    """Tables that come one after another, with the columns of all."""
 
-    Attributes:
-        splitter: What cuts the answer, and counts its rows.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        builder: FrameBuilder,
-        path: tuple[str, ...] | None,
-        max_row: int,
-    ) -> None:
+    def __init__(self, builder: FrameBuilder) -> None:
         self._builder = builder
-        self.splitter: Splitter[Any] = Splitter(
-            path=path,
-            max_row=max_row,
-            take=builder.take,
-            last=builder.slow,
-            loads=builder.loads,
-            part=_PART,
-        )
-        self._reader = Reader(connection, self.splitter, threaded=True)
+
+    @abstractmethod
+    async def next(self) -> pa.Table | None:
+        """Return the next table, or ``None`` at the end."""
 
     @property
     def drift(self) -> list[str]:
@@ -62,14 +50,13 @@ class TableReader:
             yield await in_thread(self._builder.typed, held)
 
     async def _added_to(self, held: list[pa.Table]) -> bool:
-        table = await self._reader.next()
+        table = await self.next()
         if table is not None:
             held.append(table)
         return table is not None
 
     async def whole(self) -> pa.Table:
         """Return all rows as one table."""
-        self.splitter.part = _LARGE_PART  # it holds far more in the end
         held = [table async for table in self.grouped()]
         return await in_thread(_one, held, self._builder.schema)
 
@@ -81,6 +68,41 @@ class TableReader:
             await to_the_end(in_thread(sink.commit))
         finally:
             await to_the_end(in_thread(sink.close))
+
+
+class TableReader(Tables):
+    """Reads an answer part by part, each as a table.
+
+    Attributes:
+        splitter: What cuts the answer, and counts its rows.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        builder: FrameBuilder,
+        path: tuple[str, ...] | None,
+        max_row: int,
+    ) -> None:
+        super().__init__(builder)
+        self.splitter: Splitter[Any] = Splitter(
+            path=path,
+            max_row=max_row,
+            take=builder.take,
+            last=builder.slow,
+            loads=builder.loads,
+            part=_PART,
+        )
+        self._reader = Reader(connection, self.splitter, threaded=True)
+
+    @override
+    async def next(self) -> pa.Table | None:
+        return await self._reader.next()
+
+    @override
+    async def whole(self) -> pa.Table:
+        self.splitter.part = _LARGE_PART  # it holds far more in the end
+        return await super().whole()
 
 
 def _one(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:

@@ -299,6 +299,7 @@ class Discovery:
                         range_,
                         since,
                         schedule.until,
+                        parameters={},
                     )
                 except ForbiddenError:
                     continue  # the pull itself says so

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import duckdb
+import killing
 import pytest
 from children import unwatched, variables
 from pyarrow import parquet
@@ -337,55 +338,14 @@ async def test_the_summary_is_what_was_returned_and_holds_no_row(tmp_path):
     assert not [name for name in names if name in text]
 
 
-CHILD = """
-import asyncio, itertools, os, signal, sys
-from pathlib import Path
-from healthyroster_async import ConnectionPool, PullPlan
-from healthyroster_async.pull._journal import Journal
-
-step, number = sys.argv[2], int(sys.argv[3])
-calls = itertools.count(1)  # several threads count
-
-def dying(function, after):
-    def called(*arguments, **options):
-        mine = next(calls)
-        if mine == number and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = function(*arguments, **options)
-        if mine == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    return called
-
-after = step.startswith("after")
-if step.endswith("rename"):
-    Path.replace = dying(Path.replace, after)
-elif step.endswith("journal"):
-    Journal.keep = dying(Journal.keep, after)
-
-async def main():
-    window = sys.argv[4] if sys.argv[4:] else None
-    plan = PullPlan([1, 2], sources=["Patients", "Teams"], since="2025-01-01",
-                    until="2025-05-01", window=window)
-    async with pool:
-        await pool.pull(plan, sys.argv[1])
-
-pool = ConnectionPool.from_environment()
-print("ready", flush=True)
-asyncio.run(main())
-"""
+PLAN = {"providers": [1, 2], "sources": ["Patients", "Teams"], **DATES}
 
 
-async def child(emulator, folder, step="-", number=0, *more, kill_after=None):
+async def child(emulator, folder, step="-", number=0, *, window=None, kill_after=None):
     """Pull in a process of its own; return how it ended."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-c",
-        CHILD,
-        str(folder),
-        step,
-        str(number),
-        *more,
+        *killing.command(folder, {**PLAN, "window": window}, step, number),
         env=variables(emulator, unwatched()),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -399,7 +359,7 @@ async def child(emulator, folder, step="-", number=0, *more, kill_after=None):
 
 async def check_whole(pool, emulator, folder):
     """Run the pull again, and compare what is there with what the API has."""
-    plan = PullPlan([1, 2], sources=["Patients", "Teams"], **DATES)
+    plan = PullPlan(**PLAN)
     before = emulator.seen.by_endpoint["rows"]
     report = await pool.pull(plan, folder)
     asked = emulator.seen.by_endpoint["rows"] - before
@@ -462,10 +422,9 @@ async def test_killed_and_cut_another_way_it_holds_no_row_twice(step, number, tm
     """
     The file of a window that the journal misses must not lie beside files of its days.
     """
-    options = {"sources": ["Patients", "Teams"], **DATES}
     async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
-        ended = await child(emulator, tmp_path, step, number, "1000")
-        report = await pool.pull(PullPlan([1, 2], window=5, **options), tmp_path)
+        ended = await child(emulator, tmp_path, step, number, window=1000)
+        report = await pool.pull(PullPlan(**PLAN, window=5), tmp_path)
         expected = await granted(pool, [1, 2], [1, 8], **ASKED)
 
     assert ended == -signal.SIGKILL
@@ -527,14 +486,15 @@ async def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
     """
     What is there stays whole, and a run with more room goes on.
     """
-    full = CHILD.replace(
-        "import asyncio",
-        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\nimport asyncio",
+    full = (
+        "import resource, runpy, signal, sys; sys.argv.pop(0)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, -1))\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     async with Emulator(providers=2, rows=6000) as emulator, emulator.pool() as pool:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", full, str(tmp_path), "-", "0",
+            sys.executable, "-c", full, *killing.command(tmp_path, PLAN),
             env=variables(emulator),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip

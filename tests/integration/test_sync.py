@@ -138,7 +138,11 @@ def test_rows_come_in_order_and_may_be_left_early(pool):
         open_streams = next(iter(pool.stats().values())).open_streams
     with pool.session(1).reporting.rows(1) as rows:
         batches = [batch.num_rows for batch in rows.batches()]
+    dates = {"since": "2024-01-01", "until": "2027-01-01", "window": "year"}
+    with pool.session(1).reporting.rows(1, **dates) as rows:
+        windowed = list(rows)
 
+    assert windowed == every
     assert len(every) == 1200
     assert first == every[:3]
     assert open_streams == 1

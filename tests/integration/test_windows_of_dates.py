@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from attrs import frozen
 
 from healthyroster_async import (
     ConfigurationError,
@@ -23,6 +24,11 @@ MOMENTS = [FIRST + dt.timedelta(hours=12 * n) for n in range(10)] + [
     dt.datetime(2025, 3, 1),
     dt.datetime(2025, 4, 30, 23, 59, 59),
 ]
+
+
+@frozen
+class Visit:
+    id: int
 
 
 def inclusive(day, start, end):
@@ -107,6 +113,89 @@ async def test_rows_at_the_edges_come_once_whatever_the_end_means(within, window
         )
 
         assert await ids_of(reporting, parts) == list(range(len(MOMENTS)))
+
+
+@pytest.mark.parametrize("within", [inclusive, exclusive])
+async def test_windows_are_one_stream_of_rows(within, tmp_path):
+    """
+    Whoever wants the rows of a year writes no loop over its months.
+    """
+    dates = {"since": "2025-01-01", "until": "2025-06-01", "window": "month"}
+    expected = list(range(len(MOMENTS)))
+    async with api(within) as (pool, asked):
+        reporting = pool.session(1).reporting
+        async with reporting.rows(1, **dates) as rows:
+            ids = [row["id"] async for row in rows]
+            count = rows.row_count
+        async with reporting.rows(1, **dates) as rows:
+            batches = [batch async for batch in rows.batches()]
+        async with reporting.rows(1, **dates) as rows:
+            typed = [visit.id async for visit in rows.as_(Visit)]
+        before = len(asked)
+        table = await reporting.rows(1, Site="a", **dates).to_arrow()
+        filters = {body.get("Site") for body in asked[before:]}
+        written = await reporting.rows(1, **dates).to_ndjson(tmp_path / "rows.ndjson")
+
+    assert ids == typed == table["id"].to_pylist() == expected
+    assert count == written == len(expected)
+    # A batch does not end where a window ends.
+    assert [batch.num_rows for batch in batches] == [len(expected)]
+    # Other filters go along, also where the edges are found out.
+    assert filters == {"a"}
+
+
+async def test_some_windows_are_asked_for_ahead_and_no_more():
+    """
+    The API works on the next ones, but nobody knows if the last is ever wanted; and
+    who leaves in the middle holds nothing.
+    """
+    dates = {"since": "2025-01-01", "until": "2025-12-01", "end_inclusive": True}
+    async with api(inclusive) as (pool, asked):
+        reporting = pool.session(1).reporting
+        async with reporting.rows(1, window="month", **dates) as rows:
+            first = await anext(rows)
+            # Until the two after it have been asked for.
+            async with asyncio.timeout(10):
+                while len(asked) < 3:  # noqa: ASYNC110 - a list has no event
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            ahead = len(asked)
+        held = pool.stats()[Environment.SANDBOX]
+
+    assert first["id"] == 0
+    assert ahead == 3
+    assert held.open_streams == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"window": "fortnight"}, "window is 'fortnight'"),
+        ({"until": "2025-01-01"}, "not after since"),
+        ({"since": None}, "since is None"),
+    ],
+)
+async def test_wrong_windows_are_refused_before_anything_is_asked(given, message):
+    """
+    It is a slip, and easy to mend.
+    """
+    dates = {"since": "2025-01-01", "until": "2025-06-01", "window": "month", **given}
+    async with api(inclusive) as (pool, asked):
+        with pytest.raises(ConfigurationError, match=message):
+            pool.session(1).reporting.rows(1, **dates)
+
+    assert not asked
+
+
+async def test_a_filter_that_windows_would_set_is_refused():
+    """
+    One of the two would be ignored.
+    """
+    dates = {"since": "2025-01-01", "until": "2025-06-01", "window": "month"}
+    async with api(inclusive) as (pool, _):
+        rows = pool.session(1).reporting.rows(1, FromDate="2025-02-01", **dates)
+        with pytest.raises(ConfigurationError, match="FromDate is given"):
+            await rows.to_list()
 
 
 async def test_an_end_that_is_no_day_and_no_instant_is_not_guessed():
