@@ -144,6 +144,7 @@ def bench(session: nox.Session) -> None:
     """Measure against peers; needs nginx and a quiet machine."""
     install(session, "bench")
     session.run("python", "benchmarks/calls.py", *session.posargs)
+    session.run("python", "benchmarks/imports.py")
 
 
 @nox.session(python=NEWEST)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -18,16 +18,18 @@ from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
 )
-from healthyroster_async._core.events import (
-    AttemptEvent,
-    DeniedEvent,
-    RetryEvent,
-    StreamEvent,
-)
 from healthyroster_async._core.identifiers import correlation_id
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._policies.pacing import PacingEvent
+
+if TYPE_CHECKING:
+    from healthyroster_async._core.events import (
+        AttemptEvent,
+        DeniedEvent,
+        RetryEvent,
+        StreamEvent,
+    )
 
 _logger = logging.getLogger("healthyroster_async.hooks")
 _E = TypeVar("_E")
@@ -188,6 +190,12 @@ class ObservingPolicy:
         response: Response | None,
         error: BaseException | None,
     ) -> None:
+        # Few pools are watched.
+        from healthyroster_async._core.events import (  # noqa: PLC0415
+            AttemptEvent,
+            DeniedEvent,
+        )
+
         hooks = self._hooks
         whose: dict[str, Any] = {
             "environment": request.environment,

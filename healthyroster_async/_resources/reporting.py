@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,25 +12,17 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async._core.contract import DATA_SOURCE, DATA_SOURCES, ROWS
-from healthyroster_async._core.date_ranges import (
-    DateRange,
-    Unit,
-    as_date,
-    check_unit,
-    date_range,
-    windows,
-)
 from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
     NotFoundError,
 )
-from healthyroster_async._core.parameters import check_parameter
-from healthyroster_async._resources.edges import ends_inclusive
-from healthyroster_async._rows.stream import RowStream
 
+# What lists of data sources need none of is imported where it is used.
 if TYPE_CHECKING:
     from healthyroster_async._caller import Caller
+    from healthyroster_async._core.date_ranges import Unit
+    from healthyroster_async._rows.stream import RowStream
 
 _JSON = {"Content-Type": "application/json"}
 _Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
@@ -99,6 +90,8 @@ class Reporting:
         Raises:
             ConfigurationError: A value cannot be sent as JSON.
         """
+        from healthyroster_async._rows.stream import RowStream  # noqa: PLC0415
+
         caller = self._caller
         endpoint = caller.contract.rows
         if endpoint is None:
@@ -148,21 +141,16 @@ class Reporting:
                 argument is wrong.
             HealthyRosterError: The data source cannot be asked.
         """
-        first, stop = as_date("since", since), as_date("until", until)
-        cut = list(windows(first, stop, check_unit(window)))
-        detail = data_source_id
-        if not isinstance(detail, models.DataSourceDetail):
-            detail = await self.data_source(data_source_id)
-        range_ = date_range_of(detail, end_inclusive=end_inclusive)
-        if range_ is None:
-            raise ConfigurationError(
-                "the data source has no date range that is clear: one parameter for "
-                "its start and one for its end"
-            )
-        if range_.inclusive is None:
-            known = await ends_inclusive(self, detail, range_, first, stop)
-            range_ = evolve(range_, inclusive=bool(known))
-        return {one.key: range_.values(one) for one in cut}
+        from healthyroster_async._resources.windows import windows_of  # noqa: PLC0415
+
+        return await windows_of(
+            self,
+            data_source_id,
+            since=since,
+            until=until,
+            window=window,
+            end_inclusive=end_inclusive,
+        )
 
     async def _fields(self, source: _Source) -> dict[str, str | None]:
         """Return the API's word for the type of each column, as far as it says."""
@@ -175,23 +163,6 @@ class Reporting:
         return {f.name: f.type for f in detail.fields if f.name is not None}
 
 
-def date_range_of(
-    detail: models.DataSourceDetail, *, end_inclusive: bool | None
-) -> DateRange | None:
-    """Return the date range of a data source; ``None`` if it is not clear.
-
-    Args:
-        detail: The data source.
-        end_inclusive: Whether its end is, if somebody knows better than it says.
-    """
-    found = date_range(
-        (p.name or "", p.type or "", p.description or "") for p in detail.parameters
-    )
-    if found is None or end_inclusive is None:
-        return found
-    return evolve(found, inclusive=end_inclusive)
-
-
 def _id_of(source: _Source) -> int | str:
     if not isinstance(source, models.DataSource | models.DataSourceDetail):
         return source
@@ -201,6 +172,8 @@ def _id_of(source: _Source) -> int | str:
 
 
 def _body(parameters: dict[str, Any]) -> bytes:
+    from healthyroster_async._core.parameters import check_parameter  # noqa: PLC0415
+
     for name, value in parameters.items():
         check_parameter(name, value)
     try:
@@ -212,6 +185,8 @@ def _body(parameters: dict[str, Any]) -> bytes:
 
 
 def _plain(value: object) -> Any:
+    from decimal import Decimal  # noqa: PLC0415 - asked only what orjson does not know
+
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} is not known")

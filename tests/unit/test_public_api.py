@@ -32,16 +32,41 @@ def test_every_public_name_is_listed_sorted_and_documented(module):
 
 def test_importing_costs_no_extra():
     """
-    The core is five packages; an extra is imported when it is used.
+    The core is five packages; an extra, and what few pools do, is imported when used.
     """
-    script = "import sys, healthyroster_async; print(*sys.modules)"
+    script = (
+        "import sys; from healthyroster_async import ConnectionPool;print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    loaded = set(done.stdout.split())
+    packages = {name.partition(".")[0] for name in loaded}
 
-    assert not loaded & {"click", "rich", "uvloop", "pyarrow", "polars", "pandas"}
-    assert not loaded & {"keyring", "tomlkit"}
+    assert not packages & {"click", "rich", "uvloop", "pyarrow", "polars", "pandas"}
+    assert not packages & {"keyring", "tomlkit", "tomllib", "sqlite3", "opentelemetry"}
+    assert not packages & {"duckdb", "fsspec", "yaml", "tqdm", "fastapi", "starlette"}
+    ours = {name.partition(".")[2] for name in loaded if name.startswith("healthyr")}
+    assert not ours & {"pull._job", "_report.page", "_core.swagger", "_rows.stream"}
+    assert not ours & {"_checking", "_config", "_sync", "emulator", "testing", "cli"}
+
+
+def test_names_that_are_imported_later_are_there_all_the_same():
+    """
+    Editors and ``dir`` find each of them, and a name that is none is an error at once.
+    """
+    module = healthyroster_async
+    script = (
+        "import healthyroster_async as h; print(*dir(h));"
+        "assert h.PullPlan is h.PullPlan is h.pull.PullPlan"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert set(module.__all__) <= set(done.stdout.split())
+    with pytest.raises(AttributeError, match="has no attribute 'ConectionPool'"):
+        _ = module.ConectionPool
 
 
 def test_every_public_name_is_in_the_reference():
