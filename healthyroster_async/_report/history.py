@@ -37,9 +37,9 @@ class History:
     def __init__(
         self, environment: Environment, contract: Contract, access: AccessMap
     ) -> None:
-        ahead = time.time() - time.monotonic()
         # A clock that nobody sets.
-        self.recorder = Recorder(lambda: time.monotonic() + ahead)
+        behind = time.time() - time.monotonic()
+        self.recorder = Recorder(time.monotonic, behind=behind)
         self.checked: AccessReport | None = None
         self._environment = environment
         self._contract = contract
