@@ -18,7 +18,6 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.messages import (
     BodyStream,
-    Request,
     Response,
     SignedRequest,
 )
