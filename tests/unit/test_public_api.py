@@ -1,12 +1,12 @@
 """What users import."""
 
-import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from documented import check_documented
 
 import healthyroster_async
 from healthyroster_async import emulator, models, pull, testing
@@ -20,14 +20,7 @@ def test_every_public_name_is_listed_sorted_and_documented(module):
     What is not listed is not public, and what is not explained is not usable.
     """
     assert list(module.__all__) == sorted(module.__all__)
-    for name in module.__all__:
-        value = getattr(module, name)
-        if inspect.isclass(value):
-            assert value.__doc__, name
-            for member, function in inspect.getmembers(value, inspect.isfunction):
-                ours = function.__module__.startswith("healthyroster_async")
-                if ours and not member.startswith("_"):
-                    assert inspect.getdoc(function), f"{name}.{member}"
+    check_documented(module)
 
 
 def test_importing_costs_no_extra():
@@ -80,6 +73,9 @@ def test_every_public_name_is_in_the_reference():
     for module in MODULES[1:]:
         assert f".. automodule:: {module.__name__}\n" in text
         told += module.__all__
+
+    for path in Path("healthyroster_async/integrations").glob("[a-z]*.py"):
+        assert f".. automodule:: healthyroster_async.integrations.{path.stem}\n" in text
 
     assert len(told) == len(set(told))
     assert {name for module in MODULES for name in module.__all__} == set(told)
