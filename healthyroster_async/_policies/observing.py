@@ -35,6 +35,7 @@ _logger = logging.getLogger("healthyroster_async.hooks")
 _E = TypeVar("_E")
 _T = TypeVar("_T")
 Hook: TypeAlias = Callable[[_E], None]
+_NOTHING: AbstractContextManager[None] = nullcontext()
 _EVENTS = {
     "on_attempt": "an AttemptEvent",
     "on_retry": "a RetryEvent",
@@ -160,7 +161,14 @@ class ObservingPolicy:
     """Tells of each attempt; it is there only if somebody wants to hear."""
 
     def __init__(self, hooks: Hooks) -> None:
+        # Few pools are watched.
+        from healthyroster_async._core.events import (  # noqa: PLC0415
+            AttemptEvent,
+            DeniedEvent,
+        )
+
         self._hooks = hooks
+        self._kinds = AttemptEvent, DeniedEvent
 
     async def __call__(
         self,
@@ -190,13 +198,8 @@ class ObservingPolicy:
         response: Response | None,
         error: BaseException | None,
     ) -> None:
-        # Few pools are watched.
-        from healthyroster_async._core.events import (  # noqa: PLC0415
-            AttemptEvent,
-            DeniedEvent,
-        )
-
         hooks = self._hooks
+        attempted, denied = self._kinds
         whose: dict[str, Any] = {
             "environment": request.environment,
             "provider_id": request.provider_id,
@@ -207,7 +210,7 @@ class ObservingPolicy:
             ),
         }
         if hooks.attempt is not None:
-            event = AttemptEvent(
+            event = attempted(
                 **whose,
                 attempt=number,
                 started=started,
@@ -218,7 +221,7 @@ class ObservingPolicy:
             )
             hooks.attempt(event)
         if hooks.denied is not None and isinstance(error, ForbiddenError):
-            hooks.denied(DeniedEvent(**whose, cause=error.likely_cause))
+            hooks.denied(denied(**whose, cause=error.likely_cause))
 
 
 async def within(
@@ -228,7 +231,7 @@ async def within(
     *args: Any,
 ) -> _T:
     """Await *call* inside what an integration puts around it, if it can."""
-    scope: AbstractContextManager[None] = nullcontext()
+    scope = _NOTHING
     try:
         entered = around(request)
         entered.__enter__()
