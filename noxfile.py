@@ -127,7 +127,8 @@ def build(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
     """Build the documentation; what is missing or leads nowhere is an error."""
-    install(session, "docs", extras="")
+    # The reference is made of the modules, which import what they integrate.
+    install(session, "docs", extras="fastapi,litestar,opentelemetry")
     options = ("--fail-on-warning", "--keep-going", "--fresh-env", "--quiet")
     session.run("sphinx-build", *options, "docs", "docs/_build")
 
@@ -144,6 +145,7 @@ def bench(session: nox.Session) -> None:
     """Measure against peers; needs nginx and a quiet machine."""
     install(session, "bench")
     session.run("python", "benchmarks/calls.py", *session.posargs)
+    session.run("python", "benchmarks/imports.py")
 
 
 @nox.session(python=NEWEST)

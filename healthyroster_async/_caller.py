@@ -12,7 +12,6 @@ from attrs import evolve, frozen
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import DecodingError, KnownDenialError, of_call
-from healthyroster_async._core.events import StreamEvent
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import (
     Environment,
@@ -111,6 +110,8 @@ class Caller:
         recorder.streamed(self.provider_id, request.label, rows, size, seconds)
         tell = self.pool._hooks.stream  # noqa: SLF001 - ours
         if tell is not None:
+            from healthyroster_async._core.events import StreamEvent  # noqa: PLC0415
+
             tell(
                 StreamEvent(
                     environment=request.environment,

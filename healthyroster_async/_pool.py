@@ -25,11 +25,8 @@ from weakref import WeakKeyDictionary
 from attrs import frozen
 from typing_extensions import override
 
-from healthyroster_async import _config
 from healthyroster_async._caller import Caller
-from healthyroster_async._checking import AccessCheck
 from healthyroster_async._core.access import AccessMap
-from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import (
     Credentials,
@@ -42,12 +39,6 @@ from healthyroster_async._core.errors import (
     ConfigurationError,
     PoolClosedError,
     UsageError,
-)
-from healthyroster_async._core.events import (
-    AttemptEvent,
-    DeniedEvent,
-    RetryEvent,
-    StreamEvent,
 )
 from healthyroster_async._core.html import table
 from healthyroster_async._core.outcome import Outcome, Outcomes
@@ -86,24 +77,32 @@ from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pace
 from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
-from healthyroster_async._probes import chosen, probes_of
 from healthyroster_async._report.history import History
-from healthyroster_async._report.report import PoolReport
 from healthyroster_async._session import ProviderSession
-from healthyroster_async._stats import EnvironmentStats, PoolStats
 from healthyroster_async._transports.aiohttp import (
     AiohttpTransport,
     check_client,
     user_agent,
 )
 from healthyroster_async._transports.base import Transport
-from healthyroster_async.pull._job import Job as PullJob
-from healthyroster_async.pull._job import PullCallback
-from healthyroster_async.pull._plan import PullPlan
-from healthyroster_async.pull._report import PullReport
 
+# What few pools are asked for is imported then, in the method that needs it: it is half
+# of what there is to import.
 if TYPE_CHECKING:
     import aiohttp
+
+    from healthyroster_async._core.access_report import AccessReport
+    from healthyroster_async._core.events import (
+        AttemptEvent,
+        DeniedEvent,
+        RetryEvent,
+        StreamEvent,
+    )
+    from healthyroster_async._report.report import PoolReport
+    from healthyroster_async._stats import PoolStats
+    from healthyroster_async.pull._job import PullCallback
+    from healthyroster_async.pull._plan import PullPlan
+    from healthyroster_async.pull._report import PullReport
 
 V = TypeVar("V")
 _GIVE_CONTRACT = 'Contract.from_swagger("swagger.json") or Contract(...)'
@@ -333,6 +332,8 @@ class ConnectionPool:
         Raises:
             ConfigurationError: Something is missing; the text names the variable.
         """
+        from healthyroster_async import _config  # noqa: PLC0415
+
         found = _config.read(os.environ, profile=profile, swagger=swagger)
         return cls(
             found.credentials,
@@ -603,6 +604,9 @@ class ConnectionPool:
             AuthenticationError: The API knows neither id nor secret.
             UsageError: The pool is not open here.
         """
+        from healthyroster_async.pull._job import Job as PullJob  # noqa: PLC0415
+        from healthyroster_async.pull._plan import PullPlan  # noqa: PLC0415
+
         check_type("plan", plan, PullPlan, "PullPlan([42, 43])")
         check_type(
             "destination", destination, (str, Path), "the path of a folder, or a URL"
@@ -673,6 +677,9 @@ class ConnectionPool:
             AuthenticationError: The API knows neither id nor secret.
             UsageError: The pool is not open here.
         """
+        from healthyroster_async._checking import AccessCheck  # noqa: PLC0415
+        from healthyroster_async._probes import chosen, probes_of  # noqa: PLC0415
+
         running = self._alive()
         check_ids(provider_ids)
         limit, counting = self._fan((), concurrency, progress)
@@ -719,6 +726,11 @@ class ConnectionPool:
         Raises:
             PoolClosedError: The pool is not started.
         """
+        from healthyroster_async._stats import (  # noqa: PLC0415
+            EnvironmentStats,
+            PoolStats,
+        )
+
         running = self._alive()
         return PoolStats(
             (

@@ -17,7 +17,6 @@ from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.html import table
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.outcome import Outcomes
-from healthyroster_async._core.parameters import query_string
 from healthyroster_async._core.settings import (
     Environment,
     Priority,
@@ -36,7 +35,7 @@ from healthyroster_async._fanout import (
     checked_limit,
     fan_out,
 )
-from healthyroster_async._resources.operations import SessionOperations
+from healthyroster_async._resources.namespace import SessionOperations
 from healthyroster_async._resources.reporting import Reporting
 
 V = TypeVar("V")
@@ -190,7 +189,7 @@ class ProviderSession:
         request = self._caller.request(
             endpoint,
             *(given[name] for name in names),
-            query="" if query is None else query_string(query),
+            query="" if query is None else _query(query),
             body=None if json is None else _json(endpoint, json),
             headers={} if json is None else {"Content-Type": "application/json"},
         )
@@ -298,3 +297,9 @@ def _json(endpoint: Endpoint, value: Any) -> bytes:
         return orjson.dumps(value)
     except TypeError as error:
         raise ConfigurationError(f"{endpoint.label}: json= {error}") from None
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    from healthyroster_async._core.parameters import query_string  # noqa: PLC0415
+
+    return query_string(query)

@@ -37,7 +37,8 @@ from healthyroster_async._fanout import ProgressCallback
 from healthyroster_async._loop_thread import LoopThread
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._report.report import PoolReport
-from healthyroster_async._resources.operations import OperationCall, SessionOperations
+from healthyroster_async._resources.namespace import SessionOperations
+from healthyroster_async._resources.operations import OperationCall
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._rows.typed import BadRow

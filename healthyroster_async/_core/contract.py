@@ -7,20 +7,21 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from attrs import asdict, evolve, field, frozen
 from typing_extensions import override
 
-from healthyroster_async._core import swagger
 from healthyroster_async._core.document import Document, some
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.hosts import is_loopback
-from healthyroster_async._core.loading import load
 from healthyroster_async._core.operations import Operations
 from healthyroster_async._core.settings import Environment, check_type
+
+if TYPE_CHECKING:
+    from healthyroster_async._core.swagger import SwaggerReading
 
 # Help article "Leveraging the API for reporting integrations"; the spelling is theirs.
 DATA_SOURCES = Endpoint(
@@ -227,6 +228,10 @@ class Contract:
             MissingExtraError: It is YAML, and the extra ``yaml`` is not installed.
             UsageError: It would have to be fetched while an event loop runs here.
         """
+        # A contract that is made by hand reads nothing.
+        from healthyroster_async._core import swagger  # noqa: PLC0415
+        from healthyroster_async._core.loading import load  # noqa: PLC0415
+
         document = Document.of(load(source))
         read = swagger.read(document)
         urls = read.base_urls if base_urls is None else base_urls
@@ -262,7 +267,7 @@ class Contract:
 
 def operations_of(
     document: Document,
-    read: swagger.SwaggerReading,
+    read: SwaggerReading,
     *,
     headers: Iterable[str | None],
     safe: Iterable[str] = (),
@@ -286,7 +291,7 @@ def operations_of(
     )
 
 
-def reporting_of(read: swagger.SwaggerReading) -> dict[str, str | None]:
+def reporting_of(read: SwaggerReading) -> dict[str, str | None]:
     """Return the document's spelling of each reporting endpoint, ``None`` if none."""
     spelled: dict[str, str | None] = {}
     for wanted in (DATA_SOURCES, DATA_SOURCE, ROWS):
@@ -319,7 +324,7 @@ def _names(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _spelled(default: Endpoint, read: swagger.SwaggerReading) -> Endpoint | None:
+def _spelled(default: Endpoint, read: SwaggerReading) -> Endpoint | None:
     """Return an endpoint as the document spells it, if the document has it."""
     template = read.spelling(default.method, default.template)
     return None if template is None else evolve(default, template=template)

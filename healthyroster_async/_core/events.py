@@ -1,4 +1,7 @@
-"""What a pool tells those who watch it, without a word about people."""
+"""What a pool tells those who watch it, without a word about people.
+
+A frozen class without slots is built in half the time, and each call makes some.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from healthyroster_async._core.errors import LikelyCause
 from healthyroster_async._core.settings import Environment
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class CallEvent:
     """Something that happened to a call.
 
@@ -28,7 +31,7 @@ class CallEvent:
     correlation_id: str | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class AttemptEvent(CallEvent):
     """A request was answered, or came to nothing.
 
@@ -51,7 +54,7 @@ class AttemptEvent(CallEvent):
     error: str | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class RetryEvent(CallEvent):
     """An attempt failed, and there will be another one.
 
@@ -68,7 +71,7 @@ class RetryEvent(CallEvent):
     error: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class DeniedEvent(CallEvent):
     """The API gave no access (403).
 
@@ -79,7 +82,7 @@ class DeniedEvent(CallEvent):
     cause: LikelyCause
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class StreamEvent(CallEvent):
     """A row stream was closed.
 

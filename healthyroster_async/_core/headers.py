@@ -9,22 +9,20 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 # One number, as servers write it: RFC 9110 allows whole seconds, some send fractions.
-_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
-_RFC850 = re.compile(
-    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+# Compiled when the first date is read: importing a program costs each time.
+_RFC850 = (
+    r"(?a)(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
     r"(?P<day>\d{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>\d{2}) "
-    r"(?P<time>\d{2}:\d{2}:\d{2}) GMT",
-    re.ASCII,
+    r"(?P<time>\d{2}:\d{2}:\d{2}) GMT"
 )
-_ASCTIME = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>[A-Z][a-z]{2}) "
-    r"(?P<day>[ \d]\d) (?P<time>\d{2}:\d{2}:\d{2}) (?P<year>\d{4})",
-    re.ASCII,
+_ASCTIME = (
+    r"(?a)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<month>[A-Z][a-z]{2}) "
+    r"(?P<day>[ \d]\d) (?P<time>\d{2}:\d{2}:\d{2}) (?P<year>\d{4})"
 )
-_IMF = re.compile(
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) "
-    r"(?P<year>\d{4}) (?P<time>\d{2}:\d{2}:\d{2}) GMT",
-    re.ASCII,
+_IMF = (
+    r"(?a)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) "
+    r"(?P<year>\d{4}) (?P<time>\d{2}:\d{2}:\d{2}) GMT"
 )
 
 
@@ -75,7 +73,7 @@ def http_date(value: str) -> datetime | None:
         The time in UTC, or ``None`` if the text is none of the three forms.
     """
     for form in (_IMF, _RFC850, _ASCTIME):
-        found = form.fullmatch(value)
+        found = re.fullmatch(form, value)
         if found is not None:
             break
     else:

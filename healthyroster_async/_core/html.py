@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from itertools import islice
-
-from healthyroster_async._core.access_text import plain
 
 _MOST = 200
 # JupyterLab's colour where there is one, else one that shows in light and dark.
@@ -44,4 +41,9 @@ def _cell(value: object) -> str:
 
 
 def _text(value: object) -> str:
+    # Few ever show a table.
+    from html import escape  # noqa: PLC0415
+
+    from healthyroster_async._core.access_text import plain  # noqa: PLC0415
+
     return escape(plain(" ".join(str(value).split())))

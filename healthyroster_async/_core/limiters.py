@@ -9,33 +9,29 @@ from healthyroster_async._core.ratelimits import LONGEST, UNITS
 LOOKED_AT = 2_048
 """Bytes of a body that are looked at; no limiter writes that much."""
 
+# Few ever see a rejection: the patterns are compiled for the first one, and ``re``
+# keeps them.
 # AspNetCoreRateLimit: its own text, and the one its documentation suggests.
-_RULE = re.compile(
-    r"maximum (?:admitted|allowed):? ([0-9]{1,9}(?:\.[0-9]{1,9})?)"
-    r" per ([0-9]{1,9})([smhd])\b",
-    re.IGNORECASE,
+_RULE = (
+    r"(?i)maximum (?:admitted|allowed):? ([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+    r" per ([0-9]{1,9})([smhd])\b"
 )
 # Azure API Management: a rate limit, and a quota with a TimeSpan.
-_AGAIN_IN = re.compile(
-    r"try again in ([0-9]{1,12}(?:\.[0-9]{1,9})?) ?s(?:ec(?:ond)?s?)?\b", re.IGNORECASE
+_AGAIN_IN = r"(?i)try again in ([0-9]{1,12}(?:\.[0-9]{1,9})?) ?s(?:ec(?:ond)?s?)?\b"
+_REPLENISHED_IN = (
+    r"(?i)replenished in (?:([0-9]{1,6})\.)?([0-9]{1,2}):([0-9]{2}):([0-9]{2})\b"
 )
-_REPLENISHED_IN = re.compile(
-    r"replenished in (?:([0-9]{1,6})\.)?([0-9]{1,2}):([0-9]{2}):([0-9]{2})\b",
-    re.IGNORECASE,
-)
-_NAMES_LIMIT = re.compile(
-    r"(?:rate[ _-]?limit|quota)[ _-]?(?:is |was |has been |have been )?"
+_NAMES_LIMIT = (
+    r"(?i)(?:rate[ _-]?limit|quota)[ _-]?(?:is |was |has been |have been )?"
     r"(?:exceeded|reached|exhausted)"
     r"|exceeded (?:\w+ ){0,3}(?:rate[ -]?limit|quota)\b"
     r"|too many (?:requests|calls)\b"
     r"|out of (?:call volume|bandwidth) quota\b"
-    r"|quota will be replenished\b",
-    re.IGNORECASE,
+    r"|quota will be replenished\b"
 )
 # Words of an answer about grants; it may mention quotas and limits as things.
-_NAMES_GRANT = re.compile(
-    r"permi(?:ssion|t)|authori[sz]|not allowed|access|grant|scope|role\b|licen[cs]",
-    re.IGNORECASE,
+_NAMES_GRANT = (
+    r"(?i)permi(?:ssion|t)|authori[sz]|not allowed|access|grant|scope|role\b|licen[cs]"
 )
 
 
@@ -45,15 +41,15 @@ def names_limit(body: bytes) -> bool:
     When in doubt it does not: an answer about permissions is never taken for it.
     """
     text = _text(body)
-    return bool(_NAMES_LIMIT.search(text)) and not _NAMES_GRANT.search(text)
+    return bool(re.search(_NAMES_LIMIT, text)) and not re.search(_NAMES_GRANT, text)
 
 
 def wait_said(body: bytes) -> float | None:
     """Return how many seconds a body asks to wait, or ``None`` if it does not say."""
     text = _text(body)
-    if found := _AGAIN_IN.search(text):
+    if found := re.search(_AGAIN_IN, text):
         return min(float(found[1]), LONGEST)
-    if found := _REPLENISHED_IN.search(text):
+    if found := re.search(_REPLENISHED_IN, text):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return min(((days * 24 + hours) * 60 + minutes) * 60.0 + seconds, LONGEST)
     return None
@@ -61,7 +57,7 @@ def wait_said(body: bytes) -> float | None:
 
 def rule_said(body: bytes) -> tuple[float, float] | None:
     """Return the calls and the seconds of the rule that a body states, if it does."""
-    found = _RULE.search(_text(body))
+    found = re.search(_RULE, _text(body))
     if found is None:
         return None
     calls, seconds = float(found[1]), int(found[2]) * UNITS[found[3].lower()]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from healthyroster_async._core.document import Document, mapping, pointer, text
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.naming import distinct, snake
-from healthyroster_async._core.operation import Operation
-from healthyroster_async._core.operation_reader import Found, Reading
-from healthyroster_async._core.schemas import Schemas
 from healthyroster_async._core.settings import check_type
+
+# A contract that is made by hand has an empty one of these, and reads no document.
+if TYPE_CHECKING:
+    from healthyroster_async._core.operation import Operation
+    from healthyroster_async._core.operation_reader import Found, Reading
+    from healthyroster_async._core.schemas import Schemas
 
 _VERBS = ("get", "put", "post", "delete", "options", "head", "patch")
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
@@ -43,7 +45,7 @@ def paths(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any], str
                 yield verb.upper(), template, found, where
 
 
-class Operations(Mapping[str, Operation]):
+class Operations(Mapping[str, "Operation"]):
     """The operations of a document, by their names in Python.
 
     Attributes:
@@ -67,6 +69,8 @@ class Operations(Mapping[str, Operation]):
     @cached_property
     def schemas(self) -> Schemas:
         """The schemas of the document."""
+        from healthyroster_async._core.schemas import Schemas  # noqa: PLC0415
+
         return Schemas(self._document)
 
     @cached_property
@@ -75,6 +79,10 @@ class Operations(Mapping[str, Operation]):
 
     @cached_property
     def _reading(self) -> Reading:
+        from healthyroster_async._core.operation_reader import (  # noqa: PLC0415
+            Reading,
+        )
+
         hidden, safe, provider = self._settings
         return Reading(
             document=self._document,
@@ -86,6 +94,8 @@ class Operations(Mapping[str, Operation]):
 
     @cached_property
     def _found(self) -> dict[str, Found]:
+        from healthyroster_async._core.operation_reader import Found  # noqa: PLC0415
+
         every = list(paths(self._document))
         bodies = [mapping(item[verb.lower()], at) for verb, _, item, at in every]
         wanted = [
@@ -168,6 +178,8 @@ class Operations(Mapping[str, Operation]):
 
     def near(self, name: str) -> list[str]:
         """Return names that look like one that does not exist."""
+        import difflib  # noqa: PLC0415 - only for a message
+
         return difflib.get_close_matches(snake(name), self._found, n=3)
 
     @override

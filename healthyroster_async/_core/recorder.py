@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -26,10 +27,15 @@ _MOST_PROVIDERS, _MOST_LABELS, _MOST_FAILURES = 4096, 512, 512
 OTHERS = "(others)"
 # What counting touches is then in the CPU's cache: it takes a fifth of the time.
 _AT_ONCE = 256
+# Where each number of durations but the first begins.
+_DURATIONS = tuple(
+    LEAST_S * 2.0 ** (number / PER_DOUBLING) for number in range(1, MOST_DURATIONS)
+)
 _THROTTLED, _DENIED, _GOOD = frozenset({429}), frozenset({401, 403}), range(200, 400)
 
 
-_Attempt: TypeAlias = tuple[float, int | str | None, str, int | str, float]
+_What: TypeAlias = tuple[int | str | None, str, int | str]
+_Attempt: TypeAlias = tuple[float, _What, float]
 
 
 class Recorder:
@@ -43,15 +49,23 @@ class Recorder:
             in words; ``None`` while nobody knows.
     """
 
-    def __init__(self, clock: Callable[[], float], *, most: int = MOST_BUCKETS) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        behind: float = 0.0,
+        most: int = MOST_BUCKETS,
+    ) -> None:
         """Make an empty one.
 
         Args:
-            clock: Returns the seconds since 1970.
+            clock: Returns seconds.
+            behind: What is added to them for those since 1970.
             most: Most buckets, an even number.
         """
         self.pace: Callable[[], tuple[float, str]] | None = None
         self._clock = clock
+        self._behind = behind
         self._most = most
         self._width = FIRST_WIDTH_S
         self._began: float | None = None
@@ -66,6 +80,8 @@ class Recorder:
         self._pause: _Pause | None = None
         self._rate_source = ""
         self._uncounted: list[_Attempt] = []
+        # How many attempts of a kind, and how long they took together.
+        self._sums: dict[_What, list[float]] = {}
         self._next = -math.inf  # when the next bucket begins
 
     def attempted(
@@ -84,43 +100,56 @@ class Recorder:
             seconds: How long it took.
         """
         now = self._clock()
-        self._uncounted.append((now, provider_id, label, came, seconds))
+        self._uncounted.append((now, (provider_id, label, came), seconds))
         if now >= self._next or len(self._uncounted) >= _AT_ONCE:
             self._count()
 
     def _count(self) -> None:
         """Count the attempts that were only noted; before anything else is."""
         attempts, self._uncounted = self._uncounted, []
-        durations = self._durations
-        for when, provider_id, label, came, seconds in attempts:
-            if self._ended <= when < self._next:
-                self._ended, bucket = when, self._buckets[-1]
+        ended, until = self._ended, self._next
+        sums, durations = self._sums, self._durations
+        came: list[int | str] = []
+        for when, what, seconds in attempts:
+            if ended <= when < until:
+                ended = when
             else:
-                bucket = self._at(when)
-            tallies = self._tallies(provider_id, label)
-            good = came in _GOOD
-            bucket.answered += good
-            for tally in tallies:
-                tally.answered += good
-                tally.seconds += seconds
-            if not good:
-                self._went_wrong((bucket, *tallies), label, came)
-            durations[_logarithm(seconds)] += 1
+                self._ended = ended
+                self._fill(came)
+                came = []
+                self._at(when)
+                ended, until = self._ended, self._next
+            came.append(what[-1])
+            if what in sums:
+                own = sums[what]
+                own[0] += 1
+                own[1] += seconds
+            else:
+                sums[what] = [1, seconds]
+            durations[bisect(_DURATIONS, seconds)] += 1
+        self._ended = ended
+        self._fill(came)
+        if len(sums) > _MOST_PROVIDERS:
+            self._share_out()
 
-    def _went_wrong(
-        self, counted: Iterable[Bucket | Tally], label: str, came: int | str
-    ) -> None:
-        for one in counted:
-            if came in _THROTTLED:
-                one.throttled += 1
-            elif came in _DENIED:
-                one.denied += 1
-            else:
-                one.failed += 1
-        key = (label, came)
-        if key not in self._failures and len(self._failures) >= _MOST_FAILURES:
-            key = (OTHERS, came if isinstance(came, int) else OTHERS)
-        self._failures[key] += 1
+    def _fill(self, came: list[int | str]) -> None:
+        """Count what attempts of the last bucket came to."""
+        for one, times in Counter(came).items():
+            _add(self._buckets[-1], one, times)
+
+    def _share_out(self) -> None:
+        """Count attempts by provider and endpoint; it need not be done each time."""
+        sums, self._sums = self._sums, {}
+        for (provider_id, label, came), (times, seconds) in sums.items():
+            for tally in self._tallies(provider_id, label):
+                tally.seconds += seconds
+                _add(tally, came, int(times))
+            if came in _GOOD:
+                continue
+            key = (label, came)
+            if key not in self._failures and len(self._failures) >= _MOST_FAILURES:
+                key = (OTHERS, came if isinstance(came, int) else OTHERS)
+            self._failures[key] += int(times)
 
     def retried(self, provider_id: int | str | None, label: str) -> None:
         """Count that something is tried again."""
@@ -166,12 +195,13 @@ class Recorder:
     def recorded(self) -> Recording:
         """Return what was recorded so far."""
         self._count()
+        self._share_out()
         if self._began is not None and self._pause is not None:
             self._now()
             self._settle()
         return Recording(
-            began=self._began,
-            ended=self._ended,
+            began=None if self._began is None else self._began + self._behind,
+            ended=0.0 if self._began is None else self._ended + self._behind,
             width=self._width,
             buckets=tuple(map(evolve, self._buckets)),
             total=evolve(self._total),
@@ -282,8 +312,12 @@ def _kept(tallies: dict[str, Tally], key: str, most: int) -> Tally:
     return tally
 
 
-def _logarithm(seconds: float) -> int:
-    if seconds <= LEAST_S:
-        return 0
-    number = int(PER_DOUBLING * math.log2(seconds / LEAST_S))
-    return min(number, MOST_DURATIONS - 1)
+def _add(counts: Bucket | Tally, came: int | str, times: int) -> None:
+    if came in _GOOD:
+        counts.answered += times
+    elif came in _THROTTLED:
+        counts.throttled += times
+    elif came in _DENIED:
+        counts.denied += times
+    else:
+        counts.failed += times

@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from attrs import define, evolve, field
@@ -14,8 +15,10 @@ from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.settings import Budget, PacingSettings
 from healthyroster_async._core.shared import key_of
-from healthyroster_async._policies.memory import Memory, state_folder
-from healthyroster_async._policies.sharing import FileStore, share_file
+
+if TYPE_CHECKING:
+    from healthyroster_async._policies.memory import Memory
+    from healthyroster_async._policies.sharing import FileStore
 
 # Between two savings of a run that goes on; it may be killed at any time.
 _EVERY_S = 60.0
@@ -72,6 +75,16 @@ async def open_kept(
 
 
 def _open(name: str, *, remember: bool, share: bool) -> Kept:
+    # Imported here, off the loop; many pools keep nothing.
+    from healthyroster_async._policies.memory import (  # noqa: PLC0415
+        Memory,
+        state_folder,
+    )
+    from healthyroster_async._policies.sharing import (  # noqa: PLC0415
+        FileStore,
+        share_file,
+    )
+
     memory = learned = store = None
     if remember:
         memory = Memory(state_folder(os.environ))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -18,21 +18,24 @@ from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
 )
-from healthyroster_async._core.events import (
-    AttemptEvent,
-    DeniedEvent,
-    RetryEvent,
-    StreamEvent,
-)
 from healthyroster_async._core.identifiers import correlation_id
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._policies.pacing import PacingEvent
 
+if TYPE_CHECKING:
+    from healthyroster_async._core.events import (
+        AttemptEvent,
+        DeniedEvent,
+        RetryEvent,
+        StreamEvent,
+    )
+
 _logger = logging.getLogger("healthyroster_async.hooks")
 _E = TypeVar("_E")
 _T = TypeVar("_T")
 Hook: TypeAlias = Callable[[_E], None]
+_NOTHING: AbstractContextManager[None] = nullcontext()
 _EVENTS = {
     "on_attempt": "an AttemptEvent",
     "on_retry": "a RetryEvent",
@@ -158,7 +161,14 @@ class ObservingPolicy:
     """Tells of each attempt; it is there only if somebody wants to hear."""
 
     def __init__(self, hooks: Hooks) -> None:
+        # Few pools are watched.
+        from healthyroster_async._core.events import (  # noqa: PLC0415
+            AttemptEvent,
+            DeniedEvent,
+        )
+
         self._hooks = hooks
+        self._kinds = AttemptEvent, DeniedEvent
 
     async def __call__(
         self,
@@ -189,6 +199,7 @@ class ObservingPolicy:
         error: BaseException | None,
     ) -> None:
         hooks = self._hooks
+        attempted, denied = self._kinds
         whose: dict[str, Any] = {
             "environment": request.environment,
             "provider_id": request.provider_id,
@@ -199,7 +210,7 @@ class ObservingPolicy:
             ),
         }
         if hooks.attempt is not None:
-            event = AttemptEvent(
+            event = attempted(
                 **whose,
                 attempt=number,
                 started=started,
@@ -210,7 +221,7 @@ class ObservingPolicy:
             )
             hooks.attempt(event)
         if hooks.denied is not None and isinstance(error, ForbiddenError):
-            hooks.denied(DeniedEvent(**whose, cause=error.likely_cause))
+            hooks.denied(denied(**whose, cause=error.likely_cause))
 
 
 async def within(
@@ -220,7 +231,7 @@ async def within(
     *args: Any,
 ) -> _T:
     """Await *call* inside what an integration puts around it, if it can."""
-    scope: AbstractContextManager[None] = nullcontext()
+    scope = _NOTHING
     try:
         entered = around(request)
         entered.__enter__()

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from random import Random
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
@@ -30,8 +31,10 @@ from healthyroster_async._core.ratelimits import SILENT, Announced, announced
 from healthyroster_async._core.settings import Budget, PacingSettings, Priority
 from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies.gate import Gate, Waiter
-from healthyroster_async._policies.leasing import Leasing
-from healthyroster_async._policies.sharing import BudgetStore
+
+if TYPE_CHECKING:
+    from healthyroster_async._policies.leasing import Leasing
+    from healthyroster_async._policies.sharing import BudgetStore
 
 _logger = logging.getLogger("healthyroster_async.pacing")
 # Budgets of providers that are idle are forgotten when there are more than this.
@@ -142,6 +145,10 @@ class Pacers:
             if self._store is not None:
                 # The loop's clock may have another zero than the one processes share.
                 ahead = time.monotonic() - self._loop.time()
+                from healthyroster_async._policies.leasing import (  # noqa: PLC0415
+                    Leasing,
+                )
+
                 leasing = Leasing(governor, self._store, ahead)
                 gate.prepare = leasing.before_next
             pacer = self._pacers[key] = Pacer(governor, gate, leasing)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import backoff
 
@@ -26,11 +26,13 @@ from healthyroster_async._core.errors import (
     TransportError,
     of_call,
 )
-from healthyroster_async._core.events import RetryEvent
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.recorder import Recorder
 from healthyroster_async._core.settings import RetrySettings
 from healthyroster_async._policies.deadline import DeadlinePolicy
+
+if TYPE_CHECKING:
+    from healthyroster_async._core.events import RetryEvent
 
 _logger = logging.getLogger("healthyroster_async.retry")
 _T = TypeVar("_T")
@@ -155,6 +157,8 @@ class RetryPolicy:
         kind = type(error).__name__
         status = getattr(error, "status", None)
         if self._tell is not None:
+            from healthyroster_async._core.events import RetryEvent  # noqa: PLC0415
+
             self._tell(
                 RetryEvent(
                     environment=error.request.environment,

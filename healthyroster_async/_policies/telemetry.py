@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 from attrs import evolve
 
@@ -18,7 +18,6 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.messages import (
     BodyStream,
-    Request,
     Response,
     SignedRequest,
 )
@@ -51,15 +50,19 @@ class TelemetryPolicy:
     ) -> Response:
         """Send *signed*, count what came, and raise an answer that is an error."""
         self.attempts += 1
-        request, began = signed.request, time.perf_counter()
+        request, began = signed.request, perf_counter()
         try:
             response = await send(signed)
         except TransportError as error:
             self.failed(error)
-            self._record(request, type(error).__name__, began)
+            if self._recorder is not None:
+                kind, took = type(error).__name__, perf_counter() - began
+                self._recorder.attempted(request.provider_id, error.label, kind, took)
             raise
         label, status = request.label, response.status
-        self._record(request, status, began)
+        if self._recorder is not None:
+            took = perf_counter() - began
+            self._recorder.attempted(request.provider_id, label, status, took)
         self.answers[status] += 1
         if _logger.isEnabledFor(logging.DEBUG):
             fields = {
@@ -71,15 +74,10 @@ class TelemetryPolicy:
         failure = error_for(response)
         if failure is not None:
             raise self._explained(failure)
-        self.access.answered(signed.request.provider_id, label)
+        self.access.answered(request.provider_id, label)
         if response.stream is not None:
             return evolve(response, stream=_CountedStream(response.stream, self))
         return response
-
-    def _record(self, request: Request, came: int | str, began: float) -> None:
-        if self._recorder is not None:
-            took = time.perf_counter() - began
-            self._recorder.attempted(request.provider_id, request.label, came, took)
 
     def _explained(self, failure: ResponseError) -> ResponseError:
         """Return a failure with what other calls tell about it."""

@@ -6,20 +6,24 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from healthyroster_async._core.access import AccessMap
 from healthyroster_async._core.access_grid import Grid
-from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import HealthyRosterError
 from healthyroster_async._core.recorder import Recorder
 from healthyroster_async._core.settings import Environment
-from healthyroster_async._report.data import PullShown
-from healthyroster_async._report.report import PoolReport
-from healthyroster_async.pull._job import Job
-from healthyroster_async.pull._plan import PullPlan
-from healthyroster_async.pull._report import PullReport
+
+# Every pool remembers; few are asked, and only then this is imported.
+if TYPE_CHECKING:
+    from healthyroster_async._core.access_report import AccessReport
+    from healthyroster_async._report.data import PullShown
+    from healthyroster_async._report.report import PoolReport
+    from healthyroster_async.pull._job import Job
+    from healthyroster_async.pull._plan import PullPlan
+    from healthyroster_async.pull._report import PullReport
 
 
 class History:
@@ -33,9 +37,9 @@ class History:
     def __init__(
         self, environment: Environment, contract: Contract, access: AccessMap
     ) -> None:
-        ahead = time.time() - time.monotonic()
         # A clock that nobody sets.
-        self.recorder = Recorder(lambda: time.monotonic() + ahead)
+        behind = time.time() - time.monotonic()
+        self.recorder = Recorder(time.monotonic, behind=behind)
         self.checked: AccessReport | None = None
         self._environment = environment
         self._contract = contract
@@ -46,6 +50,8 @@ class History:
         self, job: Job, plan: PullPlan, destination: str | Path
     ) -> PullReport:
         """Run a pull, and remember what came of it, also if it does not end well."""
+        from healthyroster_async._report.data import PullShown  # noqa: PLC0415
+
         shown = partial(
             PullShown, plan=plan, destination=destination, began=time.time()
         )
@@ -66,6 +72,8 @@ class History:
 
     def report(self) -> PoolReport:
         """Return all of it as a page."""
+        from healthyroster_async._report.report import PoolReport  # noqa: PLC0415
+
         return PoolReport.of(
             environment=self._environment,
             contract=self._contract,
@@ -76,6 +84,10 @@ class History:
 
     def _known_access(self) -> AccessReport:
         """Return what calls have shown of the grants, as a check would tell it."""
+        from healthyroster_async._core.access_report import (  # noqa: PLC0415
+            AccessReport,
+        )
+
         grid = Grid()
         providers: dict[str, int | str] = {}
         labels: dict[str, None] = {}

@@ -1,10 +1,10 @@
-"""The operations of the swagger document as methods of a session."""
+"""Calls of the operations of the swagger document."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -14,10 +14,7 @@ import attrs
 from typing_extensions import override
 
 from healthyroster_async._core.arguments import Binding
-from healthyroster_async._core.errors import (
-    ConfigurationError,
-    UsageError,
-)
+from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.operations import Operations
@@ -319,86 +316,6 @@ class OperationCall:
     def __repr__(self) -> str:
         operation = self._prepared.operation
         return f"<{operation.name}{self.__signature__}: {operation.endpoint.label}>"
-
-
-class SessionOperations:
-    """Every operation of the swagger document, about one Healthcare Provider.
-
-    ``operations.get_patients(...)`` calls one, ``dir(operations)`` names them all,
-    ``help(operations.get_patients)`` says what one takes. ``operations.models`` has the
-    classes of the answers.
-    """
-
-    __slots__ = ("_caller", "_given")
-
-    def __init__(self, caller: Caller, registry: Registry | None = None) -> None:
-        self._caller = caller
-        self._given = registry
-
-    @property
-    def _registry(self) -> Registry:
-        # Looked up when it is needed: each session has such an object.
-        return self._given or registry_of(self._caller.contract.operations)
-
-    @property
-    def models(self) -> Models:
-        """The classes of the answers, by the document's names."""
-        return self._registry.models
-
-    def with_models(self, models: ModuleType) -> SessionOperations:
-        """Return the same operations, whose answers are classes of a module.
-
-        Packages that ``healthyroster contract generate`` writes do this by themselves.
-        What a module has no class for is of one that is made, as always.
-
-        Args:
-            models: The module, such as ``clinic_api.models``.
-
-        Raises:
-            ConfigurationError: It is no module.
-        """
-        give = "the module models of a generated package"
-        check_type("models", models, ModuleType, give)
-        registry = registry_of(self._registry.operations, models)
-        return SessionOperations(self._caller, registry)
-
-    def __getattr__(self, name: str) -> OperationCall:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        operations = self._registry.operations
-        if operations.document is None:
-            raise UsageError(
-                "the operations of the API are not known: make the contract with "
-                'Contract.from_swagger("swagger.json")'
-            )
-        if name not in operations:
-            near = operations.near(name)
-            hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise AttributeError(
-                f"the swagger document has no operation {name!r}{hint}"
-            )
-        return OperationCall(self._caller, self._registry.get(name))
-
-    def __getitem__(self, name: str) -> OperationCall:
-        """Return the operation of a name or operationId."""
-        return OperationCall(self._caller, self._registry.get(name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._registry.operations)
-
-    def __len__(self) -> int:
-        return len(self._registry.operations)
-
-    @override
-    def __dir__(self) -> list[str]:
-        return sorted({"models", *self._registry.operations})
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self)
-
-    @override
-    def __repr__(self) -> str:
-        return f"<{len(self)} operations of provider {self._caller.provider_id}>"
 
 
 def _as_it_came(value: Any) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,32 +12,23 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
 from healthyroster_async._core.contract import DATA_SOURCE, DATA_SOURCES, ROWS
-from healthyroster_async._core.date_ranges import (
-    DateRange,
-    Unit,
-    Window,
-    as_date,
-    check_unit,
-    date_range,
-    windows,
-)
 from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
     NotFoundError,
 )
-from healthyroster_async._core.messages import Request
-from healthyroster_async._core.parameters import check_parameter
-from healthyroster_async._resources.edges import ends_inclusive
-from healthyroster_async._rows.stream import RowStream
-from healthyroster_async._rows.windowed import WindowedRows
 
+# What lists of data sources need none of is imported where it is used.
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from healthyroster_async._caller import Caller
+    from healthyroster_async._core.date_ranges import Unit
+    from healthyroster_async._core.messages import Request
+    from healthyroster_async._rows.stream import RowStream
 
 _JSON = {"Content-Type": "application/json"}
 _Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
-_Fields: TypeAlias = Callable[[], Awaitable[dict[str, str | None]]]
 
 
 class Reporting:
@@ -124,15 +113,17 @@ class Reporting:
             ConfigurationError: A value cannot be sent as JSON; or there is a window,
                 and what ``windows`` raises.
         """
+        from healthyroster_async._rows.stream import RowStream  # noqa: PLC0415
+
         if window is not None:
-            return self._in_windows(data_source_id, check_unit(window), parameters)
+            return self._in_windows(data_source_id, window, parameters)
         request, fields = self._request(data_source_id, parameters)
         caller = self._caller
         return RowStream(request, caller, caller.contract.rows_key, fields)
 
     def _request(
         self, source: _Source, parameters: dict[str, Any]
-    ) -> tuple[Request, _Fields]:
+    ) -> tuple[Request, Callable[[], Awaitable[dict[str, str | None]]]]:
         """Return what asks for rows, and what tells the types of their columns."""
         caller = self._caller
         endpoint = caller.contract.rows
@@ -148,27 +139,28 @@ class Reporting:
         return request, partial(self._fields, source)
 
     def _in_windows(
-        self, source: _Source, unit: Unit, parameters: dict[str, Any]
+        self, source: _Source, window: str, parameters: dict[str, Any]
     ) -> RowStream:
-        first = as_date("since", parameters.pop("since", None))
-        stop = as_date("until", parameters.pop("until", None))
-        if stop <= first:
-            raise ConfigurationError(
-                f"until is {stop}, not after since ({first}); it is the date after the "
-                "last"
-            )
-        inclusive = parameters.pop("end_inclusive", None)
+        from healthyroster_async._resources.windows import Cut  # noqa: PLC0415
+        from healthyroster_async._rows.windowed import WindowedRows  # noqa: PLC0415
+
+        cut = Cut(
+            parameters.pop("since", None),
+            parameters.pop("until", None),
+            window,
+            parameters.pop("end_inclusive", None),
+        )
+        cut.check_some()
         request, _ = self._request(source, parameters)
         detail = source
 
-        async def cut() -> list[RowStream]:
+        async def parts() -> list[RowStream]:
             nonlocal detail
             detail = await self._detail(source)
-            cut = list(windows(first, stop, unit))
-            parts = await self._cut(detail, cut, inclusive, parameters)
-            return [self.rows(detail, **parameters, **part) for part in parts.values()]
+            asked = await cut.parameters(self, detail, parameters)
+            return [self.rows(detail, **parameters, **part) for part in asked.values()]
 
-        return WindowedRows(request, self._caller, lambda: self._fields(detail), cut)
+        return WindowedRows(request, self._caller, lambda: self._fields(detail), parts)
 
     async def windows(
         self,
@@ -205,35 +197,10 @@ class Reporting:
                 argument is wrong.
             HealthyRosterError: The data source cannot be asked.
         """
-        first, stop = as_date("since", since), as_date("until", until)
-        cut = list(windows(first, stop, check_unit(window)))
-        detail = await self._detail(data_source_id)
-        return await self._cut(detail, cut, end_inclusive, {})
+        from healthyroster_async._resources.windows import Cut  # noqa: PLC0415
 
-    async def _cut(
-        self,
-        detail: models.DataSourceDetail,
-        cut: list[Window],
-        end_inclusive: bool | None,  # noqa: FBT001
-        parameters: dict[str, Any],
-    ) -> dict[str, dict[str, str]]:
-        """Return the parameters of each window, by its key."""
-        range_ = date_range_of(detail, end_inclusive=end_inclusive)
-        if range_ is None:
-            raise ConfigurationError(
-                "the data source has no date range that is clear: one parameter for "
-                "its start and one for its end"
-            )
-        for name in (range_.start, range_.end):
-            if name in parameters:
-                raise ConfigurationError(f"{name} is given, and windows would set it")
-        if range_.inclusive is None and cut:
-            dates = cut[0].start, cut[-1].stop
-            known = await ends_inclusive(
-                self, detail, range_, *dates, parameters=parameters
-            )
-            range_ = evolve(range_, inclusive=bool(known))
-        return {one.key: range_.values(one) for one in cut}
+        cut = Cut(since, until, window, end_inclusive)
+        return await cut.parameters(self, await self._detail(data_source_id), {})
 
     async def _detail(self, source: _Source) -> models.DataSourceDetail:
         if isinstance(source, models.DataSourceDetail):
@@ -249,23 +216,6 @@ class Reporting:
         return {f.name: f.type for f in detail.fields if f.name is not None}
 
 
-def date_range_of(
-    detail: models.DataSourceDetail, *, end_inclusive: bool | None
-) -> DateRange | None:
-    """Return the date range of a data source; ``None`` if it is not clear.
-
-    Args:
-        detail: The data source.
-        end_inclusive: Whether its end is, if somebody knows better than it says.
-    """
-    found = date_range(
-        (p.name or "", p.type or "", p.description or "") for p in detail.parameters
-    )
-    if found is None or end_inclusive is None:
-        return found
-    return evolve(found, inclusive=end_inclusive)
-
-
 def _id_of(source: _Source) -> int | str:
     if not isinstance(source, models.DataSource | models.DataSourceDetail):
         return source
@@ -275,6 +225,8 @@ def _id_of(source: _Source) -> int | str:
 
 
 def _body(parameters: dict[str, Any]) -> bytes:
+    from healthyroster_async._core.parameters import check_parameter  # noqa: PLC0415
+
     for name, value in parameters.items():
         check_parameter(name, value)
     try:
@@ -286,6 +238,8 @@ def _body(parameters: dict[str, Any]) -> bytes:
 
 
 def _plain(value: object) -> Any:
+    from decimal import Decimal  # noqa: PLC0415 - asked only what orjson does not know
+
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} is not known")

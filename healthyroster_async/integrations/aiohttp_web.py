@@ -25,6 +25,7 @@ from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
 __all__ = ["POOL", "HealthyRoster"]
 
 POOL: web.AppKey[ConnectionPool] = web.AppKey("healthyroster_pool", ConnectionPool)
+"""Where an app keeps its pool: ``app[POOL]``."""
 
 
 class HealthyRoster(PoolKeeper):

@@ -18,7 +18,7 @@ from healthyroster_async._core.errors import (
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._resources.edges import ends_inclusive
-from healthyroster_async._resources.reporting import date_range_of
+from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull._destination import Destination, folder_name

@@ -29,7 +29,8 @@ from healthyroster_async import (
 )
 from healthyroster_async import _sync as sync
 from healthyroster_async._loop_thread import LoopThread
-from healthyroster_async._resources.operations import OperationCall, SessionOperations
+from healthyroster_async._resources.namespace import SessionOperations
+from healthyroster_async._resources.operations import OperationCall
 from healthyroster_async._resources.reporting import Reporting
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.emulator import Emulator, Fault

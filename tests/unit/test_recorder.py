@@ -172,3 +172,19 @@ def test_the_median_is_told_within_a_tenth():
     assert abs(recording.percentile(0.5) / 0.1 - 1) <= 0.1
     assert recording.percentile(1.0) > 500
     assert Recorder(Clock()).recorded().percentile(0.5) is None
+
+
+def test_times_are_those_of_a_calendar():
+    """
+    The clock may begin anywhere; the page says when something happened.
+    """
+    clock = Clock()
+    recorder = Recorder(clock, behind=1e9)
+    assert (recorder.recorded().began, recorder.recorded().ended) == (None, 0.0)
+    began = clock()
+    recorder.attempted(42, LIST, 200, 0.1)
+
+    recording = recorder.recorded()
+
+    assert recording.began == recording.ended == began + 1e9
+    assert recording.seconds == 0.0

@@ -1,0 +1,103 @@
+"""The date range of a data source, cut into windows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from healthyroster_async import models
+from healthyroster_async._core.date_ranges import (
+    DateRange,
+    as_date,
+    check_unit,
+    date_range,
+    windows,
+)
+from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._resources.edges import ends_inclusive
+
+if TYPE_CHECKING:
+    from healthyroster_async._resources.reporting import Reporting
+
+
+class Cut:
+    """A range of dates that is cut into windows."""
+
+    def __init__(
+        self,
+        since: dt.date | str | None,
+        until: dt.date | str | None,
+        window: str,
+        end_inclusive: bool | None,  # noqa: FBT001
+    ) -> None:
+        """Take what a caller gave; see ``Reporting.windows``.
+
+        Raises:
+            ConfigurationError: It is no date, or no window.
+        """
+        self.first, self.stop = as_date("since", since), as_date("until", until)
+        self._windows = list(windows(self.first, self.stop, check_unit(window)))
+        self._end_inclusive = end_inclusive
+
+    def check_some(self) -> None:
+        """Refuse a range that has no date.
+
+        Raises:
+            ConfigurationError: It has none.
+        """
+        if self.stop <= self.first:
+            raise ConfigurationError(
+                f"until is {self.stop}, not after since ({self.first}); it is the date "
+                "after the last"
+            )
+
+    async def parameters(
+        self,
+        reporting: Reporting,
+        detail: models.DataSourceDetail,
+        others: dict[str, Any],
+    ) -> dict[str, dict[str, str]]:
+        """Return the parameters of each window, by its key.
+
+        Args:
+            reporting: Who asks, if only a call tells whether an end is inclusive.
+            detail: The data source.
+            others: What is asked for besides.
+
+        Raises:
+            ConfigurationError: The data source has no date range, or others set it.
+        """
+        range_ = date_range_of(detail, end_inclusive=self._end_inclusive)
+        if range_ is None:
+            raise ConfigurationError(
+                "the data source has no date range that is clear: one parameter for "
+                "its start and one for its end"
+            )
+        for name in (range_.start, range_.end):
+            if name in others:
+                raise ConfigurationError(f"{name} is given, and windows would set it")
+        if range_.inclusive is None and self._windows:
+            known = await ends_inclusive(
+                reporting, detail, range_, self.first, self.stop, parameters=others
+            )
+            range_ = evolve(range_, inclusive=bool(known))
+        return {one.key: range_.values(one) for one in self._windows}
+
+
+def date_range_of(
+    detail: models.DataSourceDetail, *, end_inclusive: bool | None
+) -> DateRange | None:
+    """Return the date range of a data source; ``None`` if it is not clear.
+
+    Args:
+        detail: The data source.
+        end_inclusive: Whether its end is, if somebody knows better than it says.
+    """
+    found = date_range(
+        (p.name or "", p.type or "", p.description or "") for p in detail.parameters
+    )
+    if found is None or end_inclusive is None:
+        return found
+    return evolve(found, inclusive=end_inclusive)
