@@ -8,13 +8,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 @contextlib.contextmanager
 def nginx(
-    folder: str, *, name: str = "answer.json", coding: str | None = None
+    folder: str,
+    *,
+    name: str = "answer.json",
+    coding: str | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Serve a file of a folder on a free port, and give the URL.
 
@@ -22,6 +26,7 @@ def nginx(
         folder: Where it lies, and where nginx may write.
         name: What it is called.
         coding: How it is compressed; it goes out so to everybody.
+        others: Other files of the folder, by the end of the path that they answer.
     """
     if shutil.which("nginx") is None:
         sys.exit("nginx is not installed; it is the server of this benchmark")
@@ -29,6 +34,12 @@ def nginx(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     says = f"add_header Content-Encoding {coding};" if coding else ""
+    # nginx has no POST for files: it becomes a GET of the file, by its own name.
+    apart = " ".join(
+        f"location ~* {end}$ {{ error_page 405 =200 /{file}; root {folder}; "
+        f"try_files /{file} =404; }} location = /{file} {{ root {folder}; }}"
+        for end, file in (others or {}).items()
+    )
     Path(folder, "nginx.conf").write_text(
         f"""
         daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
@@ -43,6 +54,7 @@ def nginx(
           server {{
             listen 127.0.0.1:{port};
             error_page 405 =200 $uri;
+            {apart}
             location / {{ alias {folder}/; try_files {name} =404; {says} }}
           }}
         }}
