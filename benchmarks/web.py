@@ -156,9 +156,7 @@ def running(url: str, rows: int) -> Iterator[str]:
     command = [sys.executable, __file__, "--serve", url, "--port", str(port)]
     # Else what it imports is compiled anew each time.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    with subprocess.Popen(
-        [*command, "--rows", str(rows)], env=environment
-    ) as process:
+    with subprocess.Popen([*command, "--rows", str(rows)], env=environment) as process:
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
