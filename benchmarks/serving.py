@@ -34,8 +34,10 @@ def nginx(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     says = f"add_header Content-Encoding {coding};" if coding else ""
+    # nginx has no POST for files: it becomes a GET of the file, by its own name.
     apart = " ".join(
-        f"location ~* {end}$ {{ root {folder}; try_files /{file} =404; }}"
+        f"location ~* {end}$ {{ error_page 405 =200 /{file}; root {folder}; "
+        f"try_files /{file} =404; }} location = /{file} {{ root {folder}; }}"
         for end, file in (others or {}).items()
     )
     Path(folder, "nginx.conf").write_text(
@@ -51,7 +53,7 @@ def nginx(
           scgi_temp_path {folder}/s;
           server {{
             listen 127.0.0.1:{port};
-            error_page 405 =200 $request_uri;
+            error_page 405 =200 $uri;
             {apart}
             location / {{ alias {folder}/; try_files {name} =404; {says} }}
           }}

@@ -1,16 +1,22 @@
 """A web app that people wait for, while a pull of two million rows runs in it.
 
 A FastAPI app on uvicorn, in a process of its own, asks the API for each request it
-gets: 200 a second, sent at their times whether or not the ones before are answered, so
-a request that had to wait counts with its wait. They run for a while alone, then beside
-``pool.pull`` into Parquet through the same pool, then beside the same rows as people
-read them by hand on the event loop of an app, ``pandas.DataFrame(await r.json())``; in
-turns, several rounds. The API is nginx in a process of its own.
+gets. A client in another process sends 200 a second, at their times whether or not the
+ones before are answered: a request that had to wait counts with its wait. In turns,
+several rounds, the app does
 
-What is printed are medians over the rounds of the 50th and 99th percentile of the time
-until an answer, and of how late a timer of 5 ms came on the app's event loop.
+- *nothing*: no request comes; how late timers are on an event loop that rests
+- *requests*: they come, and nothing else is to be done
+- *and a pull*: ``pool.pull`` into Parquet runs through the pool that answers them
+- *and pandas*: on the same loop ``pandas.DataFrame(await r.json())`` reads one answer,
+  as one does it by hand
 
-Run: ``python benchmarks/web.py [--rounds 5] [--answers 10] [--rows 200000] [--check]``
+The API is nginx in a process of its own. What is printed are medians over the rounds:
+of the time until an answer, and of how late a timer of 5 ms came on the app's loop. A
+ratio is that of two turns of the same round. Four processes that all have something to
+do want more than two cores, and quiet ones: what waits for a core waits here too.
+
+Run: ``python benchmarks/web.py [--rounds 5] [--rows 2000000] [--check]``
 """
 
 from __future__ import annotations
@@ -18,12 +24,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,16 +47,17 @@ from healthyroster_async import ProviderSession, PullPlan
 from healthyroster_async.integrations.fastapi import HealthyRoster
 
 PER_SECOND = 200
-IDLE, ALONE, PULL, BY_HAND = "idle", "alone", "beside a pull", "beside pandas"
-# A pull may make people wait so many times as long, and a timer come so late.
-GOALS = {"answers": 2.0, "lag": 3.0}
+PROVIDERS = 10
+NOTHING, ALONE, PULL, BY_HAND = "nothing", "requests", "and a pull", "and pandas"
+WORK = {PULL: "pull", BY_HAND: "by-hand"}
+# What is compared with what, and how many times as long it may be.
+GOALS = (("answers, p99", "p99", ALONE, 2.0), ("lag, p99", "lag p99", NOTHING, 3.0))
 _TICK = 0.005
-_SOURCES = [{"id": 1, "name": "Rows"}, {"id": 2, "name": "More rows"}]
+_LOOK = 0.5
+_OK = 200
+_SOURCE = {"id": 1, "name": "Rows"}
 
-
-def p(late: list[float], percent: int) -> float:
-    """Return a percentile, in milliseconds."""
-    return 1000 * statistics.quantiles(late, n=100)[percent - 1]
+Turn = dict[str, float]
 
 
 # -- the app ---------------------------------------------------------------------------
@@ -57,13 +66,12 @@ def p(late: list[float], percent: int) -> float:
 class App:
     """A web app with an endpoint for people, and some for this benchmark."""
 
-    def __init__(self, url: str, providers: int) -> None:
+    def __init__(self, url: str, rows: int) -> None:
         self.url = url
-        self.providers = range(1, providers + 1)
+        self.rows = rows
         self.late: list[float] = []
-        self.working: set[asyncio.Task[None]] = set()
-        # However long somebody waits, it is counted.
-        self.roster = HealthyRoster(lambda: pool_of(url), deadline=None)
+        self.working: asyncio.Task[None] | None = None
+        self.roster = HealthyRoster(lambda: pool_of(url))
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -75,42 +83,45 @@ class App:
 
     async def tick(self) -> None:
         """Note how late each timer comes."""
-        loop = asyncio.get_running_loop()
+        clock = time.perf_counter  # uvloop's own is a whole number of milliseconds
         while True:
-            due = loop.time() + _TICK
+            due = clock() + _TICK
             await asyncio.sleep(_TICK)
-            self.late.append(loop.time() - due)
+            self.late.append(clock() - due)
 
     async def pull(self) -> None:
         """Pull all rows through the pool that answers people."""
         with tempfile.TemporaryDirectory() as folder:
-            plan = PullPlan(self.providers, sources=["Rows"])
+            plan = PullPlan(range(1, PROVIDERS + 1))
             report = await self.roster.pool.pull(plan, folder)
-            assert report.complete and report.rows > len(self.providers) * 9, report
+            assert report.complete, report.failed
+            assert report.rows == self.rows * PROVIDERS
 
     async def by_hand(self) -> None:
-        """Do the same as one does it by hand."""
-        import pandas as pd  # noqa: PLC0415
+        """Read one answer as one does it by hand, and write it."""
+        import pandas as pd  # noqa: PLC0415 - a peer; the app needs none
 
-        async with aiohttp.ClientSession() as session:
-            for provider in self.providers:
-                path = f"/HealthcareProvider/{provider}/Reporting/Datasources/1/Data"
-                async with session.post(self.url + path) as answer:
-                    frame = pd.DataFrame((await answer.json())["data"])
-                with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-                    await asyncio.to_thread(frame.to_parquet, file.name)
+        path = "/HealthcareProvider/1/Reporting/Datasources/1/Data"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url + path) as answer,
+        ):
+            frame = pd.DataFrame((await answer.json())["data"])
+        assert len(frame) == self.rows
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            await asyncio.to_thread(frame.to_parquet, file.name)
 
     async def begin(self, way: str) -> None:
-        """Begin to work; a request waits for nothing."""
-        work = self.pull() if way == PULL else self.by_hand()
-        self.working.add(asyncio.create_task(work))
+        """Begin to work; the request does not wait for it."""
+        work = self.pull() if way == WORK[PULL] else self.by_hand()
+        self.working = asyncio.create_task(work)
 
     async def is_done(self) -> bool:
-        """Return whether all work is done."""
-        for task in [task for task in self.working if task.done()]:
-            self.working.remove(task)
-            task.result()
-        return not self.working
+        """Return whether the work is done."""
+        if self.working is None or not self.working.done():
+            return self.working is None
+        self.working.result()
+        return True
 
     async def lag(self) -> list[float]:
         """Return how late timers came since the last time."""
@@ -118,9 +129,9 @@ class App:
         return taken
 
 
-def made(url: str, providers: int) -> FastAPI:
+def made(url: str, rows: int) -> FastAPI:
     """Return the app."""
-    own = App(url, providers)
+    own = App(url, rows)
     app = FastAPI(lifespan=own.lifespan)
     own.roster.install(app)
 
@@ -137,13 +148,15 @@ def made(url: str, providers: int) -> FastAPI:
 
 
 @contextmanager
-def running(url: str, providers: int) -> Iterator[str]:
+def running(url: str, rows: int) -> Iterator[str]:
     """Run the app in a process of its own, and give its URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, __file__, "--serve", url, "--port", str(port)]
-    with subprocess.Popen([*command, "--answers", str(providers)]) as process:
+    # Else what it imports is compiled anew each time.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    with subprocess.Popen([*command, "--rows", str(rows)], env=environment) as process:
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -159,147 +172,139 @@ class People:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
 
+    async def get(self, path: str) -> Any:
+        """Return what the app answers."""
+        async with self.session.get(path) as answer:
+            assert answer.status == _OK, await answer.text()
+            return await answer.json()
+
     async def ask(self, due: float, took: list[float]) -> None:
         """Send one request, and note how long after its time the answer is there."""
-        loop = asyncio.get_running_loop()
-        async with self.session.get("/clinics/1/sources") as answer:
-            assert answer.status == 200, await answer.text()  # noqa: PLR2004
-            await answer.read()
-        took.append(loop.time() - due)
+        assert await self.get("/clinics/1/sources") == [_SOURCE["name"]]
+        took.append(time.perf_counter() - due)
 
-    async def ask_until(self, done: Callable[[], Awaitable[bool]]) -> list[float]:
-        """Send requests until something is done; return how long they took."""
-        loop = asyncio.get_running_loop()
+    async def ask_until(self, seconds: float, way: str) -> list[float]:
+        """Send requests for a while, or until what the app works at is done."""
         took: list[float] = []
-        due = loop.time()
-        look_at = due + 0.5
+        began = due = time.perf_counter()
+        looking: asyncio.Task[Any] | None = None
+        done = False
         async with asyncio.TaskGroup() as group:
-            while due < look_at or not await done():
-                if due >= look_at:
-                    look_at = due + 0.5
-                await asyncio.sleep(due - loop.time())
+            for number in range(sys.maxsize):
+                due = began + number / PER_SECOND
+                if way not in WORK:
+                    done = due - began >= seconds
+                elif looking is None:
+                    looking = group.create_task(self.get("/work"))
+                elif looking.done():
+                    done = looking.result()
+                    looking = None if number % int(_LOOK * PER_SECOND) == 0 else looking
+                if done:
+                    break
+                await asyncio.sleep(due - time.perf_counter())
                 group.create_task(self.ask(due, took))
-                due += 1 / PER_SECOND
         return took
 
-    async def lag(self) -> list[float]:
-        """Return how late timers came on the app's loop since the last time."""
-        async with self.session.get("/lag") as answer:
-            return list(await answer.json())
-
-    async def phase(self, way: str, seconds: float) -> dict[str, float]:
-        """Measure one way to spend some time."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        await self.lag()
-        took = []
-        if way == IDLE:
+    async def turn(self, way: str, seconds: float) -> Turn:
+        """Have the app do one thing for a while; return what was measured."""
+        await self.get("/lag")
+        began = time.perf_counter()
+        took: list[float] = []
+        if way in WORK:
+            async with self.session.post(f"/work/{WORK[way]}") as answer:
+                assert answer.status == _OK, await answer.text()
+        if way == NOTHING:
             await asyncio.sleep(seconds)
-        elif way == ALONE:
-            took = await self.ask_until(lambda: _passed(until))
         else:
-            async with self.session.post(f"/work/{way}"):
-                pass
-            took = await self.ask_until(self._is_done)
-        late = await self.lag()
-        numbers = {"lag p50": p(late, 50), "lag p99": p(late, 99)}
-        numbers["seconds"] = loop.time() - until + seconds
-        if took:
-            numbers |= {"p50": p(took, 50), "p99": p(took, 99), "requests": len(took)}
+            took = await self.ask_until(seconds, way)
+        numbers = {"seconds": time.perf_counter() - began, "requests": len(took)}
+        for name, late in (("", took), ("lag ", await self.get("/lag"))):
+            for percent in (50, 99) if late else ():
+                numbers[f"{name}p{percent}"] = percentile(late, percent)
+        numbers["worst"] = 1000 * max(took, default=0.0)
         return numbers
 
-    async def _is_done(self) -> bool:
-        async with self.session.get("/work") as answer:
-            assert answer.status == 200, await answer.text()  # noqa: PLR2004
-            return bool(await answer.json())
+
+def percentile(late: list[float], percent: int) -> float:
+    """Return a percentile of seconds, in milliseconds."""
+    return 1000 * statistics.quantiles(late, n=100)[percent - 1]
 
 
-async def _passed(until: float) -> bool:
-    return asyncio.get_running_loop().time() >= until
-
-
-async def measure(url: str, rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Let the ways take turns; return what each round of each was."""
+async def measure(url: str, rounds: int, seconds: float) -> list[dict[str, Turn]]:
+    """Return what was measured in each round, by what the app did."""
     found = []
     async with aiohttp.ClientSession(url) as session:
         people = People(session)
         for _ in range(600):
             try:
-                await people.lag()
+                await people.get("/lag")
                 break
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0.1)
-        await people.phase(ALONE, 3.0)
-        for number in range(rounds):
-            for way in (IDLE, ALONE, PULL, BY_HAND):
-                told = await people.phase(way, seconds)
-                found.append({"round": number, "way": way, **told})
+        await people.turn(ALONE, 2.0)
+        ways = [NOTHING, ALONE, PULL, BY_HAND]
+        for _ in range(rounds):
+            found.append({way: await people.turn(way, seconds) for way in ways})
+            ways.reverse()
     return found
 
 
-def medians(found: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return the medians over the rounds, by way and what was measured."""
-    middle: dict[str, dict[str, float]] = {}
-    for way in (IDLE, ALONE, PULL, BY_HAND):
-        rounds = [one for one in found if one["way"] == way]
-        names = [name for name in rounds[0] if name not in {"round", "way"}]
-        middle[way] = {n: statistics.median(one[n] for one in rounds) for n in names}
-    return middle
-
-
-def told(found: list[dict[str, Any]]) -> int:
+def show(found: list[dict[str, Turn]]) -> int:
     """Print the table; return how many goals were missed."""
-    print(f"{'':16}{'requests':>9}{'p50':>8}{'p99 ms':>8}{'lag p50':>9}{'p99 ms':>8}")
-    for way, one in medians(found).items():
-        answers = "".join(
-            f"{one[name]:>{width}.{digits}f}" if name in one else " " * width
-            for name, width, digits in (
-                ("requests", 9, 0),
-                ("p50", 8, 1),
-                ("p99", 8, 1),
-            )
-        )
-        print(f"{way:16}{answers}{one['lag p50']:>9.1f}{one['lag p99']:>8.1f}")
-    rounds = max(one["round"] for one in found) + 1
-    by = {(one["round"], one["way"]): one for one in found}
+    names = {"requests": 0, "p50": 1, "p99": 1, "worst": 0, "lag p50": 2, "lag p99": 2}
+    print(f"{'the app has':12}{'s':>6}" + "".join(f"{name:>10}" for name in names))
+    for way in (NOTHING, ALONE, PULL, BY_HAND):
+        turns = [one[way] for one in found]
+        cells = ""
+        for name, digits in {"seconds": 0, **names}.items():
+            width = 6 if name == "seconds" else 10
+            value = statistics.median(turn.get(name, 0.0) for turn in turns)
+            cells += f"{value:>{width}.{digits}f}" if value else " " * width
+        print(f"{way:12}{cells}")
+    print()
     missed = 0
-    for what, name, beside in (("answers", "p99", ALONE), ("lag", "lag p99", IDLE)):
-        ratios = [by[n, PULL][name] / by[n, beside][name] for n in range(rounds)]
-        ratio, goal = statistics.median(ratios), GOALS[what]
-        missed += ratio > goal
-        verdict = "ok" if ratio <= goal else "MISSED"
-        print(
-            f"{what}: p99 beside a pull {ratio:.2f} x {beside} (goal {goal:g}; "
-            f"{min(ratios):.2f} to {max(ratios):.2f}) {verdict}"
-        )
+    for what, name, beside, most in GOALS:
+        ratios = {
+            way: [one[way][name] / one[beside][name] for one in found]
+            for way in (ALONE, PULL, BY_HAND)
+        }
+        reached = statistics.median(ratios[PULL])
+        missed += reached > most
+        print(f"{'met    ' if reached <= most else 'NOT MET'} {what}, beside {beside}:")
+        for way, many in ratios.items():
+            said = f" (goal {most:g})" if way == PULL else ""
+            print(
+                f"        {way:12}{statistics.median(many):>7.2f} x{said}, "
+                f"{min(many):.2f} to {max(many):.2f}"
+            )
     return missed
 
 
 def main() -> int:
-    """Run all, or only the app."""
-    parser = argparse.ArgumentParser(description="A web app beside a pull.")
+    """Measure, or be the app."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--answers", type=int, default=10, help="answers a pull reads")
-    parser.add_argument("--rows", type=int, default=200_000, help="rows of an answer")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of a phase alone")
+    parser.add_argument("--rows", type=int, default=2_000_000, help="of a pull")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a turn")
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    rows = options.rows // PROVIDERS
     if options.serve:
-        served = made(options.serve, options.answers)
-        uvicorn.run(served, port=options.port, log_level="warning", access_log=False)
+        app = made(options.serve, rows)
+        uvicorn.run(app, port=options.port, log_level="warning", access_log=False)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder, "rows.json"), options.rows)
-        Path(folder, "answer.json").write_text(json.dumps(_SOURCES))
+        write(Path(folder, "rows.json"), rows)
+        Path(folder, "answer.json").write_text(json.dumps([_SOURCE]))
         columns = [{"name": one.name, "type": one.type} for one in fields()]
-        detail = {**_SOURCES[0], "fields": columns, "parameters": []}
+        detail = {**_SOURCE, "fields": columns, "parameters": []}
         Path(folder, "detail.json").write_text(json.dumps(detail))
         others = {"/Data": "rows.json", "/Datasources/[0-9]+": "detail.json"}
-        with nginx(folder, others=others) as url, running(url, options.answers) as web:
+        with nginx(folder, others=others) as url, running(url, options.rows) as web:
             found = asyncio.run(measure(web, options.rounds, options.seconds))
-    missed = told(found)
+    missed = show(found)
     return missed if options.check else 0
 
 

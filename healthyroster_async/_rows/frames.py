@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import groupby
@@ -65,6 +66,9 @@ class FrameBuilder:
         self._words = dict(declared)
         self._kinds: dict[str, Kind] = {}
         self._types: dict[str, Any] = {}
+        # What parts are read as, and the kinds that it was made for.
+        self._read_as: pa.Schema = self._pa.schema([])
+        self._read_kinds: dict[str, Kind] = {}
         self._long: set[str] = set()
         self.drift: dict[str, str] = {}
 
@@ -122,15 +126,15 @@ class FrameBuilder:
         and nothing beside them.
         """
         pa = self._pa
-        if not _is_utf8(text):
+        if not _is_utf8(pa, text):
             return None
         try:
             whole = pa.json.read_json(
                 pa.BufferReader(text),
                 pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+                # Of one block it finds all that there is, also over lines.
                 pa.json.ParseOptions(
                     explicit_schema=self._read_schema(),
-                    newlines_in_values=b"\n" in text,
                     unexpected_field_behavior="error",
                 ),
                 self._pool,
@@ -142,7 +146,7 @@ class FrameBuilder:
         rows = whole.column(0).chunk(0).values
         if rows.null_count:
             return None
-        table = pa.Table.from_arrays(rows.flatten(), list(self._kinds))
+        table = pa.Table.from_struct_array(rows)
         if not self._exact(table):
             return None
         self._note_long(table)
@@ -151,25 +155,34 @@ class FrameBuilder:
     def _exact(self, table: pa.Table) -> bool:
         """Return whether floats are numbers of JSON, and no integer lost digits."""
         compute = self._pa.compute
-        for name, kind in self._kinds.items():
-            if kind == "number":
-                exact = compute.less(compute.abs(table[name]), _EXACT)
-                if compute.all(exact).as_py() is False:
-                    return False
-        return True
+        numbers = self._all_of("number", table)
+        exact = compute.less(compute.abs(numbers), _EXACT)
+        return compute.all(exact).as_py() is not False
 
     def _note_long(self, table: pa.Table) -> None:
+        if not self._is_long(self._all_of("integer", table)):
+            return
         for name, kind in self._kinds.items():
-            if kind == "integer" and name in table.column_names:
-                ends = self._pa.compute.min_max(table[name]).as_py().values()
-                if any(v is not None and abs(v) >= _EXACT for v in ends):
-                    self._long.add(name)
+            if kind == "integer" and self._is_long(table[name]):
+                self._long.add(name)
+
+    def _all_of(self, kind: Kind, table: pa.Table) -> Any:
+        """Return all columns of a kind as one: looking at each by itself takes long."""
+        columns = [table[name] for name, known in self._kinds.items() if known == kind]
+        chunks = [chunk for column in columns for chunk in column.chunks]
+        return self._pa.chunked_array(chunks, _read_types(self._pa)[kind])
+
+    def _is_long(self, column: Any) -> bool:
+        ends = self._pa.compute.min_max(column).as_py().values()
+        return any(v is not None and abs(v) >= _EXACT for v in ends)
 
     def _read_schema(self) -> pa.Schema:
-        types = _read_types(self._pa)
-        row = self._pa.struct([(n, types[kind]) for n, kind in self._kinds.items()])
-        made: pa.Schema = self._pa.schema([("rows", self._pa.list_(row))])
-        return made
+        if self._read_kinds != self._kinds:
+            types = _read_types(self._pa)
+            row = self._pa.struct([(n, types[kind]) for n, kind in self._kinds.items()])
+            self._read_as = self._pa.schema([("rows", self._pa.list_(row))])
+            self._read_kinds = dict(self._kinds)
+        return self._read_as
 
     def slow(self, rows: list[dict[str, Any]]) -> pa.Table:
         """Return a table of rows, whatever they hold."""
@@ -274,12 +287,13 @@ class FrameBuilder:
         return column
 
 
-def _is_utf8(part: bytes) -> bool:
-    if part.isascii():
-        return True
+def _is_utf8(pa: Any, part: bytes) -> bool:
+    # Not ``decode``: pyarrow looks at it without the GIL, and the event loop goes on.
+    ends = pa.py_buffer(array("q", (0, len(part))))
+    text = pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(part)])
     try:
-        part.decode()
-    except UnicodeDecodeError:
+        text.validate(full=True)
+    except pa.ArrowException:
         return False
     return True
 

@@ -251,7 +251,10 @@ class Reader(Generic[_P]):
         # A thread costs as much as reading some pieces: it gets what it waits for.
         size, wanted = 0, wanted if self._threaded else 1
         while size < max(1, wanted):
-            self._pieces.append(await self._connection.read(self._piece))
+            # No more than that: of the first part, made value by value, little is
+            # wanted, and an event loop waits long for a thread that works in Python.
+            most = min(self._piece, max(_PIECE, wanted - size))
+            self._pieces.append(await self._connection.read(most))
             if not self._pieces[-1]:
                 self._pieces.pop()
                 break

@@ -268,7 +268,8 @@ class Splitter(Generic[T]):
     def _text(self, size: int) -> bytes:
         """Return the first bytes of what is held as the array of an object."""
         *before, latest = self._pieces
-        end = memoryview(latest)[: size - self._size + len(latest)]
+        # No view: only of nothing but bytes is a large join made without the GIL.
+        end = latest[: size - self._size + len(latest)]
         if self._lines:
             return b"".join((_ARRAY, _commas(b"".join((*before, end))), _ARRAY_END))
         return b"".join((_ARRAY, *before, end, _ARRAY_END))
