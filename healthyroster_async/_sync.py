@@ -240,9 +240,11 @@ class SyncReporting(_Twin):
     def windows(self) -> None:
         """Do as the same method of ``Reporting``."""
 
-    def rows(self, data_source_id: Any, /, **parameters: Any) -> SyncRowStream:
+    def rows(
+        self, data_source_id: Any, /, *, window: str | None = None, **parameters: Any
+    ) -> SyncRowStream:
         """Return the rows of a data source, to be opened with ``with``."""
-        rows = self._inner.rows(data_source_id, **parameters)
+        rows = self._inner.rows(data_source_id, window=window, **parameters)
         return SyncRowStream(rows, self._thread)
 
 
