@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -50,7 +51,7 @@ def tests(session: nox.Session) -> None:
     # Measuring costs half the time, and every Python runs the same lines.
     measured = ("coverage", "run", "-m") if session.python == OLDEST else ()
     # Many tests wait for clocks and processes, more than two cores have to do.
-    side_by_side = ("--numprocesses=3", "--dist=loadfile")
+    side_by_side = ("--numprocesses=4", "--dist=loadfile")
     session.run(*measured, "pytest", *side_by_side, *session.posargs)
 
 
@@ -95,12 +96,17 @@ def types(session: nox.Session) -> None:
     """Check the types, ours and those that users see."""
     install(session, "types", "lint", "tests", "extras", "bench", "lab")
     session.install("nox")
-    session.run("mypy")
     # Else it takes the packages of an environment that happens to lie in the folder.
     check = ("basedpyright", "--pythonpath", f"{session.bin}/python")
-    session.run(*check)
-    session.run(*check, "--verifytypes", "healthyroster_async", "--ignoreexternal")
-    session.run("pytest", "tests/typing/check_generated.py")
+    checks = [
+        ("mypy",),
+        check,
+        (*check, "--verifytypes", "healthyroster_async", "--ignoreexternal"),
+        ("pytest", "tests/typing/check_generated.py"),
+    ]
+    # Each works on one core, and the first that fails fails the session.
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda one: session.run(*one), checks))
 
 
 @nox.session(python=OLDEST)
