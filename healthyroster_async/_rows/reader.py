@@ -251,8 +251,6 @@ class Reader(Generic[_P]):
         # A thread costs as much as reading some pieces: it gets what it waits for.
         size, wanted = 0, wanted if self._threaded else 1
         while size < max(1, wanted):
-            # No more than that: of the first part, made value by value, little is
-            # wanted, and an event loop waits long for a thread that works in Python.
             most = min(self._piece, max(_PIECE, wanted - size))
             self._pieces.append(await self._connection.read(most))
             if not self._pieces[-1]:
@@ -263,9 +261,13 @@ class Reader(Generic[_P]):
 
     async def _feed_in_thread(self) -> _P | None:
         """Have a part made, and read meanwhile what is to be the next, but no more."""
+        # The first part is made value by value, with the GIL held: what is read ahead
+        # of it would become part of it, and the event loop would wait that long.
+        known = self.splitter.rows > 0
         working = in_thread(self._feed)
         try:
-            await self._gather(self.splitter.part)
+            if known:
+                await self._gather(self.splitter.part)
         except TransportError as error:
             self._failure = error  # of the next part: what came before it is whole
         except BaseException:
