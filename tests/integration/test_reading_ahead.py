@@ -131,6 +131,17 @@ async def test_no_more_than_a_part_is_read_ahead():
         assert body.at - given < 2 * 2 * PART + 2 * PIECE
 
 
+async def test_the_first_part_is_small_and_nothing_is_read_ahead_of_it():
+    """
+    It is made value by value, and the event loop waits for who works in Python.
+    """
+    body = Body(RAW)
+    first = await reader_of(body).next()
+
+    assert 0 < len(orjson.dumps(first)) < PART + PIECE
+    assert body.at < PART + 2 * PIECE
+
+
 async def test_a_reader_that_is_cancelled_while_it_reads_ahead_ends(caplog):
     """
     And says nothing of a part that nobody takes any more, not even that it is broken.
