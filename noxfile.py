@@ -24,6 +24,9 @@ nox.options.sessions = [
     "lint", "layers", "types", "tests", "extras", "coverage", "build", "docs"
 ]  # fmt: skip
 
+# Else each of the many processes that tests start compiles all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if shutil.which("pyenv"):
     # pyenv hides the Pythons that are not selected; select every one it has.
     found = subprocess.run(
