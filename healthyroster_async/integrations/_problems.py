@@ -29,10 +29,11 @@ class ProviderIdError(HealthyRosterError):
     """What should be the id of a provider is none; a web app answers 422."""
 
 
+_OURS = 500
 _LATER, _BUSY = 503, "The clinical records are busy"
 # The nearest class of an error counts.
 _MEANINGS: dict[type, tuple[int, str]] = {
-    HealthyRosterError: (500, "Internal error"),
+    HealthyRosterError: (_OURS, "Internal error"),
     CallError: (502, "The clinical records cannot be reached"),
     ForbiddenError: (403, "This application has no access to that"),
     NotFoundError: (404, "There is no such thing"),
@@ -46,7 +47,7 @@ _MEANINGS: dict[type, tuple[int, str]] = {
     DeadlineExceededError: (504, "The clinical records took too long"),
 }
 # Of the log: where neither the app is wrong nor its client, the API is.
-_LEVELS = {500: logging.ERROR} | dict.fromkeys((403, 404, 422), logging.INFO)
+_LEVELS = {_OURS: logging.ERROR} | dict.fromkeys((403, 404, 422), logging.INFO)
 MEDIA_TYPE = "application/problem+json"
 # Whoever is told nothing else comes back as soon as this.
 _SOON_S = 1.0
@@ -110,18 +111,20 @@ def answer_to(error: HealthyRosterError) -> Problem:
     """Return what to answer, and log why: the answer itself does not say it."""
     problem = problem_of(error)
     kind, label = type(error).__name__, getattr(error, "label", None)
+    request_id = getattr(error, "request_id", None)
+    # Other texts may say which provider they are about; these name a setting.
+    why = str(error) if problem.status == _OURS else label or "no call"
     _logger.log(
         _LEVELS.get(problem.status, logging.WARNING),
         "answered %d: %s: %s",
         problem.status,
         kind,
-        # The text of a call's error may say which provider it was about.
-        error if label is None else label,
+        why,
         extra={
             "status": problem.status,
-            "error": kind,
+            "kind": kind,
             "label": label,
-            "request_id": getattr(error, "request_id", None),
+            "request_id": request_id,
         },
     )
     return problem

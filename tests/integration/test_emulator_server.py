@@ -566,6 +566,7 @@ async def test_every_dialect_is_held_to_what_it_asked():
     """
     Who comes back too early is seen, and who waits is not, in whatever way it was told.
     """
+    waits, bound = (0.1, 1.55, 1.5), 0.3
     exact = {"retry-after-ms", "x-ratelimit-epoch-ms", "x-ratelimit-iso"}
     moving = {"retry-after-date", "x-ratelimit-epoch"}
     counted = {}
@@ -574,16 +575,25 @@ async def test_every_dialect_is_held_to_what_it_asked():
         limit = RateLimit(rate=1, per=1.5, kind="window", headers=style)
         async with running(rate_limit=limit, clock_skew=-7200.4) as (emulator, caller):
             counts = counted[style] = []
+            begun = time.monotonic()
             await caller.list()
             await caller.list()
-            for wait in (0.1, 1.55, 1.5):
+            for wait in waits:
                 await asyncio.sleep(wait)
                 await caller.list()
                 counts.append(emulator.seen.during_pause)
+        return time.monotonic() - begun < sum(waits) + bound
+
+    async def play_in_time(style):
+        # A machine that was too busy says nothing of who came too early.
+        for _ in range(5):
+            if await play(style):
+                return
+        pytest.fail(f"no run of {style} was in time")
 
     async with asyncio.TaskGroup() as group:
         for style in set(HEADERS) - {"cloudflare"}:
-            group.create_task(play(style))
+            group.create_task(play_in_time(style))
 
     for style, counts in counted.items():
         early = 0 if style == "none" else 1

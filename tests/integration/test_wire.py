@@ -182,10 +182,10 @@ async def test_waiting_for_a_turn_never_counts_against_an_attempt():
     Else a busy pool fails its calls with time-outs that no server caused.
     """
     async with (
-        Emulator(providers=8, latency=0.1) as emulator,
+        Emulator(providers=8, latency=0.3) as emulator,
         emulator.pool(
             pacing=PacingSettings(max_concurrency=1),
-            timeouts=Timeouts(attempt=0.6),
+            timeouts=Timeouts(attempt=2.0),
             retry=RetrySettings(max_attempts=1),
         ) as own,
     ):

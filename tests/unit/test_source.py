@@ -86,7 +86,8 @@ def told(node):
 
 def wrong_logs(tree):
     for call in log_calls(tree):
-        sentence, *values = call.args
+        # A level that is told stands before the sentence, and is no value.
+        sentence, *values = call.args[1 if call.func.attr == "log" else 0 :]
         values += [keyword.value for keyword in call.keywords]
         if not (isinstance(sentence, ast.Constant) and isinstance(sentence.value, str)):
             yield f"line {call.lineno}: no constant sentence"
