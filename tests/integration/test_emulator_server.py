@@ -582,7 +582,7 @@ async def test_every_dialect_is_held_to_what_it_asked():
                 await asyncio.sleep(wait)
                 await caller.list()
                 counts.append(emulator.seen.during_pause)
-        return time.monotonic() - begun < sum(waits) + bound
+            return time.monotonic() - begun < sum(waits) + bound
 
     async def play_in_time(style):
         # A machine that was too busy says nothing of who came too early.

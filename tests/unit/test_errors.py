@@ -236,7 +236,7 @@ def test_every_error_has_an_answer_of_a_web_app_that_tells_nothing(kind, caplog)
     assert (problem.retry_after is not None) == (problem.status == 503)
     assert not [word for word in (*PRIVATE, "GET", "{id}") if word in text]
     (record,) = caplog.records
-    assert (record.status, record.error) == (problem.status, kind.__name__)
+    assert (record.status, record.kind) == (problem.status, kind.__name__)
     assert record.levelname == {500: "ERROR"}.get(
         expected, "WARNING" if expected > 500 else "INFO"
     )
