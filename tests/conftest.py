@@ -1,5 +1,6 @@
 """What every test can rely on."""
 
+import asyncio.constants
 import signal
 
 import pytest
@@ -8,6 +9,11 @@ from blockbuster import blockbuster_ctx
 # A shell lets its background jobs ignore Ctrl-C, and children inherit that. A handler
 # is not inherited, so the commands that tests start begin with the default again.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Tests run in asyncio's debug mode, which notes for each callback where it was made. Of
+# ten frames, most of the time of a test went there.
+asyncio.constants.DEBUG_STACK_DEPTH = 2
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -341,11 +341,11 @@ async def test_the_summary_is_what_was_returned_and_holds_no_row(tmp_path):
 PLAN = {"providers": [1, 2], "sources": ["Patients", "Teams"], **DATES}
 
 
-async def child(emulator, folder, step="-", number=0, *, window=None, kill_after=None):
+async def child(emulator, folder, step="-", number=0, *, kill_after=None, **changed):
     """Pull in a process of its own; return how it ended."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *killing.command(folder, {**PLAN, "window": window}, step, number),
+        *killing.command(folder, {**PLAN, **changed}, step, number),
         env=variables(emulator, unwatched()),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -422,13 +422,16 @@ async def test_killed_and_cut_another_way_it_holds_no_row_twice(step, number, tm
     """
     The file of a window that the journal misses must not lie beside files of its days.
     """
+    plan = {**PLAN, "until": "2025-03-01"}
+    asked = {**ASKED, "EndDate": "2025-02-28"}
     async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
-        ended = await child(emulator, tmp_path, step, number, window=1000)
-        report = await pool.pull(PullPlan(**PLAN, window=5), tmp_path)
-        expected = await granted(pool, [1, 2], [1, 8], **ASKED)
+        ended = await child(emulator, tmp_path, step, number, window=1000, **plan)
+        report = await pool.pull(PullPlan(**plan, window=10), tmp_path)
+        expected = await granted(pool, [1, 2], [1, 8], **asked)
 
     assert ended == -signal.SIGKILL
     assert report.complete
+    assert report.partitions > 20
     assert await held(tmp_path) == expected
 
 
