@@ -13,8 +13,8 @@ from blockbuster import blockbuster_ctx
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Tests run in asyncio's debug mode, in which it and aiohttp note where each callback and
-# each request was made. Of whole stacks, half the time of many a test went there.
+# Tests run in asyncio's debug mode, in which it and aiohttp note where each callback
+# and each request was made. Of whole stacks, half the time of many a test went there.
 asyncio.constants.DEBUG_STACK_DEPTH = 2
 traceback.extract_stack = functools.partial(traceback.extract_stack, limit=2)
 
