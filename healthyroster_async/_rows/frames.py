@@ -1,8 +1,8 @@
 """From parts of whole rows to Arrow tables, in a worker thread.
 
 Nearly every part goes the fast way: pyarrow reads it with a fixed schema and refuses
-whatever does not fit. What it refuses goes the slow way, value by value, where nothing
-is lost.
+whatever does not fit. What it refuses is looked at value by value, for the schema that
+holds it; what fits into none goes the slow way, where nothing is lost.
 """
 
 from __future__ import annotations
@@ -60,6 +60,12 @@ class FrameBuilder:
         self._pa = arrow()
         # It gives back what it needs no more; pyarrow's own keeps twice as much.
         self._pool = self._pa.system_memory_pool()
+        # Not a float: pyarrow imports pandas before it looks at a Python number, and
+        # the event loop of an app waits for that half a second.
+        bound = self._pa.py_buffer(array("d", (_EXACT,)))
+        (self._bound,) = self._pa.Array.from_buffers(
+            self._pa.float64(), 1, [None, bound]
+        )
         self._declared: dict[str, Kind] = {
             name: declared_kind(word) for name, word in declared.items()
         }
@@ -100,8 +106,17 @@ class FrameBuilder:
                 return None
             if not all(type(row) is dict for row in rows):
                 raise BrokenRowsError("the array holds something that is no object")
-            return self.slow(rows)
+            return self._fitted(text, rows)
         return table
+
+    def last(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return the last rows, which were parsed with the end of the answer."""
+        try:
+            text = orjson.dumps({"rows": rows})
+        except TypeError:  # nested deep, or with more digits than it writes
+            text = b""
+        table = self._fast(text) if self._kinds else None
+        return self._fitted(text, rows) if table is None else table
 
     def loads(self, text: bytes) -> Any:
         """Return what a JSON text says, with every digit of its numbers.
@@ -156,7 +171,7 @@ class FrameBuilder:
         """Return whether floats are numbers of JSON, and no integer lost digits."""
         compute = self._pa.compute
         numbers = self._all_of("number", table)
-        exact = compute.less(compute.abs(numbers), _EXACT)
+        exact = compute.less(compute.abs(numbers), self._bound)
         return compute.all(exact).as_py() is not False
 
     def _note_long(self, table: pa.Table) -> None:
@@ -184,8 +199,8 @@ class FrameBuilder:
             self._read_kinds = dict(self._kinds)
         return self._read_as
 
-    def slow(self, rows: list[dict[str, Any]]) -> pa.Table:
-        """Return a table of rows, whatever they hold."""
+    def _fitted(self, text: bytes, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return a table of rows, whatever they hold, with columns that hold it."""
         pa = self._pa
         names = dict.fromkeys(self._kinds)
         for row in rows:
@@ -193,15 +208,15 @@ class FrameBuilder:
         # Of no rows at all, and of rows without a member, there are the columns that
         # the data source names.
         names = names or dict.fromkeys(self._declared)
-        columns: dict[str, Any] = {}
-        for name in names:
-            values = [row.get(name) for row in rows]
-            kind = self._settle(name, values)
-            columns[name] = _array(pa, kind, values)
         if not names:  # rows without a member are rows still
             return pa.table({"": pa.nulls(len(rows))}).drop_columns([""])
-        table = pa.table(columns)
-        self._note_long(table)
+        known = dict(self._kinds)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        kinds = {name: self._settle(name, held) for name, held in columns.items()}
+        table = self._fast(text) if self._kinds != known else None
+        if table is None:
+            table = pa.table({n: _array(pa, kinds[n], columns[n]) for n in names})
+            self._note_long(table)
         return table
 
     def typed(self, tables: list[pa.Table]) -> pa.Table:

@@ -89,7 +89,7 @@ class TableReader(Tables):
             path=path,
             max_row=max_row,
             take=builder.take,
-            last=builder.slow,
+            last=builder.last,
             loads=builder.loads,
             part=_PART,
         )

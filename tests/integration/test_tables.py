@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -206,3 +208,31 @@ async def test_a_missing_extra_is_named(reporting, monkeypatch):
         await reporting.rows(1).to_polars()
     with pytest.raises(MissingExtraError, match=r"healthyroster-async\[frames\]"):
         await reporting.rows(1).to_parquet("rows.parquet")
+
+
+ALL_WAYS = """
+import asyncio, sys
+from pathlib import Path
+from healthyroster_async.emulator import Emulator
+
+async def main(folder):
+    async with Emulator(rows=300) as emulator, emulator.pool() as pool:
+        rows = pool.session(1).reporting.rows
+        for source in range(1, 10):
+            await rows(source).to_parquet(folder / "a.parquet")
+        await rows(1).to_csv(folder / "a.csv")
+        await rows(1).to_arrow()
+    print("pandas" in sys.modules)
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_pandas_is_not_imported_by_who_wants_none(tmp_path):
+    """
+    pyarrow imports it before it looks at a Python value, and an app stands still then.
+    """
+    command = [sys.executable, "-c", ALL_WAYS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False"]

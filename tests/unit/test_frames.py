@@ -31,7 +31,7 @@ def table_of(raw, declared=DECLARED, *, size=500, part=200, lines=False):
         path=None,
         max_row=1 << 20,
         take=builder.take,
-        last=builder.slow,
+        last=builder.last,
         part=part,
         loads=builder.loads,
     )

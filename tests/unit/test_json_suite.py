@@ -26,7 +26,7 @@ ROW = b'{"id":1,"rate":0.5,"note":"x"}'
 # The columns are known after some parts, and then parts are read fast.
 BEFORE, AFTER = [ROW] * 36, [ROW] * 16
 # What pyarrow imports when it is used first would block a loop.
-frames.FrameBuilder({}).slow([{"note": "x"}])
+frames.FrameBuilder({}).last([{"note": "x"}])
 FIELDS = {"id": "integer", "rate": "number", "note": "string"}
 
 
