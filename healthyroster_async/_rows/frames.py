@@ -44,7 +44,7 @@ def arrow() -> Any:
     Raises:
         MissingExtraError: The extra ``frames`` is not installed.
     """
-    for part in ("pyarrow.compute", "pyarrow.json"):
+    for part in ("pyarrow.compute", "pyarrow.json", "pyarrow.parquet"):
         extra(part, "frames")
     return extra("pyarrow", "frames")
 

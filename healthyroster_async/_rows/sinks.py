@@ -86,7 +86,7 @@ class TableSink(_Named):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         self._arrow = arrow()
-        self._parquet = extra("pyarrow.parquet", "frames")
+        self._parquet = self._arrow.parquet
         self._schema: pa.Schema | None = None
         self._writer: Any = None
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import Any, TypeAlias, cast
 
-from healthyroster_async._core.errors import ConfigurationError, PoolClosedError
+from healthyroster_async._core.errors import (
+    ConfigurationError,
+    MissingExtraError,
+    PoolClosedError,
+)
 from healthyroster_async._core.settings import Environment, check_deadline
 from healthyroster_async._pool import ConnectionPool
+from healthyroster_async._rows.frames import arrow
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._problems import ProviderIdError
 
@@ -65,6 +72,9 @@ class PoolKeeper:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ConnectionPool]:
         """Have a pool, for as long as the app runs."""
+        # It stands still while its first pull imports what that needs: better now.
+        if "healthyroster_async.pull" in sys.modules:
+            await asyncio.to_thread(_ready_to_pull)
         async with await self._made() as pool:
             self._pool = pool
             try:
@@ -113,3 +123,9 @@ class PoolKeeper:
                 for environment, one in self.pool.stats().items()
             }
         }
+
+
+def _ready_to_pull() -> None:
+    import_module("healthyroster_async.pull._job")
+    with suppress(MissingExtraError):
+        arrow()

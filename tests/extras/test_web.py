@@ -11,7 +11,7 @@ from typing import Annotated
 import aiohttp
 import pytest
 import uvicorn
-from children import variables
+from children import unwatched, variables
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from litestar import Litestar, get
 from litestar.di import NamedDependency
@@ -39,6 +39,20 @@ WORKERS = {
     "granian": "-m granian --interface asgi --workers 2 --host 127.0.0.1 "
     "--port {port} fastapi_app:app",
 }
+
+
+READY = """
+import asyncio, sys
+from healthyroster_async import ConnectionPool
+{more}
+from healthyroster_async.integrations.aiohttp_web import HealthyRoster
+
+async def main():
+    async with HealthyRoster().opened():
+        print("pyarrow.parquet" in sys.modules, "sqlite3" in sys.modules)
+
+asyncio.run(main())
+"""
 
 
 def free_port():
@@ -79,6 +93,25 @@ async def running(command, emulator, says=b""):
             raise
     assert b"Traceback" not in out, out.decode()
     assert says in out, out.decode()
+
+
+@pytest.mark.parametrize(
+    ("more", "loaded"),
+    [("", "False"), ("from healthyroster_async import PullPlan", "True")],
+)
+async def test_an_app_that_pulls_has_loaded_what_it_needs_when_it_starts(more, loaded):
+    """
+    Its first pull would hold up everybody who waits for an answer.
+    """
+    async with Emulator() as emulator:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", READY.format(more=more)),
+            env=variables(emulator, unwatched()),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+
+    assert out.decode().split() == [loaded, loaded]
 
 
 @pytest.mark.parametrize("framework", SERVERS)
