@@ -10,7 +10,7 @@
 
 # FastAPI reads annotations when it runs, so they stand here as they are.
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from healthyroster_async._core.extras import extra
@@ -29,14 +29,17 @@ __all__ = ["CancelOnDisconnect", "HealthyRoster"]
 class HealthyRoster(Keeper):
     """The pool of a FastAPI app."""
 
-    def session(
+    # FastAPI sends what is not async into a thread, and the loop waits for it.
+    async def session(
         self,
         provider_id: Annotated[int | str, Path(description="Healthcare Provider")],
     ) -> ProviderSession:
         """Return the session of ``provider_id`` in the path; a dependency."""
         return self.session_of(provider_id)
 
-    def session_by(self, find: Callable[..., Any]) -> Callable[..., ProviderSession]:
+    def session_by(
+        self, find: Callable[..., Any]
+    ) -> Callable[..., Awaitable[ProviderSession]]:
         """Return a dependency that gives the session of a provider that *find* names.
 
         ::
@@ -51,7 +54,7 @@ class HealthyRoster(Keeper):
                 at a header or at who is logged in.
         """
 
-        def session(
+        async def session(
             provider_id: Annotated[int | str, Depends(find)],
         ) -> ProviderSession:
             return self.session_of(provider_id)
