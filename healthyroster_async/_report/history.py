@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from healthyroster_async._core.access import AccessMap
 from healthyroster_async._core.access_grid import Grid
@@ -50,11 +50,7 @@ class History:
         self, job: Job, plan: PullPlan, destination: str | Path
     ) -> PullReport:
         """Run a pull, and remember what came of it, also if it does not end well."""
-        from healthyroster_async._report.data import PullShown  # noqa: PLC0415
-
-        shown = partial(
-            PullShown, plan=plan, destination=destination, began=time.time()
-        )
+        shown = partial(_shown, plan=plan, destination=destination, began=time.time())
         self._pulled = lambda: shown(report=job.so_far(), ended="under way")
         report, ended = None, "broken off"
         try:
@@ -67,8 +63,7 @@ class History:
             return report
         finally:
             # What is kept is what came, and not the job.
-            last = shown(report=report or job.so_far(), ended=ended)
-            self._pulled = lambda: last
+            self._pulled = partial(shown, report=report or job.so_far(), ended=ended)
 
     def report(self) -> PoolReport:
         """Return all of it as a page."""
@@ -111,3 +106,9 @@ class History:
 def _endpoint(label: str, name: str | None) -> Endpoint:
     method, _, template = label.partition(" ")
     return Endpoint(name=name or label, method=method, template=template, safe=True)
+
+
+def _shown(**what: Any) -> PullShown:
+    from healthyroster_async._report.data import PullShown  # noqa: PLC0415
+
+    return PullShown(**what)
