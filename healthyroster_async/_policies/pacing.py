@@ -28,7 +28,12 @@ from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.places import Places
 from healthyroster_async._core.ratelimits import SILENT, Announced, announced
-from healthyroster_async._core.settings import Budget, PacingSettings, Priority
+from healthyroster_async._core.settings import (
+    Budget,
+    Environment,
+    PacingSettings,
+    Priority,
+)
 from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies.gate import Gate, Waiter
 
@@ -50,14 +55,14 @@ class PacingEvent:
         kind: ``paused``, ``resumed``, ``rate``, ``down`` or ``up``: a pause began or is
             over, the rate was cut or recognised anew, the API stopped answering or
             answers again.
-        environment: Name of the environment.
+        environment: The environment.
         rate: Calls per second from now on.
         source: Where the rate comes from, in words.
         pause_s: Seconds until calls start again; 0 if they do.
     """
 
     kind: str
-    environment: str
+    environment: Environment
     rate: float
     source: str
     pause_s: float
@@ -436,14 +441,14 @@ class PacingPolicy:
         now = self._loop.time()
         event = PacingEvent(
             kind=governor.reaction,
-            environment=request.environment.value,
+            environment=request.environment,
             rate=governor.learner.rate,
             source=governor.source,
             pause_s=governor.held_for(now),
         )
         _logger.info(
             "pace of %s: %s, %.3g calls per s (%s), pause of %.3g s",
-            event.environment,
+            event.environment.value,
             event.kind,
             event.rate,
             event.source,

@@ -114,7 +114,7 @@ class OpenTelemetry:
             "1/s",
             "Calls per second that may go, since it last changed",
         )
-        self._rates: dict[str, float] = {}
+        self._rates: dict[Environment, float] = {}
         self._servers: dict[Environment, tuple[str, int]] = {}
         self._streams: dict[str, Span] = {}
 
@@ -211,7 +211,8 @@ class OpenTelemetry:
         """Note the rate, and count a pause."""
         self._rates[event.environment] = event.rate
         if event.kind == "paused":
-            self._pauses.add(1, {"healthyroster.environment": event.environment})
+            where = {"healthyroster.environment": event.environment.value}
+            self._pauses.add(1, where)
 
     def _called(
         self, label: str, environment: Environment, seconds: float, error: str | None
@@ -224,7 +225,7 @@ class OpenTelemetry:
     def _observe_rate(self, options: CallbackOptions) -> Iterable[Observation]:
         del options
         for environment, rate in self._rates.items():
-            yield Observation(rate, {"healthyroster.environment": environment})
+            yield Observation(rate, {"healthyroster.environment": environment.value})
 
 
 class _Inside(AbstractContextManager[None]):

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _WHOLE = "all"
 # Providers that are asked to describe a data source, until one does.
 _ASKED = 3
+# Who is asked alone has so long; then the others are asked all the same.
+_ALONE_S = 5.0
 # Names that a failure shows of those that there are.
 _SHOWN = 12
 
@@ -198,13 +200,26 @@ class Discovery:
         """Return the data sources of each provider that told them.
 
         Raises:
-            AuthenticationError: Every provider is refused, as every other call would.
+            AuthenticationError: The secret is refused, as with every other call.
         """
-        listed = await self._fan_out(lambda s: s.reporting.data_sources())
-        if not listed.succeeded:
-            for error in listed.failed.values():
-                if isinstance(error, AuthenticationError):
-                    raise error
+        # One is asked alone: a secret that is refused to it is refused to all.
+        first: asyncio.Task[DataSources] | None = None
+
+        async def ask(clinic: ProviderSession) -> DataSources:
+            nonlocal first
+            if first is None:
+                first = asyncio.ensure_future(clinic.reporting.data_sources())
+                return await first
+            await asyncio.wait([first], timeout=_ALONE_S)
+            error = first.exception() if first.done() else None
+            if isinstance(error, AuthenticationError):
+                raise error
+            return await clinic.reporting.data_sources()
+
+        listed = await self._fan_out(ask)
+        for error in listed.failed.values():
+            if isinstance(error, AuthenticationError) and not listed.succeeded:
+                raise error
         return listed.succeeded
 
     def _note_missing(self, missing: set[str], listed: Iterable[DataSources]) -> None:

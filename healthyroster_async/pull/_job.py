@@ -24,6 +24,7 @@ from healthyroster_async._core.errors import (
     UsageError,
 )
 from healthyroster_async._core.settings import Environment
+from healthyroster_async._rows.frames import arrow
 from healthyroster_async._rows.reader import TooManyRowsError, to_the_end
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.pull._destination import Destination, writing
@@ -107,6 +108,9 @@ class Job:
 
     async def run(self, where: str | Path) -> PullReport:
         """Pull everything that is not there yet."""
+        if self._plan.format != "ndjson":
+            # What is missing is said before anything is asked for.
+            await asyncio.to_thread(arrow)
         async with _held(where, self._plan) as destination:
             journal = destination.journal
             name = self._environment.value

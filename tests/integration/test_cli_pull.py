@@ -47,19 +47,20 @@ async def test_a_refused_secret_is_said_once_and_ends_it(tmp_path):
     """
     A line for each of a thousand providers would hide it, and 3 means no access.
     """
-    async with Emulator(providers=5) as emulator:
+    async with Emulator(providers=300, latency=0.05) as emulator:
         environ = variables(emulator)
         emulator.rotate()
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             tmp_path / "lake",
-            *"12345",
+            *map(str, range(1, 301)),
             stderr=asyncio.subprocess.PIPE,
             env=environ,
         )
         _, err = await process.communicate()
 
     assert process.returncode == 3
+    assert emulator.seen.requests == 1
     assert err.decode().count("refused the application id or secret") == 1
 
 

@@ -18,6 +18,7 @@ from healthyroster_async import (
     ConfigurationError,
     DestinationError,
     Environment,
+    MissingExtraError,
     PullPlan,
     RetrySettings,
 )
@@ -590,3 +591,19 @@ async def test_what_lies_there_whole_or_cut_is_not_pulled_the_other_way(tmp_path
         "it lies there in windows, and has no clear date range any more"
     }
     assert await held(cut) == before
+
+
+async def test_a_missing_extra_is_said_before_anything_is_asked_for(
+    tmp_path, monkeypatch
+):
+    """
+    Else a thousand providers are asked for what cannot be written.
+    """
+    lake = tmp_path / "lake"
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    async with Emulator(providers=2) as emulator, emulator.pool() as pool:
+        with pytest.raises(MissingExtraError, match="frames"):
+            await pool.pull(PullPlan([1, 2]), lake)
+
+    assert emulator.seen.requests == 0
+    assert not await asyncio.to_thread(lake.exists)
