@@ -97,8 +97,10 @@ def _write_letter(report: AccessReport) -> None:
     text = report.request_text()
     if text:
         sys.stdout.write(text)
-    else:
-        _console.message("No grant is missing, so there is nothing to ask for.")
+        return
+    unknown = report.grants()[Grant.UNKNOWN]
+    known = f" as far as is known; {unknown} could not be found out" if unknown else ""
+    _console.message(f"No grant is missing{known}, so there is nothing to ask for.")
 
 
 def _show(console: Console, report: AccessReport) -> None:

@@ -263,7 +263,7 @@ def test_the_list_says_where_the_file_is_and_what_is_wrong_in_it(config, file):
     assert (none.stdout, none.returncode) == (f"{file}\n", 0)
     assert '"healthyroster config set" makes one' in none.stderr
     assert "other (in use)   production" in some.stdout
-    assert "error: the profile 'later' in" in some.stderr
+    assert "warning: the profile 'later' in" in some.stderr
     assert listed["file"] == str(file)
     assert [one["name"] for one in listed["profiles"]] == ["other", "later"]
 

@@ -43,7 +43,7 @@ def command(*, as_json: bool) -> None:
     console.print(table)
     for row in rows:
         if row["problem"]:
-            _console.error(row["problem"])
+            _console.message(f"warning: {_console.plain(row['problem'])}")
 
 
 def _row(held: dict[str, Any], name: str, *, used: bool) -> dict[str, Any]:
