@@ -136,6 +136,7 @@ async def test_the_exit_code_says_if_anything_is_missing_or_unknown(emulator):
         emulator, "1", "--operation", "data_sources", "--letter"
     )
     unknown, out, _ = await access(emulator, "99", "--operation", "data_sources")
+    *_, half = await access(emulator, "99", "--operation", "data_sources", "--letter")
     wrong, _, why = await access(emulator, "1", "--operation", "data_sorces")
     both, _, which = await access(emulator, "1", "--json", "--csv")
     emulator.outage = Fault(kind="status", status=401)
@@ -143,7 +144,8 @@ async def test_the_exit_code_says_if_anything_is_missing_or_unknown(emulator):
 
     assert (well, hint) == (0, "")
     assert (none, letter) == (0, "")
-    assert "nothing to ask for" in told
+    assert "missing, so there is nothing to ask for" in told
+    assert "missing as far as is known; 1 could not be found out" in half
     assert unknown == 1
     assert "data_sources, answered 404: 99" in out
     assert wrong == 2

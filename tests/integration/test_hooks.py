@@ -100,6 +100,7 @@ async def test_denials_and_pauses_are_told():
     assert [(e.rows, e.error) for e in events["stream"]] == [(0, "ForbiddenError")] * 2
     assert events["pause"]
     assert all(e.kind == "paused" and e.pause_s > 0 for e in events["pause"])
+    assert {e.environment for e in events["pause"]} == {Environment.SANDBOX}
     assert [e for e in events["pacing"] if e.kind == "paused"] == events["pause"]
 
 
