@@ -98,4 +98,4 @@ class SharedPacer:
         self._store.now = now
         self._leasing.before_answer(now, verdict)
         self.governor.answered(ticket, now, verdict, announced)
-        self._leasing.after_answer(now, announced.wait)
+        self._leasing.after_answer(now)

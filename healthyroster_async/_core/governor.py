@@ -52,6 +52,7 @@ class Governor:
         in_flight: Attempts under way.
         epoch: How often it reacted: answers to what was sent before tell nothing new.
         paused_until: Nothing starts before this time.
+        asked_until: The same, if the API asked for it.
         pauses: How many pauses began.
         rejections: How many answers asked for fewer calls.
         sent: How many attempts were let go.
@@ -73,6 +74,7 @@ class Governor:
     in_flight: int = field(init=False, default=0)
     epoch: int = field(init=False, default=0)
     paused_until: float = field(init=False, default=-math.inf)
+    asked_until: float = field(init=False, default=-math.inf)
     pauses: int = field(init=False, default=0)
     rejections: int = field(init=False, default=0)
     sent: int = field(init=False, default=0)
@@ -87,6 +89,9 @@ class Governor:
     _pause: float = field(init=False, default=0.0)
     _starved: bool = field(init=False, default=False)
     _used_up: bool = field(init=False, default=False)
+    # A pause that another process was asked for.
+    _elsewhere_until: float = field(init=False, default=-math.inf)
+    _held_elsewhere: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         settings = self.settings
@@ -158,7 +163,7 @@ class Governor:
         if self.quotas.accounts:
             opens = self.quotas.opens_at(now, self.sent, urgent=self.queue.urgent)
             due = max(due, opens)
-        return max(now, due)
+        return max(now, due, self._elsewhere_until)
 
     def abandon(self, ticket: Ticket, now: float) -> None:  # noqa: ARG002 - as all have it
         """Note that nobody waits for a ticket any more, or that it was never sent."""
@@ -248,7 +253,7 @@ class Governor:
 
     def held_for(self, now: float) -> float:
         """Return for how many seconds nobody goes: a pause, or a used-up quota."""
-        wait = max(0.0, self.paused_until - now)
+        wait = self._pause_left(now)
         if self.quotas.accounts:
             used_up = self.quotas.opens_at(now, self.sent, urgent=False) - now
             if used_up > _PAUSE_S:
@@ -263,25 +268,38 @@ class Governor:
         if self.learner.starting:
             # The rate doubles each second, and the first step may come at once.
             wait = max(0.0, math.log2(1.0 + wait * math.log(2.0)) - 0.2)
-        wait += max(0.0, self.paused_until - now)
+        wait += self._pause_left(now)
         if self.quotas.accounts:
             urgent = ticket.priority is Priority.INTERACTIVE
             opens = self.quotas.opens_at(now, self.sent, urgent=urgent)
             wait = max(wait, opens - now)
         return wait
 
+    def hold(self, until: float, now: float) -> None:
+        """Note a pause that another process was asked for."""
+        known = max(now, self.paused_until, self._elsewhere_until)
+        if until <= known:
+            return
+        self._elsewhere_until = until
+        if until > known + _PAUSE_S:
+            self.pauses += 1
+            self._held_elsewhere = True
+            self._react("paused")
+
+    def _pause_left(self, now: float) -> float:
+        return max(0.0, max(self.paused_until, self._elsewhere_until) - now)
+
     # -- going ---------------------------------------------------------------------
 
     def _opens_at(self) -> float:
         """Return when the next probe may go."""
+        opens = max(self.paused_until, self._elsewhere_until)
         probe = self._probe
-        if probe is None:
-            return self.paused_until
-        return max(self.paused_until, probe.sent + _PROBE_PATIENCE_S)
+        return opens if probe is None else max(opens, probe.sent + _PROBE_PATIENCE_S)
 
     def _take(self, now: float, *, urgent: bool) -> bool:
         """Take a permit and a token, if both are there."""
-        if self.in_flight >= self.concurrency.cap:
+        if self.in_flight >= self.concurrency.cap or now < self._elsewhere_until:
             return False
         quotas = self.quotas
         if quotas.accounts and quotas.opens_at(now, self.sent, urgent=urgent) > now:
@@ -325,6 +343,9 @@ class Governor:
             self._open(ticket, now)
         if up:
             self._react("up")
+        if self._held_elsewhere and not self._pause_left(now):
+            self._held_elsewhere = False
+            self._react("resumed")
         sent = ticket.sent
         self.learner.accepted(sent, now)
         self.concurrency.accepted(ticket.label, ticket.load, now - sent, now)
@@ -402,6 +423,7 @@ class Governor:
             # On top of what was asked, never below it.
             wait = min(asked, LONGEST_PAUSE_S)
             wait += self.rng.uniform(0.0, min(1.0, 0.1 * wait))
+            self.asked_until = max(self.asked_until, now + wait)
         if not self._shut or now >= self.paused_until:
             self.pauses += 1
             self._react("paused")

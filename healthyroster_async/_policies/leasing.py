@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 from healthyroster_async._core.governor import Governor
 from healthyroster_async._core.lease import Lease
 from healthyroster_async._core.shared import Budget
@@ -10,6 +13,11 @@ from healthyroster_async._policies.sharing import BudgetStore
 
 # A rate is raised by whoever finds it unchanged for so long.
 _STEP_S = 0.05
+_NO_EPOCH = -1
+
+
+def _nobody() -> None:
+    pass
 
 
 class Leasing:
@@ -34,19 +42,28 @@ class Leasing:
         self._lease = Lease()
         self._epoch = 0
         self._reacted = governor.cuts
+        self._asked_until = governor.asked_until
         self._looked = True
+        self._looks_at = -math.inf
+        # Called when those who wait pause because of another process.
+        self.on_pause: Callable[[], None] = _nobody
         governor.lease = self._lease
 
     def before_next(self, now: float) -> None:
         """Have slots ready for the queue, if there are calls that want them."""
+        seen = self._governor.reactions
+        self._prepare(now)
+        if self._governor.reactions != seen:
+            self.on_pause()
+
+    def _prepare(self, now: float) -> None:
         governor, lease = self._governor, self._lease
         if governor.is_held(now):
             return
         if lease.calls and lease.slot <= now and not self._looked:
             # A pause may have begun since they were reserved.
             self._looked = True
-            budget = self._store.read()
-            if budget is not None and budget.pause_until > now + self._ahead:
+            if self._read_pause(now):
                 lease.calls = 0
         calls = lease.wanted(governor.learner.rate)
         if not calls:
@@ -63,6 +80,21 @@ class Leasing:
         lease.give(calls, found.slot - self._ahead)
         self._agree(found.budget, now)
 
+    def look(self, now: float) -> None:
+        """See whether another process was asked to wait, if that is not known yet."""
+        if now >= self._looks_at:
+            self._looks_at = now + _STEP_S
+            self._read_pause(now)
+
+    def _read_pause(self, now: float) -> bool:
+        """Return whether all pause."""
+        budget = self._store.read()
+        if budget is None:
+            return False
+        until = budget.pause_until - self._ahead
+        self._governor.hold(until, now)
+        return until > now
+
     def before_answer(self, now: float, verdict: Verdict) -> None:
         """Learn what others did, before a rejection is reacted to.
 
@@ -73,24 +105,28 @@ class Leasing:
             if budget is not None:
                 self._agree(budget, now)
 
-    def after_answer(self, now: float, asked: float | None) -> None:
+    def after_answer(self, now: float) -> None:
         """Tell the others of an overload that was reacted to."""
         governor = self._governor
-        if governor.cuts == self._reacted:
+        is_cut = governor.cuts != self._reacted
+        if not is_cut and governor.asked_until <= self._asked_until:
             return
         self._reacted = governor.cuts
+        self._asked_until = governor.asked_until
         learner = governor.learner
         until = max(0.0, governor.paused_until + self._ahead)
         budget = self._store.react(
-            self._epoch,
+            # A probe that is turned away tells of no other overload, and may ask for
+            # more all the same.
+            self._epoch if is_cut else _NO_EPOCH,
             rate=learner.rate,
             limit=learner.rule,
             pause_until=until,
-            asked_until=0.0 if asked is None else until,
+            asked_until=max(0.0, governor.asked_until + self._ahead),
             state=learner.state(self._ahead),
         )
         self._lease.calls = 0
-        if budget is not None:
+        if budget is not None and is_cut:
             if budget.epoch == self._epoch + 1:
                 self._epoch = budget.epoch  # nobody was faster
             self._agree(budget, now)
@@ -98,6 +134,7 @@ class Leasing:
     def _agree(self, budget: Budget, now: float) -> None:
         """Make one of what was learned here and there."""
         governor, learner = self._governor, self._governor.learner
+        governor.hold(budget.pause_until - self._ahead, now)
         if not budget.rate:
             self._tell(budget)
         elif budget.epoch != self._epoch:

@@ -7,6 +7,7 @@ import logging
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterator
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -157,7 +158,14 @@ class Pacers:
                 leasing = Leasing(governor, self._store, ahead)
                 gate.prepare = leasing.before_next
             pacer = self._pacers[key] = Pacer(governor, gate, leasing)
+            if leasing is not None:
+                leasing.on_pause = partial(self._paused_elsewhere, pacer)
         return pacer
+
+    def _paused_elsewhere(self, pacer: Pacer) -> None:
+        for policy in tuple(self.policies):
+            if policy.note_waiting(pacer):
+                return
 
     def _forget_idle(self) -> None:
         now = self._loop.time()
@@ -314,6 +322,8 @@ class PacingPolicy:
         waiter = vars(request).pop(_PLACE, None) or Waiter(
             request.provider_id, request.priority, request.weight, request.label
         )
+        if pacer.leasing is not None:
+            self._look(pacer, pacer.leasing, request)
         if self._closed or not governor.ask(waiter, loop.time()):
             self._admit(waiter, pacer, request)
             if not await self._wait(waiter, pacer.gate, request):
@@ -356,13 +366,20 @@ class PacingPolicy:
             leasing.before_answer(now, verdict)
         governor.answered(waiter, now, verdict, said)
         if leasing is not None:
-            leasing.after_answer(now, said.wait)
+            leasing.after_answer(now)
         if governor.queue.waiting:
             pacer.gate.pump()
         if governor.reactions != before:
             self._note(pacer, request)
         if self._idle is not None:
             self._settle()
+
+    def _look(self, pacer: Pacer, leasing: Leasing, request: Request) -> None:
+        """See whether another process was asked to wait."""
+        before = pacer.governor.reactions
+        leasing.look(self._loop.time())
+        if pacer.governor.reactions != before:
+            self._note(pacer, request)
 
     def _admit(self, waiter: Waiter, pacer: Pacer, request: Request) -> None:
         """Turn away at once what would wait in vain."""
@@ -389,18 +406,24 @@ class PacingPolicy:
         pause = governor.held_for(now)
         if governor.refuses(waiter.priority, now):
             return ServiceUnavailableError(request.label, pause)
-        refusal = pacer.refusal
-        if (
-            pause > self._settings.max_pause
-            and waiter.priority is Priority.INTERACTIVE
-            and refusal is not None
-        ):
+        urgent = waiter.priority is Priority.INTERACTIVE
+        if urgent and pause > self._settings.max_pause:
+            # Else it was another process that was turned away.
+            refusal = pacer.refusal or Response(request=request, status=429)
             failure = RateLimitedError(evolve(refusal, request=request))
             failure.retry_after = pause
             return failure
         if request.deadline is not None and now + pause >= request.deadline:
             return DeadlineExceededError(request.label, pause)
         return None
+
+    def note_waiting(self, pacer: Pacer) -> bool:
+        """Say what the governor did, if a call of this pool waits for it."""
+        for waiter, request in self._waiting.items():
+            if waiter.gate is pacer.gate:
+                self._note(pacer, request)
+                return True
+        return False
 
     def release(self, pacer: Pacer) -> None:
         """Wake whoever waits in vain since a pause or an outage began."""
@@ -454,15 +477,15 @@ class PacingPolicy:
             event.source,
             event.pause_s,
             extra={
-                "environment": event.environment,
+                "environment": event.environment.value,
                 "kind": event.kind,
                 "rate_per_s": event.rate,
                 "source": event.source,
                 "pause_s": event.pause_s,
             },
         )
-        if self._tell is not None:
-            self._tell(event)
-        if event.kind in {"paused", "down"}:
-            for policy in tuple(self.pacers.policies):
+        for policy in tuple(self.pacers.policies):
+            if policy._tell is not None:  # noqa: SLF001 - it is one of us
+                policy._tell(event)  # noqa: SLF001
+            if event.kind in {"paused", "down"}:
                 policy.release(pacer)

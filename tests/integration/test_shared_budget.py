@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 from children import unwatched
 
-from healthyroster_async import Environment
-from healthyroster_async.emulator import Emulator
+from healthyroster_async import (
+    DeadlineExceededError,
+    Environment,
+    PacingSettings,
+    Priority,
+    RateLimitedError,
+)
+from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.emulator.limits import RateLimit
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no shared budget")
@@ -126,3 +132,88 @@ async def test_a_process_that_is_killed_takes_nothing_along(tmp_path):
 
 def files(folder):
     return [path.suffix for path in Path(folder).rglob("*") if path.is_file()]
+
+
+# Pools of other settings have governors of their own, as pools of other processes have.
+ONE = PacingSettings(share=True, remember=False)
+OTHER = PacingSettings(share=True, remember=False, max_concurrency=99)
+
+
+async def test_a_long_pause_of_another_process_is_told_like_an_own_one():
+    """
+    Else a click hangs behind what another worker was asked for, and nobody sees why.
+    """
+    told = []
+    asks = Fault(kind="status", status=429, retry_after="600", times=1)
+    async with (
+        Emulator(faults=[asks]) as emulator,
+        emulator.pool(pacing=ONE) as one,
+        emulator.pool(pacing=OTHER, on_pause=told.append) as other,
+    ):
+        with pytest.raises(RateLimitedError):
+            await one.session(1).reporting.data_sources()
+        with pytest.raises(RateLimitedError) as click:
+            await other.session(1).reporting.data_sources()
+        bulk = other.session(1, priority=Priority.BULK).with_options(deadline=2)
+        with pytest.raises(DeadlineExceededError, match=r"wait of \d{3} s"):
+            await bulk.reporting.data_sources()
+        paused = other.stats()[Environment.SANDBOX].paused_for
+
+    assert 590 < click.value.retry_after < 602
+    assert 590 < paused < 602
+    assert [event.kind for event in told] == ["paused"]
+    assert 590 < told[0].pause_s < 602
+    assert emulator.seen.requests == 1
+
+
+async def test_what_a_probe_is_asked_to_wait_holds_the_other_processes_too():
+    """
+    It tells of no new overload, but of a longer pause.
+    """
+    told, probed = [], asyncio.Event()
+
+    def heard(event):
+        if event.attempt == 2:
+            probed.set()
+
+    faults = [
+        Fault(kind="status", status=429, retry_after=wait, times=1, every=n, provider=1)
+        for n, wait in ((1, "1"), (2, "3"))
+    ]
+    async with (
+        Emulator(providers=2, faults=faults) as emulator,
+        emulator.pool(pacing=ONE, on_attempt=heard) as one,
+        emulator.pool(pacing=OTHER, on_pacing=told.append) as other,
+    ):
+        await other.session(2).reporting.data_sources()
+        probing = asyncio.ensure_future(
+            one.session(1, priority=Priority.BULK).reporting.data_sources()
+        )
+        async with asyncio.timeout(10):
+            await probed.wait()
+        began = time.monotonic()
+        await other.session(2).reporting.data_sources()
+        waited = time.monotonic() - began
+        await probing
+
+    assert waited > 2.5
+    assert emulator.seen.during_pause == 0
+    assert [event.kind for event in told].count("paused") == 1
+    assert told[-1].kind == "resumed"
+
+
+async def test_every_pool_that_is_held_hears_of_it():
+    """
+    A dashboard is often on the pool that makes few calls.
+    """
+    one, other = [], []
+    asks = Fault(kind="status", status=429, retry_after="1", times=1)
+    async with (
+        Emulator(faults=[asks]) as emulator,
+        emulator.pool(on_pause=one.append) as first,
+        emulator.pool(on_pause=other.append),
+    ):
+        await first.session(1).reporting.data_sources()
+
+    assert [event.kind for event in one] == ["paused"]
+    assert one == other

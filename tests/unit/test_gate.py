@@ -24,7 +24,7 @@ from healthyroster_async._core.errors import QueueFullError, ServiceUnavailableE
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import START_RATE
 from healthyroster_async._core.places import Places
-from healthyroster_async._core.settings import Budget
+from healthyroster_async._core.settings import Budget, Environment
 from healthyroster_async._policies.gate import Gate, Waiter
 from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
 
@@ -525,7 +525,7 @@ async def test_hooks_hear_of_pauses_and_outages_and_of_their_end():
     await policy(request(priority=BULK), transport.send)
 
     assert [event.kind for event in events] == ["paused", "resumed", "down", "up"]
-    assert [event.environment for event in events] == ["sandbox"] * 4
+    assert {event.environment for event in events} == {Environment.SANDBOX}
     assert 5.0 <= events[0].pause_s <= 5.5
     assert events[2].pause_s == 2.0
     assert events[1].pause_s == events[3].pause_s == 0.0
