@@ -469,15 +469,16 @@ class PacingPolicy:
             source=governor.source,
             pause_s=governor.held_for(now),
         )
+        environment = request.environment.value
         _logger.info(
             "pace of %s: %s, %.3g calls per s (%s), pause of %.3g s",
-            event.environment.value,
+            environment,
             event.kind,
             event.rate,
             event.source,
             event.pause_s,
             extra={
-                "environment": event.environment.value,
+                "environment": environment,
                 "kind": event.kind,
                 "rate_per_s": event.rate,
                 "source": event.source,
