@@ -212,7 +212,7 @@ class FrameBuilder:
             return pa.table({"": pa.nulls(len(rows))}).drop_columns([""])
         known = dict(self._kinds)
         columns = {name: [row.get(name) for row in rows] for name in names}
-        kinds = {name: self._settle(name, held) for name, held in columns.items()}
+        kinds: dict[str, Kind] = {n: self._settle(n, v) for n, v in columns.items()}
         table = self._fast(text) if self._kinds != known else None
         if table is None:
             table = pa.table({n: _array(pa, kinds[n], columns[n]) for n in names})
