@@ -5,6 +5,9 @@ import functools
 import signal
 import traceback
 
+# pyarrow imports it when it first looks at a Python value, and reads files then: not in
+# a test that runs on a loop.
+import pandas  # noqa: ICN001, F401
 import pytest
 from blockbuster import blockbuster_ctx
 
