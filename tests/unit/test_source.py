@@ -120,6 +120,8 @@ def test_a_log_line_that_tells_too_much_is_found():
         "_logger.info('sent', extra={'body': response.body})",
         "_logger.info('failed (%s)', error)",
         "_logger.warning('failed', exc_info=True)",
+        "_logger.log(20, f'sent {label}')",
+        "_logger.log(level, 'sent %s', url)",
         "self._logger.debug('of %s', provider_id)",
     ):
         assert list(wrong_logs(ast.parse(code))), code
