@@ -146,6 +146,7 @@ async def test_a_long_pause_of_another_process_is_told_like_an_own_one():
     told = []
     asks = Fault(kind="status", status=429, retry_after="600", times=1)
     async with (
+        asyncio.timeout(30),
         Emulator(faults=[asks]) as emulator,
         emulator.pool(pacing=ONE) as one,
         emulator.pool(pacing=OTHER, on_pause=told.append) as other,
