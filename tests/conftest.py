@@ -1,7 +1,6 @@
 """What every test can rely on."""
 
 import asyncio.constants
-import functools
 import signal
 import traceback
 
@@ -19,7 +18,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests run in asyncio's debug mode, in which it and aiohttp note where each callback
 # and each request was made. Of whole stacks, half the time of many a test went there.
 asyncio.constants.DEBUG_STACK_DEPTH = 2
-traceback.extract_stack = functools.partial(traceback.extract_stack, limit=2)
+# In place: the C futures took hold of the function when asyncio was imported.
+traceback.extract_stack.__defaults__ = (None, 2)
 
 
 @pytest.fixture(scope="session", autouse=True)

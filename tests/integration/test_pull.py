@@ -5,6 +5,7 @@ import json
 import random
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -342,8 +343,8 @@ async def test_the_summary_is_what_was_returned_and_holds_no_row(tmp_path):
 PLAN = {"providers": [1, 2], "sources": ["Patients", "Teams"], **DATES}
 
 
-async def child(emulator, folder, step="-", number=0, *, kill_after=None, **changed):
-    """Pull in a process of its own; return how it ended."""
+async def started(emulator, folder, step="-", number=0, **changed):
+    """Begin to pull in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *killing.command(folder, {**PLAN, **changed}, step, number),
@@ -351,10 +352,12 @@ async def child(emulator, folder, step="-", number=0, *, kill_after=None, **chan
         stdout=asyncio.subprocess.PIPE,
     )
     await process.stdout.readline()
-    if kill_after is not None:
-        await asyncio.sleep(kill_after)
-        if process.returncode is None:
-            process.kill()
+    return process
+
+
+async def child(emulator, folder, step, number, **changed):
+    """Pull in a process that kills itself at a step; return how it ended."""
+    process = await started(emulator, folder, step, number, **changed)
     return await process.wait()
 
 
@@ -408,10 +411,17 @@ async def test_killed_at_any_instant_it_ends_the_same(tmp_path):
         Emulator(providers=2, rows=3000, latency=0.01) as emulator,
         emulator.pool() as pool,
     ):
+        process = await started(emulator, tmp_path / "whole")
+        began = time.monotonic()
+        await process.wait()
+        whole = time.monotonic() - began
         for number in range(6):
             folder = tmp_path / str(number)
-            ended = await child(emulator, folder, kill_after=rng.random() * 0.6)
-            killed += ended == -signal.SIGKILL
+            process = await started(emulator, folder)
+            await asyncio.sleep(rng.random() * whole)
+            if process.returncode is None:
+                process.kill()
+            killed += await process.wait() == -signal.SIGKILL
             await check_whole(pool, emulator, folder)
 
     assert killed >= 3
