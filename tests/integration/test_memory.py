@@ -67,8 +67,8 @@ def test_ten_times_the_rows_do_not_cost_more_memory():
     """
     The container of a nightly job is small, and the data grows every year.
     """
-    few, little = peak_of(50)
-    many, much = peak_of(500)
+    few, little = peak_of(100)
+    many, much = peak_of(1000)
 
-    assert (few, many) == (300 * 9 * 50, 300 * 9 * 500)
+    assert (few, many) == (300 * 9 * 100, 300 * 9 * 1000)
     assert much < 1.2 * little, f"{little} KiB, then {much} KiB"
