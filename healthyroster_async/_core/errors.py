@@ -344,6 +344,9 @@ class RateLimitedError(ResponseError):
     @override
     def __str__(self) -> str:
         asked = self.retry_after
+        if is_success(self.response.status):
+            wait = "" if asked is None else f"; it is new in {asked:.3g} s"
+            return f"{self.label}: the quota that the API announced is used up{wait}"
         wait = "" if asked is None else f" and to wait {asked:g} s"
         return (
             f"{self.label}: the API asked for fewer calls{wait} "

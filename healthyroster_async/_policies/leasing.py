@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from healthyroster_async._core.governor import Governor
@@ -43,8 +42,6 @@ class Leasing:
         self._epoch = 0
         self._reacted = governor.cuts
         self._asked_until = governor.asked_until
-        self._looked = True
-        self._looks_at = -math.inf
         # Called when those who wait pause because of another process.
         self.on_pause: Callable[[], None] = _nobody
         governor.lease = self._lease
@@ -60,11 +57,9 @@ class Leasing:
         governor, lease = self._governor, self._lease
         if governor.is_held(now):
             return
-        if lease.calls and lease.slot <= now and not self._looked:
-            # A pause may have begun since they were reserved.
-            self._looked = True
-            if self._read_pause(now):
-                lease.calls = 0
+        # A pause may have begun since they were reserved.
+        if lease.calls and lease.slot <= now and self.look(now):
+            lease.calls = 0
         calls = lease.wanted(governor.learner.rate)
         if not calls:
             return
@@ -76,18 +71,11 @@ class Leasing:
                 self._agree(found.budget, now)
             return
         governor.lease = lease
-        self._looked = False
         lease.give(calls, found.slot - self._ahead)
         self._agree(found.budget, now)
 
-    def look(self, now: float) -> None:
-        """See whether another process was asked to wait, if that is not known yet."""
-        if now >= self._looks_at:
-            self._looks_at = now + _STEP_S
-            self._read_pause(now)
-
-    def _read_pause(self, now: float) -> bool:
-        """Return whether all pause."""
+    def look(self, now: float) -> bool:
+        """Return whether all pause, another process having been asked to wait."""
         budget = self._store.read()
         if budget is None:
             return False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 import orjson
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import Credentials
@@ -142,7 +142,8 @@ def scripted_pool(
 
     Args:
         script: What ``ScriptedTransport`` takes, or one, or a ``Replay``.
-        **options: What ``ConnectionPool`` takes, such as ``contract``.
+        **options: What ``ConnectionPool`` takes, such as ``contract``. Nothing is
+            shared with other processes or remembered unless its ``pacing`` says so.
     """
     transport = (
         cast("Transport", script)
@@ -155,9 +156,12 @@ def scripted_pool(
             application_id_header="X-Application-Id",
             application_secret_header="X-Application-Secret",  # noqa: S106 - a name
         ),
-        # Files would need threads, which virtual time does not wait for.
-        "pacing": PacingSettings(share=False, remember=False),
     }
+    # Files would need threads, which virtual time does not wait for.
+    pacing = options.pop("pacing", PacingSettings())
+    settings["pacing"] = evolve(
+        pacing, share=bool(pacing.share), remember=bool(pacing.remember)
+    )
     credentials = {Environment.SANDBOX: Credentials("test", "not-a-secret")}
     return ConnectionPool(credentials, transport=transport, **(settings | options))
 

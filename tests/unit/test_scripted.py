@@ -1,12 +1,17 @@
 """Scripts and virtual time, as users have them for tests of their own."""
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
 from healthyroster_async import (
     ConnectError,
+    Environment,
     ForbiddenError,
+    PacingSettings,
+    RateLimitedError,
     RetrySettings,
     ServerError,
 )
@@ -120,3 +125,32 @@ async def test_options_of_a_pool_are_taken():
     async with scripted_pool([500], retry=once) as pool:
         with pytest.raises(ServerError):
             await pool.session(1).reporting.data_sources()
+
+
+def test_other_pacing_shares_no_file_with_other_tests():
+    """
+    A test that sets a rate must not wait for the pause of another one.
+    """
+
+    async def main():
+        pacing = PacingSettings(max_rate=5)
+        async with scripted_pool([SOURCES, SOURCES], pacing=pacing) as pool:
+            for _ in range(2):
+                await pool.session(1).reporting.data_sources()
+            return pool.stats()[Environment.SANDBOX].rate
+
+    assert run_in_virtual_time(main()) == 5
+    assert not list(Path(os.environ["XDG_RUNTIME_DIR"]).rglob("*.*"))
+
+
+async def test_a_used_up_quota_is_told_as_one():
+    """
+    The answer that announced it was no error.
+    """
+    gone = {"RateLimit-Policy": '"a";q=10;w=900', "RateLimit": '"a";r=0;t=800'}
+    script = [Answer(json=SOURCES, headers=gone)]
+    async with scripted_pool(script) as pool:
+        clinic = pool.session(1)
+        await clinic.reporting.data_sources()
+        with pytest.raises(RateLimitedError, match=r"is used up; it is new in \d+ s$"):
+            await clinic.reporting.data_sources()
