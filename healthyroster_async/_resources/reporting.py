@@ -132,7 +132,7 @@ class Reporting:
         request = caller.request(
             endpoint,
             _id_of(source),
-            body=_body(parameters),
+            body=body_of(parameters),
             headers=_JSON,
             stream=True,
         )
@@ -224,7 +224,7 @@ def _id_of(source: _Source) -> int | str:
     return source.id
 
 
-def _body(parameters: dict[str, Any]) -> bytes:
+def body_of(parameters: dict[str, Any]) -> bytes:
     from healthyroster_async._core.parameters import check_parameter  # noqa: PLC0415
 
     for name, value in parameters.items():

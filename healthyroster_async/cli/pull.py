@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import rich_click as click
 from rich.console import Console
 
@@ -34,6 +35,14 @@ _MOST_LINES = 20
     metavar="NAME",
     multiple=True,
     help="Pull only this data source, by its name or id; may be given several times.",
+)
+@click.option(
+    "--parameter",
+    "parameters",
+    metavar="SOURCE:NAME=VALUE",
+    multiple=True,
+    help="Ask for a data source with this parameter, as Teams:ActiveOnly=true; may be "
+    "given several times. A value that is JSON is sent as such, another one as text.",
 )
 @click.option(
     "--since",
@@ -85,6 +94,7 @@ def command(
     provider: tuple[str, ...],
     *,
     sources: tuple[str, ...],
+    parameters: tuple[str, ...],
     file_format: Any,
     concurrency: int,
     page: Path | None,
@@ -109,6 +119,7 @@ def command(
     plan = PullPlan(
         provider or from_stdin(),
         sources=sources or None,
+        parameters=_parameters(parameters),
         since=since,
         until=until,
         window=window,
@@ -147,6 +158,24 @@ def command(
     else:
         _show(_console.output(), report)
     return _code(report)
+
+
+def _parameters(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for text in texts:
+        left, equals, value = text.partition("=")
+        source, colon, name = left.rpartition(":")
+        if not (equals and colon and source and name):
+            raise click.BadParameter(
+                f"{left!r} names no parameter of a data source; give it as "
+                "Teams:ActiveOnly=true",
+                param_hint="--parameter",
+            )
+        try:
+            found[source][name] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            found[source][name] = value
+    return found
 
 
 def _save(pool: ConnectionPool, page: Path | None) -> None:

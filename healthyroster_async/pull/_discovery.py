@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from healthyroster_async._core.date_ranges import DateRange, Window, parts
 from healthyroster_async._core.errors import (
     AuthenticationError,
+    ConfigurationError,
     ForbiddenError,
     HealthyRosterError,
 )
@@ -175,19 +176,19 @@ class Discovery:
         listed = await self._listed()
         cells: list[Partition] = []
         sources: dict[tuple[str, str | None], Source] = {}
-        missing = set(self._plan.sources or ())
+        missing = {*(self._plan.sources or ()), *self._plan.parameters}
         for provider, found in listed.items():
             clinic = self._session(provider)
             for one in found:
-                wanted = {str(one.id), one.name} & set(self._plan.sources or ())
-                if self._plan.sources and not wanted:
+                names = {str(one.id), one.name}
+                if self._plan.sources and names.isdisjoint(self._plan.sources):
                     continue
-                missing -= wanted
+                missing -= names
                 key = str(one.id), one.name
                 if key not in sources:
                     name, id_ = one.name or str(one.id), str(one.id)
-                    names = folder_name(name), folder_name(f"{name}-{id_}")
-                    where = await asyncio.to_thread(folder, id_, *names)
+                    called = folder_name(name), folder_name(f"{name}-{id_}")
+                    where = await asyncio.to_thread(folder, id_, *called)
                     sources[key] = Source(one=one, folder=where)
                 if sources[key].detail is None and sources[key].asked < _ASKED:
                     await self._describe(clinic, sources[key])
@@ -264,6 +265,26 @@ class Discovery:
         else:
             given = self._plan.end_inclusive
             source.range = date_range_of(detail, end_inclusive=given)
+            self._check(source, detail)
+
+    def _check(self, source: Source, detail: DataSourceDetail) -> None:
+        """Refuse filters that a data source does not have, or that windows set.
+
+        Raises:
+            ConfigurationError: The plan has one.
+        """
+        there = [one.name for one in detail.parameters if one.name]
+        range_ = None if self._plan.since is None else source.range
+        for name in self._plan.parameters_of(source.one):
+            if range_ is not None and name in {range_.start, range_.end}:
+                raise ConfigurationError(
+                    f"{source.name}: {name} is given in parameters, and since sets it"
+                )
+            if there and name not in there:
+                raise ConfigurationError(
+                    f"{source.name} has no parameter {name!r}; it has "
+                    f"{', '.join(there)}"
+                )
 
     def is_open(self, cell: Partition) -> bool:
         """Return whether a cell can be pulled; keep why if it cannot."""
@@ -314,7 +335,7 @@ class Discovery:
                         range_,
                         since,
                         schedule.until,
-                        parameters={},
+                        parameters=self._plan.parameters_of(source.one),
                     )
                 except ForbiddenError:
                     continue  # the pull itself says so

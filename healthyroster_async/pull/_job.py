@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import zip_longest
 from pathlib import Path
@@ -32,10 +32,11 @@ from healthyroster_async.pull._discovery import (
     Discovery,
     Findings,
     Partition,
+    Source,
     failure,
 )
-from healthyroster_async.pull._journal import Cell, Kept
-from healthyroster_async.pull._plan import LAST, PullPlan
+from healthyroster_async.pull._journal import Cell, Journal, Kept
+from healthyroster_async.pull._plan import LAST, PullPlan, digest
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.pull._report import (
     PullFailure,
@@ -119,6 +120,7 @@ class Job:
             schedule = await asyncio.to_thread(Schedule, self._plan, journal)
             self._began = self._clock()
             cells = await self._discovery.cells(journal.folder)
+            await asyncio.to_thread(self._agree, {c.source for c in cells}, journal)
             await self._discovery.find_edges(cells, destination, schedule)
             cells = [cell for cell in cells if self._discovery.is_open(cell)]
             partitions = await asyncio.to_thread(
@@ -139,6 +141,16 @@ class Job:
             done = asyncio.to_thread(finish, partitions, destination, schedule, report)
             await to_the_end(done)
             return report
+
+    def _agree(self, sources: Iterable[Source], journal: Journal) -> None:
+        """Refuse to mix rows of some filters with those of others."""
+        for source in sources:
+            journal.agree(
+                f"parameters of {source.one.id}",
+                digest(self._plan.parameters_of(source.one)),
+                f"holds rows of {source.name} that other parameters were given for",
+                shown=False,
+            )
 
     def so_far(self) -> PullReport:
         """Return what came until now, of a run that goes on or was broken off."""
@@ -260,9 +272,9 @@ class Job:
         self, partition: Partition, destination: Destination, schedule: Schedule
     ) -> None:
         source, window = partition.source, partition.window
-        values = {}
+        values = self._plan.parameters_of(source.one)
         if window is not None and source.range is not None:
-            values = source.range.values(window)
+            values |= source.range.values(window)
         what = source.detail or source.one
         stream = partition.clinic.reporting.rows(what, **values)
         most = schedule.most_rows

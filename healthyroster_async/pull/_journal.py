@@ -102,8 +102,16 @@ class Journal:
             ).fetchone()
         return None if found is None else str(found[0])
 
-    def agree(self, name: str, value: str, otherwise: str) -> None:
+    def agree(
+        self, name: str, value: str, otherwise: str, *, shown: bool = True
+    ) -> None:
         """Make a fact of a new destination, or check that of an old one.
+
+        Args:
+            name: Which fact.
+            value: What it is now.
+            otherwise: What to say of a destination where it is another one.
+            shown: Whether to say what it is, too.
 
         Raises:
             DestinationError: It is another one.
@@ -112,8 +120,9 @@ class Journal:
             self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
         known = self.fact(name)
         if known != value:
+            both = f" ({known}, not {value})" if shown else ""
             raise DestinationError(
-                f"the destination {otherwise} ({known}, not {value}); give another one"
+                f"the destination {otherwise}{both}; give another one"
             )
 
     def begin(self, arguments: str, until: dt.date) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import Attribute, field, frozen
@@ -12,6 +13,8 @@ from attrs import Attribute, field, frozen
 from healthyroster_async._core.date_ranges import Unit, as_date, check_unit
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._fanout import check_ids
+from healthyroster_async._resources.reporting import body_of
+from healthyroster_async.models import DataSource
 
 Format: TypeAlias = Literal["parquet", "csv", "ndjson", "duckdb"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -40,6 +43,21 @@ def _names(given: Any) -> tuple[str, ...] | None:
     if not names:
         raise ConfigurationError('sources is empty; give "*" for every data source')
     return names
+
+
+def _parameters(given: Any) -> dict[str, dict[str, Any]]:
+    found = {} if given is None else given
+    if not isinstance(found, Mapping) or not all(
+        isinstance(values, Mapping) for values in found.values()
+    ):
+        raise ConfigurationError(
+            f"parameters is of type {type(given).__name__}; give a dict of filters for "
+            'each name or id of a data source, such as {"Teams": {"ActiveOnly": True}}'
+        )
+    parameters = {str(source): dict(values) for source, values in found.items()}
+    for values in parameters.values():
+        body_of(values)
+    return parameters
 
 
 def _since(value: Any) -> dt.date | str | None:
@@ -81,6 +99,12 @@ def _days(_: object, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
+def digest(parameters: Mapping[str, Any]) -> str:
+    """Return what tells some filters from others and does not show them."""
+    text = json.dumps(parameters, default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest() if parameters else ""
+
+
 @frozen
 class PullPlan:
     """Which rows to pull, and how to cut and write them.
@@ -88,6 +112,8 @@ class PullPlan:
     Attributes:
         providers: Ids of Healthcare Providers.
         sources: Names or ids of data sources; ``"*"`` or ``None`` for all.
+        parameters: Filters by name or id of a data source, named and given as to
+            ``Reporting.rows``. A destination holds rows of the same filters only.
         since: The first date, or ``"last"`` to go on where the last run into the
             destination ended. Without it there are no windows, and everything comes.
         until: The date after the last; tomorrow (UTC) by default.
@@ -111,6 +137,9 @@ class PullPlan:
     sources: tuple[str, ...] | None = field(
         default=None, converter=_names, kw_only=True
     )
+    parameters: Mapping[str, Mapping[str, Any]] = field(
+        default=None, converter=_parameters, kw_only=True, repr=False, hash=False
+    )
     since: dt.date | str | None = field(default=None, converter=_since, kw_only=True)
     until: dt.date | None = field(default=None, converter=_until, kw_only=True)
     window: Unit | int | None = field(default=None, converter=_window, kw_only=True)
@@ -127,6 +156,16 @@ class PullPlan:
                 f"until is {until}, not after since ({since}); it is the date after "
                 "the last"
             )
+        for name in self.parameters:
+            if self.sources is not None and name not in self.sources:
+                raise ConfigurationError(
+                    f"parameters are given for {name!r}, which is not in sources"
+                )
+
+    def parameters_of(self, source: DataSource) -> dict[str, Any]:
+        """Return the filters of a data source, by its id or its name."""
+        by_id = self.parameters.get(str(source.id), {})
+        return {**self.parameters.get(source.name or "", {}), **by_id}
 
     @property
     def arguments(self) -> str:
@@ -135,4 +174,5 @@ class PullPlan:
         asked = {name: getattr(self, name) for name in names}
         asked["providers"] = sorted(map(str, self.providers))
         asked["sources"] = sorted(self.sources) if self.sources else None
+        asked["parameters"] = digest(self.parameters)
         return json.dumps(asked, default=str, sort_keys=True)

@@ -243,3 +243,25 @@ async def test_the_example_runs_twice(tmp_path):
 
             assert process.returncode == 0
             assert b"0 partitions failed" in out
+
+
+async def test_parameters_filter_a_data_source(elsewhere):
+    """
+    Values are JSON where they can be, so that true is no text.
+    """
+    wanted = ["lake", "1", "--source", "Teams", "--format", "ndjson"]
+    async with Emulator(rows=200) as emulator:
+        _, every, _ = await pull(emulator, "all", *wanted[1:], "--json")
+        code, some, err = await pull(
+            emulator, *wanted, "--parameter", "Teams:ActiveOnly=true", "--json"
+        )
+        wrong = [
+            await pull(emulator, *wanted, "--parameter", text)
+            for text in ("ActiveOnly=true", "Teams:ActiveOnly", "Teams:Nope=1")
+        ]
+
+    assert (code, err) == (0, "")
+    assert 0 < json.loads(some)["rows"] < json.loads(every)["rows"]
+    assert [code for code, *_ in wrong] == [2, 2, 2]
+    assert all("Teams:ActiveOnly=true" in err for *_, err in wrong[:2])
+    assert "has no parameter 'Nope'; it has" in wrong[2][2]

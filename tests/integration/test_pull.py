@@ -100,6 +100,68 @@ async def test_without_a_first_date_everything_comes(tmp_path):
     assert await held(tmp_path) == expected
 
 
+async def test_a_data_source_is_asked_for_with_its_parameters(tmp_path):
+    """
+    Who needs the active teams need not pull all that there ever were.
+    """
+    plan = {"sources": ["Teams", "Patients"], **DATES}
+    active = {"Teams": {"ActiveOnly": True}}
+    async with Emulator(providers=2, rows=400) as emulator, emulator.pool() as pool:
+        report = await pool.pull(PullPlan([1, 2], parameters=active, **plan), tmp_path)
+        teams = await granted(pool, [1, 2], [8], ActiveOnly=True, **ASKED)
+        every = await granted(pool, [1, 2], [8], **ASKED)
+        patients = await granted(pool, [1, 2], [1], **ASKED)
+        again = await pool.pull(PullPlan([1, 2], parameters=active, **plan), tmp_path)
+        asked = emulator.seen.requests
+        for other in (None, {"Teams": {"Sport": "a-canary"}}):
+            with pytest.raises(DestinationError, match="of Teams that") as error:
+                await pool.pull(PullPlan([1, 2], parameters=other, **plan), tmp_path)
+            assert "canary" not in str(error.value)
+        refused = emulator.seen.by_endpoint["rows"]
+        await pool.pull(PullPlan([1, 2], parameters=active, **plan), tmp_path)
+    raw = await asyncio.to_thread(
+        (tmp_path / "_healthyroster" / "journal.sqlite").read_bytes
+    )
+
+    assert await held(tmp_path) == sorted(teams + patients)
+    assert 0 < len(teams) < len(every)
+    assert report.complete
+    assert again.done == 16
+    assert asked < emulator.seen.requests
+    assert refused < emulator.seen.by_endpoint["rows"]
+    assert b"ActiveOnly" not in raw
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"Teams": {"Nope": 1}}, "Teams has no parameter 'Nope'; it has .*ActiveOnly"),
+        ({"8": {"StartDate": "2025-01-01"}}, "StartDate is given .* and since sets it"),
+    ],
+)
+async def test_parameters_that_make_no_sense_are_refused(parameters, text, tmp_path):
+    """
+    An API that leaves out what it does not know would give all rows.
+    """
+    plan = PullPlan([1], parameters=parameters, **DATES)
+    async with Emulator(rows=10) as emulator, emulator.pool() as pool:
+        with pytest.raises(ConfigurationError, match=text):
+            await pool.pull(plan, tmp_path)
+
+        assert emulator.seen.by_endpoint["rows"] == 0
+
+
+async def test_parameters_of_a_data_source_that_nobody_has_are_a_failure(tmp_path):
+    """
+    A slip in its name must be seen.
+    """
+    plan = PullPlan([1], parameters={"Teem": {"ActiveOnly": True}})
+    async with Emulator(rows=10) as emulator, emulator.pool() as pool:
+        report = await pool.pull(plan, tmp_path)
+
+    assert [failure.source for failure in report.failed] == ["Teem"]
+
+
 async def test_what_is_denied_or_fails_costs_nothing_else_and_comes_later(tmp_path):
     """
     The same pull again asks only for what is missing.

@@ -34,6 +34,10 @@ LATER = dt.date(2025, 3, 2)
         ({"overlap": -1}, "whole number of days"),
         ({"overlap": True}, "whole number of days"),
         ({"end_inclusive": "yes"}, "give True or False"),
+        ({"parameters": ["Teams"]}, "parameters is of type list; give a dict"),
+        ({"parameters": {"Teams": "ActiveOnly"}}, "give a dict of filters"),
+        ({"parameters": {"Teams": {"ActiveOnly": object()}}}, "ActiveOnly is of type object"),
+        ({"sources": ["A"], "parameters": {"B": {"C": 1}}}, "'B', which is not in"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_when_it_is_made(options, text):
@@ -53,6 +57,17 @@ def test_a_plan_is_the_same_whatever_the_order():
 
     assert one.arguments == other.arguments
     assert one.arguments != PullPlan([1], since="2025-01-01").arguments
+
+
+def test_a_plan_with_other_parameters_is_another_one_and_shows_none():
+    """
+    What is asked for may name a patient; a journal and a log must not.
+    """
+    plain, canary = PullPlan([1]), PullPlan([1], parameters={"A": {"Name": "canary"}})
+
+    assert plain.arguments != canary.arguments
+    assert "canary" not in canary.arguments + repr(canary)
+    assert len({plain, canary, PullPlan([1])}) == 2
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "..", "C:\\x", "\x00", "é/"])
