@@ -14,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sized,
 )
-from inspect import iscoroutinefunction
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
@@ -58,7 +58,14 @@ async def outcome_of(job: Job) -> Outcome[object]:
     """
     key, provider_id = job.key, job.provider_id
     try:
-        value = await job.call()
+        made = job.call()
+        if not isawaitable(made):
+            raise TypeError(
+                f"the call of a fan-out gave {type(made).__name__}; give a function "
+                "that returns something to await, such as "
+                "lambda session: session.reporting.data_sources()"
+            )
+        value = await made
     except (KnownDenialError, PoolClosedError) as error:
         return Skipped(key=key, provider_id=provider_id, error=error)
     except ForbiddenError as error:

@@ -141,8 +141,16 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _refuse_plain(url: str) -> None:
-    """Refuse plain http: whoever alters the document chooses who gets the secret."""
+    """Refuse plain http: whoever alters the document chooses who gets the secret.
+
+    And what stands before the host, which urllib takes for a part of it.
+    """
     parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"the URL of the swagger document ({_shown(url)}) has a user or a password "
+            "in it, which are not sent: fetch the document and give its file"
+        )
     if parts.scheme.lower() != "https" and not is_loopback(parts):
         raise ConfigurationError(
             "the swagger document would come over plain http, and whoever alters it on "

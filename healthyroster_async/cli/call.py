@@ -12,6 +12,7 @@ import orjson
 import rich_click as click
 
 from healthyroster_async._core.arguments import Binding
+from healthyroster_async._core.errors import InvalidRequestError
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.paging import detect
@@ -19,6 +20,9 @@ from healthyroster_async._report.text import size
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.cli import _console, _options
 from healthyroster_async.cli._arguments import arguments_of
+
+# Of an answer that says what is wrong; a page of it would hide the line before.
+_MOST_SAID = 4000
 
 
 @click.command("call")
@@ -92,10 +96,27 @@ def command(
         return
 
     async def once(clinic: ProviderSession) -> Response:
-        response: Response = await clinic.operations[found.name](raw=True, **given)
+        try:
+            response: Response = await clinic.operations[found.name](raw=True, **given)
+        except InvalidRequestError as error:
+            raise _not_accepted(error) from None
         return response
 
     _write(how.run(pool, once), output, raw=raw)
+
+
+def _not_accepted(error: InvalidRequestError) -> click.ClickException:
+    """Show a person what the API says, which may name people; return the error."""
+    text = str(error).partition(";")[0]
+    if not error.response.body:
+        return click.ClickException(f"{text}; it does not say why")
+    if not _console.is_terminal(sys.stderr):
+        return click.ClickException(
+            f"{text}; why is shown on a terminal only, for it may name people"
+        )
+    said = error.response.body[:_MOST_SAID].decode(errors="replace")
+    sys.stderr.write(_console.block(said))
+    return click.ClickException(f"{text}, and says what is above")
 
 
 def _check_writable(output: Path) -> None:

@@ -33,6 +33,8 @@ class Clinic(http.server.BaseHTTPRequestHandler):
                 status, body = 204, b""
         elif self.path.startswith("/HealthcareProvider/9/"):
             status, body = 403, b"{}"
+        elif self.path.startswith("/HealthcareProvider/8/"):
+            status, body = 400, b'{"errors": {"dob": ["is a canary\x1b[2J"]}}'
         elif self.command == "GET":
             _, _, page = self.path.partition("page=")
             body = json.dumps(PATIENTS if page in {"", "1"} else []).encode()
@@ -222,6 +224,28 @@ def test_a_person_is_asked_before_something_may_change(clinic):
     assert code == 1
     assert b"may change data" in seen
     assert clinic.seen == []
+
+
+def test_what_was_not_accepted_is_explained_to_a_person_only(call, clinic):
+    """
+    Nobody can mend an argument without knowing which; a log is not to know a patient.
+    """
+    controller, terminal = pty.openpty()
+    command = [*COMMAND, "call", "add_patient", "8", "--body", "{}", "--yes"]
+    process = subprocess.Popen(command, stderr=terminal)
+    os.close(terminal)
+    seen = b""
+    while b"above" not in seen:
+        seen += os.read(controller, 1024)
+    os.close(controller)
+    unseen = call("call", "add_patient", "8", "--body", "{}", "--yes")
+
+    assert process.wait(timeout=30) == unseen.returncode == 1
+    assert b"is a canary?[2J" in seen
+    assert b"(400), and says what is above" in seen
+    assert b"canary" not in unseen.stdout
+    assert "canary" not in unseen.stderr
+    assert "(400); why is shown on a terminal only" in unseen.stderr
 
 
 def test_files_are_sent_and_received(call, clinic, tmp_path):

@@ -65,6 +65,10 @@ async def test_models_tolerate_what_is_not_publicly_known(casing, ids, wrapped):
     [
         ("http://example.test/swagger.json", "plain http"),
         ("ftp://example.test/swagger.json", "plain http"),
+        (
+            "https://u:canary@example.test/s.json",
+            r"\(https://example.test/s.json\) has",
+        ),
         ("/moved", "cannot be read"),
     ],
 )

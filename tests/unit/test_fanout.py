@@ -35,6 +35,15 @@ BOTH = pytest.mark.parametrize("run", [kept, streamed])
 
 
 @BOTH
+async def test_a_call_that_gives_nothing_to_await_is_told_so(run):
+    """
+    A function that was not called, or is not async, is a slip of the first minute.
+    """
+    with pytest.raises(TypeError, match="of a fan-out gave int; give a function"):
+        await run([1], lambda number: number, limit=1)
+
+
+@BOTH
 @pytest.mark.parametrize("limit", [1, 7, 100])
 async def test_a_call_that_is_cancelled_from_inside_is_an_outcome(run, limit):
     """

@@ -36,7 +36,7 @@ LATER = dt.date(2025, 3, 2)
         ({"end_inclusive": "yes"}, "give True or False"),
         ({"parameters": ["Teams"]}, "parameters is of type list; give a dict"),
         ({"parameters": {"Teams": "ActiveOnly"}}, "give a dict of filters"),
-        ({"parameters": {"Teams": {"ActiveOnly": object()}}}, "ActiveOnly is of type object"),
+        ({"parameters": {"Teams": {"Only": object()}}}, "Only is of type object"),
         ({"sources": ["A"], "parameters": {"B": {"C": 1}}}, "'B', which is not in"),
     ],
 )
