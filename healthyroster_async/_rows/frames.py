@@ -36,6 +36,8 @@ _LONG_NUMBER = re.compile(rb"\d{19}")
 _EXACT = float(2**53)
 _SHORTEST_MOMENT = len("2026-01-31T08:30")
 _SCALE, _PRECISION = 10, 38
+_MOST_OF_FIRST = 64 * 2**10
+_decoder = json.JSONDecoder()
 
 
 def arrow() -> Any:
@@ -98,7 +100,7 @@ class FrameBuilder:
 
         What is read from texts, dates and date-times, is so only when it is ``typed``.
         """
-        table = self._fast(text) if self._kinds else None
+        table = self._fast(text) if self._kinds else self._declared_only(text)
         if table is None:
             try:
                 rows = self.loads(bytes(bare(text)))
@@ -115,8 +117,22 @@ class FrameBuilder:
             text = orjson.dumps({"rows": rows})
         except TypeError:  # nested deep, or with more digits than it writes
             text = b""
-        table = self._fast(text) if self._kinds else None
+        table = self._fast(text) if self._kinds else self._declared_only(text)
         return self._fitted(text, rows) if table is None else table
+
+    def _declared_only(self, text: bytes) -> pa.Table | None:
+        """Return the first rows if they are what the data source says that they are.
+
+        Then nobody has to look at every value to find out what the columns are.
+        """
+        names = _first_names(text)
+        if not names or not self._declared.keys() >= set(names):
+            return None
+        self._kinds = {name: self._declared[name] for name in names}
+        table = self._fast(text)
+        if table is None:
+            self._kinds = {}
+        return table
 
     def loads(self, text: bytes) -> Any:
         """Return what a JSON text says, with every digit of its numbers.
@@ -300,6 +316,17 @@ class FrameBuilder:
         )
         self._kinds[name] = "text"
         return column
+
+
+def _first_names(text: bytes) -> list[str]:
+    """Return the columns of the first row of a part, if it is no longer than usual."""
+    start = text.find(b"[") + 1
+    head = text[start : start + _MOST_OF_FIRST].decode(errors="replace")
+    try:
+        row, _ = _decoder.raw_decode(head.lstrip())
+    except (ValueError, RecursionError):
+        return []
+    return list(row) if type(row) is dict else []
 
 
 def _is_utf8(pa: Any, part: bytes) -> bool:

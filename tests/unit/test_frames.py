@@ -25,8 +25,10 @@ ROW = {"id": 1, "rate": 0.5, "flag": True, "on": "2026-01-31", "note": "x"}
 ROW |= {"at": "2026-01-31T08:30:00.123Z"}
 
 
-def table_of(raw, declared=DECLARED, *, size=500, part=200, lines=False):
-    builder = FrameBuilder(declared)
+def table_of(
+    raw, declared=DECLARED, *, size=500, part=200, lines=False, builder=FrameBuilder
+):
+    builder = builder(declared)
     splitter = Splitter(
         path=None,
         max_row=1 << 20,
@@ -328,6 +330,30 @@ def test_every_value_comes_out_as_it_went_in(rows, part, more):
     for name in table.column_names:
         for held, row in zip(table[name].to_pylist(), everything, strict=True):
             assert same(held, said(row.get(name))) or same(held, row.get(name)), name
+
+
+class Looking(FrameBuilder):
+    """Looks at every value of the first rows to find out what the columns are."""
+
+    def _declared_only(self, text):
+        return None
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=rows_, part=st.integers(10, 4000), before=st.integers(0, 3))
+def test_what_is_declared_is_taken_on_trust_only_where_that_is_the_same(
+    rows, part, before
+):
+    """
+    Columns do not depend on how they were found out.
+    """
+    raw = json.dumps([ROW] * before + rows, separators=(",", ":")).encode()
+    one, trusting = table_of(raw, part=part)
+    other, looking = table_of(raw, part=part, builder=Looking)
+
+    assert one.schema == other.schema
+    assert one.equals(other)
+    assert trusting.drift == looking.drift
 
 
 def test_no_rows_have_the_columns_of_the_data_source():
