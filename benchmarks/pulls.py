@@ -3,12 +3,14 @@
 50 providers x 9 data sources to Parquet, from an emulator in a process of its own; each
 way runs in a fresh process, in turns. The stages are what a pull cannot be faster than:
 reading and discarding all answers, decoding the same bytes from memory, and writing the
-same tables; the goal is 0.85 of the rate of the slowest.
+same tables; the goal is 0.85 of the rate of the slowest. Decoding alone has the threads
+that a row stream has, one fewer than there are cores; a pull also has the last one while
+nobody makes interactive calls.
 
-Run: ``python benchmarks/pulls.py [--providers 50] [--rows 2000] [--rounds 5]``, with
-``--without "dlt's REST source"`` if ``dlt[parquet]`` is not installed: it is in no group
-of dependencies, for it takes 100 MB. It is timed without the processes it starts, so
-its CPU is more than is shown.
+Run: ``python benchmarks/pulls.py [--providers 50] [--rows 10000] [--rounds 5]``, with
+``--without "dlt's REST source"`` where ``dlt[parquet]`` is not installed: no group of
+dependencies has it, for it takes 100 MB. Its CPU is shown without the processes that it
+starts.
 """
 
 from __future__ import annotations
@@ -319,7 +321,7 @@ def main() -> None:
     """Measure all ways and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--providers", type=int, default=50)
-    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--serve", nargs=2, type=int, help=argparse.SUPPRESS)
     parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)

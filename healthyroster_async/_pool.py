@@ -612,13 +612,14 @@ class ConnectionPool:
             "destination", destination, (str, Path), "the path of a folder, or a URL"
         )
         chosen_one = self._chosen(environment)
-        self._alive()
+        pacing = self._alive().lanes[chosen_one].pacing
         job = PullJob(
             self,
             plan,
             chosen_one,
             concurrency=checked_limit(concurrency),
             progress=progress,
+            is_calm=pacing.is_calm,
         )
         if dry_run:
             return await job.dry_run()

@@ -58,6 +58,7 @@ class Governor:
         sent: How many attempts were let go.
         cuts: How often the rate was reconsidered because of a rejection.
         lease: Slots of a budget that is shared with other processes, or ``None``.
+        urgent_at: When an interactive call last came.
         reactions: How often something changed that is worth telling.
         reaction: What it was: paused, resumed, rate, down or up.
     """
@@ -80,6 +81,7 @@ class Governor:
     sent: int = field(init=False, default=0)
     cuts: int = field(init=False, default=0)
     lease: Lease | None = field(init=False, default=None)
+    urgent_at: float = field(init=False, default=-math.inf)
     reactions: int = field(init=False, default=0)
     reaction: str = field(init=False, default="")
     _last: float = field(init=False, default=-math.inf)
@@ -114,6 +116,8 @@ class Governor:
             Whether it goes now, counted as under way.
         """
         urgent = ticket.priority is Priority.INTERACTIVE
+        if urgent:
+            self.urgent_at = now
         if not self.queue.waiting and not self._shut and self._take(now, urgent=urgent):
             self._let_go(ticket, now)
             return True

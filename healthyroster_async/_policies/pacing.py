@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterator
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("healthyroster_async.pacing")
 # Budgets of providers that are idle are forgotten when there are more than this.
 _MOST_BUDGETS = 4096
+_CALM_S = 10.0
 _PLACE = "_place_in_the_queue"
 
 
@@ -270,6 +272,11 @@ class PacingPolicy:
         """Return the calls per second that may go now, and where that comes from."""
         slowest = self.slowest
         return slowest.learner.rate, slowest.source
+
+    def is_calm(self) -> bool:
+        """Return whether nobody made an interactive call for a while."""
+        last = max((p.governor.urgent_at for p in self.pacers), default=-math.inf)
+        return self._loop.time() - last > _CALM_S
 
     async def drained(self) -> None:
         """Wait until nothing of this pool is under way."""

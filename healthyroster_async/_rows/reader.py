@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,12 +22,14 @@ from healthyroster_async._core.messages import BodyStream, Request, Response
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
 _P = TypeVar("_P", bound=Any)
+CORES = os.cpu_count() or 1
 # One fewer than there are cores: where threads of a larger pool take turns at the work,
 # each comes rested, and the system lets it go before the event loop.
-_THREADS = max(1, (os.cpu_count() or 1) - 1)
-_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor] = (
+_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, list[ThreadPoolExecutor]] = (
     WeakKeyDictionary()
 )
+# Whether a task works on the core that is else left to the event loop.
+on_last_core: ContextVar[bool] = ContextVar("on_last_core", default=False)
 _PIECE, _MOST = 32 * 2**10, 2**20
 _LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl",
@@ -38,8 +41,11 @@ def in_thread(call: Callable[..., _P], *args: Any) -> asyncio.Future[_P]:
     """Do what takes long in a thread beside the event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _threads:
-        _threads[loop] = ThreadPoolExecutor(_THREADS, "healthyroster-rows")
-    return loop.run_in_executor(_threads[loop], call, *args)
+        _threads[loop] = [
+            ThreadPoolExecutor(max(1, CORES - 1), "healthyroster-rows"),
+            ThreadPoolExecutor(1, "healthyroster-last"),
+        ]
+    return loop.run_in_executor(_threads[loop][on_last_core.get()], call, *args)
 
 
 async def to_the_end(doing: Awaitable[_P]) -> _P:

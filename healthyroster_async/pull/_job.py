@@ -25,7 +25,12 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._rows.frames import arrow
-from healthyroster_async._rows.reader import TooManyRowsError, to_the_end
+from healthyroster_async._rows.reader import (
+    CORES,
+    TooManyRowsError,
+    on_last_core,
+    to_the_end,
+)
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.pull._destination import Destination, writing
 from healthyroster_async.pull._discovery import (
@@ -70,11 +75,13 @@ class Job:
         *,
         concurrency: int,
         progress: PullCallback | None,
+        is_calm: Callable[[], bool],
     ) -> None:
         self._plan = plan
         self._environment = environment
         self._concurrency = concurrency
         self._tell = progress
+        self._is_calm = is_calm
         self._clock = asyncio.get_running_loop().time
         self._findings = Findings()
         self._discovery = Discovery(pool, plan, environment, self._findings)
@@ -206,8 +213,11 @@ class Job:
         most = schedule.most_rows or 0
         workers: set[asyncio.Task[None]] = set()
 
-        async def work() -> None:
+        async def work(number: int) -> None:
+            # Where a person waits for the loop, a core is left to it.
+            may = CORES > 1 and number % CORES == 0
             while waiting:
+                on_last_core.set(may and self._is_calm())
                 partition = waiting.popleft()
                 if partition.divisible and partition.expected > most:
                     self._divide(partition)
@@ -219,7 +229,7 @@ class Job:
 
         def employ() -> None:
             for _ in range(min(self._concurrency - len(workers), len(waiting))):
-                worker = group.create_task(work())
+                worker = group.create_task(work(len(workers)))
                 workers.add(worker)
                 worker.add_done_callback(workers.discard)
 

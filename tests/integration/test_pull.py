@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -86,6 +88,27 @@ async def test_the_files_hold_what_the_api_has_once(file_format, tmp_path):
     assert report.rows == len(expected) > 0
     assert report.complete
     assert report.partitions == report.done == 2 * 9 * 4
+
+
+@pytest.mark.parametrize("calm", [True, False])
+async def test_all_cores_work_unless_a_person_waits_for_one(calm, tmp_path):
+    """
+    A nightly job has the machine for itself; beside an app it leaves the loop a core.
+    """
+    before = {thread.ident for thread in threading.enumerate()}
+    async with Emulator(providers=8, rows=50) as emulator, emulator.pool() as pool:
+        if not calm:
+            await pool.session(1).reporting.data_sources()
+        report = await pool.pull(PullPlan(range(1, 9)), tmp_path)
+        names = {
+            thread.name.partition("_")[0]
+            for thread in threading.enumerate()
+            if thread.ident not in before
+        }
+
+    assert report.complete
+    assert "healthyroster-rows" in names
+    assert ("healthyroster-last" in names) is (calm and os.cpu_count() > 1)
 
 
 async def test_without_a_first_date_everything_comes(tmp_path):
