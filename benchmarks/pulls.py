@@ -4,8 +4,8 @@
 way runs in a fresh process, in turns. The stages are what a pull cannot be faster than:
 reading and discarding all answers, decoding the same bytes from memory, and writing the
 same tables; the goal is 0.85 of the rate of the slowest. Decoding alone has the threads
-that a row stream has, one fewer than there are cores; a pull also has the last one while
-nobody makes interactive calls.
+that a row stream has, one fewer than there are cores; a pull has the last one, too,
+while nobody makes interactive calls.
 
 Run: ``python benchmarks/pulls.py [--providers 50] [--rows 10000] [--rounds 5]``, with
 ``--without "dlt's REST source"`` where ``dlt[parquet]`` is not installed: no group of
