@@ -257,6 +257,9 @@ class Reader(Generic[_P]):
         # A thread costs as much as reading some pieces: it gets what it waits for.
         size, wanted = 0, wanted if self._threaded else 1
         while size < max(1, wanted):
+            if size:
+                # What is packed is unpacked piece by piece, and no piece is waited for.
+                await asyncio.sleep(0)
             most = min(self._piece, max(_PIECE, wanted - size))
             self._pieces.append(await self._connection.read(most))
             if not self._pieces[-1]:
