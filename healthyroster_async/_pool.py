@@ -70,10 +70,11 @@ from healthyroster_async._fanout import (
 )
 from healthyroster_async._pipeline import Pipeline
 from healthyroster_async._policies.authentication import AuthenticationPolicy
+from healthyroster_async._policies.budgets import pacers_of
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.keeping import Kept, open_kept
 from healthyroster_async._policies.observing import Hooks, Telemetry, hooks_of
-from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy, pacers_of
+from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy
 from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
@@ -612,14 +613,14 @@ class ConnectionPool:
             "destination", destination, (str, Path), "the path of a folder, or a URL"
         )
         chosen_one = self._chosen(environment)
-        pacing = self._alive().lanes[chosen_one].pacing
+        pacers = self._alive().lanes[chosen_one].pacing.pacers
         job = PullJob(
             self,
             plan,
             chosen_one,
             concurrency=checked_limit(concurrency),
             progress=progress,
-            is_calm=pacing.is_calm,
+            is_calm=pacers.is_calm,
         )
         if dry_run:
             return await job.dry_run()

@@ -42,7 +42,8 @@ from healthyroster_async import (
     Request,
     Response,
 )
-from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
+from healthyroster_async._policies.budgets import pacers_of
+from healthyroster_async._policies.pacing import PacingPolicy
 
 GOAL_US = 15.0
 SESSIONS = 300

@@ -6,7 +6,8 @@ import pytest
 from fakes import request, response
 
 from healthyroster_async import PacingSettings
-from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
+from healthyroster_async._policies.budgets import pacers_of
+from healthyroster_async._policies.pacing import PacingPolicy
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])

@@ -25,8 +25,9 @@ from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import START_RATE
 from healthyroster_async._core.places import Places
 from healthyroster_async._core.settings import Budget, Environment
+from healthyroster_async._policies.budgets import pacers_of
 from healthyroster_async._policies.gate import Gate, Waiter
-from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
+from healthyroster_async._policies.pacing import PacingPolicy
 
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
 

@@ -36,9 +36,10 @@ from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.errors import error_for
 from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies.authentication import AuthenticationPolicy
+from healthyroster_async._policies.budgets import pacers_of
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.gate import Waiter
-from healthyroster_async._policies.pacing import PacingPolicy, pacers_of
+from healthyroster_async._policies.pacing import PacingPolicy
 from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 
