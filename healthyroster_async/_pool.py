@@ -17,12 +17,10 @@ from collections.abc import (
 )
 from functools import partial
 from pathlib import Path
-from random import Random
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from attrs import frozen
 from typing_extensions import override
 
 from healthyroster_async._caller import Caller
@@ -33,7 +31,6 @@ from healthyroster_async._core.credentials import (
     FetchCredentials,
     check_credentials,
 )
-from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.endpoint import path_segment, plain_id
 from healthyroster_async._core.errors import (
     ConfigurationError,
@@ -42,7 +39,6 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.html import table
 from healthyroster_async._core.outcome import Outcome, Outcomes
-from healthyroster_async._core.recorder import Recorder
 from healthyroster_async._core.settings import (
     AnswerSettings,
     Environment,
@@ -69,16 +65,13 @@ from healthyroster_async._fanout import (
     total_of,
 )
 from healthyroster_async._pipeline import Pipeline
-from healthyroster_async._policies.authentication import AuthenticationPolicy
-from healthyroster_async._policies.budgets import pacers_of
 from healthyroster_async._policies.deadline import DeadlinePolicy
 from healthyroster_async._policies.keeping import Kept, open_kept
-from healthyroster_async._policies.observing import Hooks, Telemetry, hooks_of
-from healthyroster_async._policies.pacing import PacingEvent, PacingPolicy
+from healthyroster_async._policies.observing import Telemetry, hooks_of
+from healthyroster_async._policies.pacing import PacingEvent
 from healthyroster_async._policies.renewal import RenewalPolicy, fetch_all
-from healthyroster_async._policies.retry import RetryPolicy
-from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._report.history import History
+from healthyroster_async._running import Lane, Running
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._transports.aiohttp import (
     AiohttpTransport,
@@ -107,57 +100,6 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 _GIVE_CONTRACT = 'Contract.from_swagger("swagger.json") or Contract(...)'
-
-
-class _Lane:
-    """What the calls of one environment share."""
-
-    def __init__(
-        self,
-        environment: Environment,
-        credentials: Credentials,
-        contract: Contract,
-        *,
-        pacing: PacingSettings,
-        kept: Kept,
-        access: AccessMap,
-        hooks: Hooks,
-        recorder: Recorder,
-    ) -> None:
-        self.max_pause = pacing.max_pause
-        self.kept = kept
-        pacers = pacers_of(kept.name, pacing, kept.learned, kept.store)
-        self.pacing = PacingPolicy(pacers, tell=self._told)
-        self._hooks = hooks
-        self.recorder = recorder
-        recorder.pace = self.pacing.pace
-        self.budget = RetryBudget()
-        self.application_id = credentials.application_id
-        self.authentication = AuthenticationPolicy(environment, credentials, contract)
-        self.renewal: RenewalPolicy | None = None
-        self.telemetry = TelemetryPolicy(access, recorder)
-        self.retries: dict[RetrySettings, RetryPolicy] = {}
-
-    def _told(self, event: PacingEvent) -> None:
-        self.kept.note(self.pacing.learned)
-        self.recorder.paced(event.kind, event.pause_s)
-        hooks = self._hooks
-        if hooks.pacing is not None:
-            hooks.pacing(event)
-        if hooks.pause is not None and event.kind == "paused":
-            hooks.pause(event)
-
-
-@frozen(eq=False)
-class _Running:
-    """Everything that belongs to one event loop."""
-
-    loop: asyncio.AbstractEventLoop
-    process: int
-    transport: Transport
-    deadline: DeadlinePolicy
-    lanes: Mapping[Environment, _Lane]
-    pipelines: dict[tuple[Environment, RetrySettings], Pipeline]
 
 
 class ConnectionPool:
@@ -285,7 +227,7 @@ class ConnectionPool:
         # Starting and closing take turns. A lock belongs to the loop it was used in.
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
         self._turns = WeakKeyDictionary()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._draining: asyncio.Timeout | None = None
         self._closed = False
 
@@ -386,7 +328,7 @@ class ConnectionPool:
             await transport.start()
             kept = await self._open_kept(credentials)
             lanes = {
-                environment: _Lane(
+                environment: Lane(
                     environment,
                     credentials[environment],
                     self.contract,
@@ -401,7 +343,7 @@ class ConnectionPool:
             deadline = DeadlinePolicy()
             self._add_renewal(lanes, deadline)
             self._closed = False
-            self._running = _Running(loop, os.getpid(), transport, deadline, lanes, {})
+            self._running = Running(loop, os.getpid(), transport, deadline, lanes)
         return self
 
     async def close(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see below
@@ -750,33 +692,7 @@ class ConnectionPool:
 
     def _pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
         """Return the way of a request; for sessions, which know what to do with it."""
-        running = self._alive()
-        try:
-            return running.pipelines[environment, retry]
-        except KeyError:
-            pass
-        lane = running.lanes[environment]
-        policy = RetryPolicy(
-            retry,
-            lane.budget,
-            running.deadline,
-            lane.max_pause,
-            Random(),  # noqa: S311 - jitter
-            tell=self._hooks.retry,
-            recorder=lane.recorder,
-        )
-        lane.retries[retry] = policy
-        pipeline = running.pipelines[environment, retry] = Pipeline(
-            deadline=running.deadline,
-            retry=policy,
-            pacing=lane.pacing,
-            authentication=lane.authentication,
-            renewal=lane.renewal,
-            telemetry=lane.telemetry,
-            transport=running.transport,
-            hooks=self._hooks,
-        )
-        return pipeline
+        return self._alive().pipeline(environment, retry)
 
     @override
     def __reduce_ex__(self, protocol: object) -> NoReturn:
@@ -806,7 +722,7 @@ class ConnectionPool:
     def _turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
         return self._turns.setdefault(loop, asyncio.Lock())
 
-    def _alive(self) -> _Running:
+    def _alive(self) -> Running:
         running = self._running
         if self._closed:
             raise PoolClosedError(
@@ -827,7 +743,7 @@ class ConnectionPool:
         return running
 
     def _add_renewal(
-        self, lanes: Mapping[Environment, _Lane], deadline: DeadlinePolicy
+        self, lanes: Mapping[Environment, Lane], deadline: DeadlinePolicy
     ) -> None:
         def in_use() -> dict[Environment, Credentials]:
             return {e: lane.authentication.credentials for e, lane in lanes.items()}
