@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 import sys
 import tracemalloc
 import zlib
@@ -162,3 +163,33 @@ async def test_the_most_that_is_read_whole_can_be_set():
     ):
         with pytest.raises(AnswerTooLargeError, match="1000 bytes"):
             await own.session(1).reporting.data_sources()
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_the_loop_goes_on_while_an_answer_is_unpacked(coding):
+    """
+    What is there already is not waited for, and others would wait for all of it.
+    """
+    row = b'{"note":"%s"}' % os.urandom(2000).hex().encode()
+    body = b"[%s]" % b",".join([row] * 4000)
+    sent = answer(body=PACKERS[coding](body), Content_Encoding=coding)
+    await asyncio.to_thread(frames.arrow)
+    steps = []
+
+    async def watch(rows):
+        seen = 0
+        while True:
+            steps.append(rows.bytes_read - seen)
+            seen += steps[-1]
+            await asyncio.sleep(0)
+
+    settings = AnswerSettings(max_ratio=1e6)
+    async with Server(then=sent) as server, server.pool(answers=settings) as own:
+        rows = own.session(1).reporting.rows(DETAIL)
+        watching = asyncio.create_task(watch(rows))
+        table = await rows.to_arrow()
+        watching.cancel()
+
+    assert table.num_rows == 4000
+    assert sum(steps) <= len(body)
+    assert max(steps) < MIB
