@@ -15,6 +15,7 @@ from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
     HealthyRosterError,
+    InvalidRequestError,
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
@@ -120,8 +121,15 @@ def failure(
     error: HealthyRosterError,
 ) -> PullFailure:
     """Return that something did not come, and why."""
+    reason = str(error)
+    if isinstance(error, InvalidRequestError):
+        # What it says of that is at hand for who makes a call, and here for nobody.
+        reason = (
+            f"{error.label}: the API did not accept the parameters or dates "
+            f"({error.status})"
+        )
     return PullFailure(
-        provider_id=provider, source=source, window=window, reason=str(error)
+        provider_id=provider, source=source, window=window, reason=reason
     )
 
 
