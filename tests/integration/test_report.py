@@ -231,7 +231,7 @@ async def test_the_command_writes_the_page_and_says_where(run, tmp_path):
 
     assert (process.returncode, err) == (1, b"Report: r.html\n")
     assert figures(html)["rows"] == f"{json.loads(out)['rows']:,}"
-    assert "the API did not accept what was sent (400)" in html
+    assert "the API did not accept the parameters or dates (400)" in html
 
 
 async def test_a_page_that_cannot_be_written_ends_the_command_at_once(run, tmp_path):
