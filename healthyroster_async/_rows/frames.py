@@ -78,6 +78,8 @@ class FrameBuilder:
         self._read_as: pa.Schema = self._pa.schema([])
         self._read_kinds: dict[str, Kind] = {}
         self._long: set[str] = set()
+        # Columns with a time that nanoseconds do not reach.
+        self._far: set[str] = set()
         self.drift: dict[str, str] = {}
 
     @property
@@ -285,10 +287,17 @@ class FrameBuilder:
                 column = self._timed(name, column)
                 table = table.set_column(at, name, column)
             known = self._types.get(name)
+            if not _is_near(self._pa, column):
+                self._far.add(name)
             if known is None or self._pa.types.is_null(known):
                 self._types[name] = column.type
             elif known != column.type and not self._pa.types.is_null(column.type):
-                self._types[name] = _wider(self._pa, known, column.type)
+                wider = _wider(self._pa, known, column.type)
+                if name in self._far and self._pa.types.is_timestamp(wider):
+                    self._note(name, "times too far for nanoseconds; it is text")
+                    self._kinds[name] = "text"
+                    wider = self._pa.string()
+                self._types[name] = wider
         return table
 
     def _timed(self, name: str, column: Any) -> Any:
@@ -411,6 +420,19 @@ def _json(value: Any) -> str:
         members = [(_json(key), _json(item)) for key, item in value.items()]
         return "{" + ",".join(f"{key}:{item}" for key, item in members) + "}"
     return "[" + ",".join([_json(item) for item in value]) + "]"
+
+
+def _is_near(pa: Any, column: Any) -> bool:
+    """Return whether times could be told in nanoseconds: from 1677 to 2262."""
+    if not pa.types.is_timestamp(column.type) or column.type.unit == "ns":
+        return True
+    ends = pa.compute.min_max(column)
+    try:
+        for end in ends.values():
+            end.cast(pa.timestamp("ns", column.type.tz))
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def _wider(pa: Any, held: Any, came: Any) -> Any:

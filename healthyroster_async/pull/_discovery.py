@@ -203,6 +203,12 @@ class Discovery:
                 cells.append(Partition(clinic, sources[key], None))
         if listed:
             self._note_missing(missing, listed.values())
+        unknown = sorted(missing.intersection(self._plan.parameters))
+        if unknown and cells:
+            raise ConfigurationError(
+                f"parameters are given for {unknown[0]!r}, and no provider has a data "
+                "source of this name or id"
+            )
         return cells
 
     async def _listed(self) -> Mapping[Any, DataSources]:

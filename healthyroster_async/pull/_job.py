@@ -152,8 +152,11 @@ class Job:
     def _agree(self, sources: Iterable[Source], journal: Journal) -> None:
         """Refuse to mix rows of some filters with those of others."""
         for source in sources:
+            name = f"parameters of {source.one.id}"
+            # A slip that the API did not accept must not bind the destination.
+            journal.forget(name, str(source.one.id))
             journal.agree(
-                f"parameters of {source.one.id}",
+                name,
                 digest(self._plan.parameters_of(source.one)),
                 f"holds rows of {source.name} that other parameters were given for",
                 shown=False,

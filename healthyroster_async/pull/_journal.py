@@ -125,6 +125,15 @@ class Journal:
                 f"the destination {otherwise}{both}; give another one"
             )
 
+    def forget(self, name: str, source: str) -> None:
+        """Forget a fact about a data source of which nothing is there."""
+        with self._held():
+            self._db.execute(
+                "DELETE FROM facts WHERE name = ? AND NOT EXISTS "
+                "(SELECT 1 FROM partitions WHERE source = ?)",
+                (name, source),
+            )
+
     def begin(self, arguments: str, until: dt.date) -> int:
         """Return the number of a run, which is one before if that can go on.
 

@@ -174,15 +174,25 @@ async def test_parameters_that_make_no_sense_are_refused(parameters, text, tmp_p
         assert emulator.seen.by_endpoint["rows"] == 0
 
 
-async def test_parameters_of_a_data_source_that_nobody_has_are_a_failure(tmp_path):
+async def test_a_slip_in_the_parameters_costs_neither_rows_nor_the_destination(
+    tmp_path,
+):
     """
-    A slip in its name must be seen.
+    What should have been left out must not lie there, and the next try must be free.
     """
-    plan = PullPlan([1], parameters={"Teem": {"ActiveOnly": True}})
     async with Emulator(rows=10) as emulator, emulator.pool() as pool:
-        report = await pool.pull(plan, tmp_path)
+        with pytest.raises(ConfigurationError, match="'Teem', and no provider has"):
+            await pool.pull(PullPlan([1], parameters={"Teem": {"Sport": 1}}), tmp_path)
+        assert emulator.seen.by_endpoint["rows"] == 0
+        failed, whole = [
+            await pool.pull(
+                PullPlan([1], sources=["Teams"], parameters={"Teams": values}), tmp_path
+            )
+            for values in ({"ActiveOnly": "yes"}, {"ActiveOnly": True})
+        ]
 
-    assert [failure.source for failure in report.failed] == ["Teem"]
+    assert not failed.complete
+    assert whole.complete
 
 
 async def test_what_is_denied_or_fails_costs_nothing_else_and_comes_later(tmp_path):

@@ -332,6 +332,25 @@ def test_every_value_comes_out_as_it_went_in(rows, part, more):
             assert same(held, said(row.get(name))) or same(held, row.get(name)), name
 
 
+@pytest.mark.parametrize("far", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("fine_first", [True, False])
+def test_times_that_nanoseconds_do_not_reach_are_text(far, fine_first):
+    """
+    The least date-time of .NET stands for none, and comes one day in a million rows.
+    """
+    fine = "2025-01-01T00:00:00.1234567Z"
+    parts = [[fine] * 5, [far]] if fine_first else [[far], [fine] * 5]
+    builder = FrameBuilder({"at": "date-time"})
+    tables = []
+    for values in parts:
+        rows = [{"at": value} for value in values]
+        tables.append(builder.typed([builder.last(rows)]))
+    whole = [recast(table, builder.schema) for table in tables]
+
+    assert [table["at"].to_pylist() for table in whole] == parts
+    assert "it is text" in builder.drift["at"]
+
+
 class Looking(FrameBuilder):
     """Looks at every value of the first rows to find out what the columns are."""
 
