@@ -200,8 +200,12 @@ def _read(source: str | Path) -> bytes:
 
 def _shown(place: str) -> str:
     """Return a path or URL without what may be a password or a key."""
-    parts = urlsplit(place)
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return "a URL that is none"
     if not parts.netloc:
-        return place
+        # A URL with a slash too few is taken for a path.
+        return place.rpartition("@")[2] if parts.scheme else place
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"

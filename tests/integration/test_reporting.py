@@ -61,6 +61,19 @@ async def test_models_tolerate_what_is_not_publicly_known(casing, ids, wrapped):
 
 
 @pytest.mark.parametrize(
+    "url", ["https://u:canary@[bad/x", "https:/u:canary@host/x", "http:u:canary@h/x"]
+)
+def test_a_url_that_is_none_is_told_without_its_password(url):
+    """
+    A slip in it is no reason to print what stands in it.
+    """
+    with pytest.raises(ConfigurationError) as error:
+        Contract.from_swagger(url)
+
+    assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("location", "sentence"),
     [
         ("http://example.test/swagger.json", "plain http"),
