@@ -82,8 +82,12 @@ class Pacers:
         return self.guide.learned if self.guide is not None else None
 
     def is_calm(self) -> bool:
-        """Return whether nobody made an interactive call for a while."""
-        last = max((p.governor.urgent_at for p in self), default=-math.inf)
+        """Return whether nobody made an interactive call for a while.
+
+        In any pool of the event loop: it is the loop that a person waits for.
+        """
+        every = (pacer for pacers in _shared[self._loop].values() for pacer in pacers)
+        last = max((p.governor.urgent_at for p in every), default=-math.inf)
         return self._loop.time() - last > _CALM_S
 
     def leave(self, policy: PacingPolicy) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -40,7 +41,7 @@ from healthyroster_async.pull._discovery import (
     Source,
     failure,
 )
-from healthyroster_async.pull._journal import Cell, Journal, Kept
+from healthyroster_async.pull._journal import Cell, Kept
 from healthyroster_async.pull._plan import LAST, PullPlan, digest
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.pull._report import (
@@ -127,7 +128,9 @@ class Job:
             schedule = await asyncio.to_thread(Schedule, self._plan, journal)
             self._began = self._clock()
             cells = await self._discovery.cells(journal.folder)
-            await asyncio.to_thread(self._agree, {c.source for c in cells}, journal)
+            for source in {cell.source for cell in cells}:
+                fact = self._parameters(source)
+                await asyncio.to_thread(partial(journal.check, *fact, shown=False))
             await self._discovery.find_edges(cells, destination, schedule)
             cells = [cell for cell in cells if self._discovery.is_open(cell)]
             partitions = await asyncio.to_thread(
@@ -149,18 +152,13 @@ class Job:
             await to_the_end(done)
             return report
 
-    def _agree(self, sources: Iterable[Source], journal: Journal) -> None:
-        """Refuse to mix rows of some filters with those of others."""
-        for source in sources:
-            name = f"parameters of {source.one.id}"
-            # A slip that the API did not accept must not bind the destination.
-            journal.forget(name, str(source.one.id))
-            journal.agree(
-                name,
-                digest(self._plan.parameters_of(source.one)),
-                f"holds rows of {source.name} that other parameters were given for",
-                shown=False,
-            )
+    def _parameters(self, source: Source) -> tuple[str, str, str]:
+        """Return a fact: rows of some filters are not mixed with those of others."""
+        return (
+            f"parameters of {source.one.id}",
+            digest(self._plan.parameters_of(source.one)),
+            f"holds rows of {source.name} that other parameters were given for",
+        )
 
     def so_far(self) -> PullReport:
         """Return what came until now, of a run that goes on or was broken off."""
@@ -308,6 +306,8 @@ class Job:
         cell = partition.cell
 
         def publish() -> None:
+            # Before a file has its name, and not for what the API did not accept.
+            destination.journal.agree(*self._parameters(source), shown=False)
             if most is not None and window is not None:
                 destination.journal.announce(cell, window)
             destination.publish(

@@ -118,20 +118,21 @@ class Journal:
         """
         with self._held():
             self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
+        self.check(name, value, otherwise, shown=shown)
+
+    def check(
+        self, name: str, value: str, otherwise: str, *, shown: bool = True
+    ) -> None:
+        """Check a fact that may not be one yet; see ``agree``.
+
+        Raises:
+            DestinationError: It is another one.
+        """
         known = self.fact(name)
-        if known != value:
+        if known not in {None, value}:
             both = f" ({known}, not {value})" if shown else ""
             raise DestinationError(
                 f"the destination {otherwise}{both}; give another one"
-            )
-
-    def forget(self, name: str, source: str) -> None:
-        """Forget a fact about a data source of which nothing is there."""
-        with self._held():
-            self._db.execute(
-                "DELETE FROM facts WHERE name = ? AND NOT EXISTS "
-                "(SELECT 1 FROM partitions WHERE source = ?)",
-                (name, source),
             )
 
     def begin(self, arguments: str, until: dt.date) -> int:
