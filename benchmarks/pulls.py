@@ -255,7 +255,6 @@ async def with_dlt(folder: str) -> tuple[int, dict[str, float]]:
         "EXTRACT__WORKERS": str(AT_ONCE),
         "EXTRACT__MAX_PARALLEL_ITEMS": str(2 * AT_ONCE),
         "NORMALIZE__WORKERS": str(os.cpu_count()),
-        "NORMALIZE__DATA_WRITER__COMPRESSION": "zstd",
         # Else one file, and one core, for all of a data source.
         "DATA_WRITER__FILE_MAX_ITEMS": "50000",
         "RUNTIME__DLTHUB_TELEMETRY": "false",
