@@ -58,14 +58,7 @@ async def outcome_of(job: Job) -> Outcome[object]:
     """
     key, provider_id = job.key, job.provider_id
     try:
-        made = job.call()
-        if not isawaitable(made):
-            raise TypeError(
-                f"the call of a fan-out gave {type(made).__name__}; give a function "
-                "that returns something to await, such as "
-                "lambda session: session.reporting.data_sources()"
-            )
-        value = await made
+        value = await awaitable(job.call())
     except (KnownDenialError, PoolClosedError) as error:
         return Skipped(key=key, provider_id=provider_id, error=error)
     except ForbiddenError as error:
@@ -79,6 +72,21 @@ async def outcome_of(job: Job) -> Outcome[object]:
         inner.__cause__ = error
         return Failed(key=key, provider_id=provider_id, error=inner)
     return Succeeded(key=key, provider_id=provider_id, value=value)
+
+
+def awaitable(made: Awaitable[V]) -> Awaitable[V]:
+    """Return what a call of a fan-out gave, if it can be awaited.
+
+    Raises:
+        TypeError: It cannot; the text says what to give.
+    """
+    if not isawaitable(made):
+        raise TypeError(
+            f"the call of a fan-out gave {type(made).__name__}; give a function that "
+            "returns something to await, such as "
+            "lambda session: session.reporting.data_sources()"
+        )
+    return made
 
 
 def check_ids(ids: object) -> None:

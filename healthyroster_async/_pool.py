@@ -57,6 +57,7 @@ from healthyroster_async._fanout import (
     Job,
     ProgressCallback,
     as_completed,
+    awaitable,
     check_calls,
     check_ids,
     checked_limit,
@@ -848,7 +849,7 @@ class ConnectionPool:
             caller = self._caller(
                 provider_id, chosen_environment, priority, skip_denied=skip_denied
             )
-            return await call(ProviderSession(caller))
+            return await awaitable(call(ProviderSession(caller)))
 
         async for provider_id in each(provider_ids):
             yield Job(provider_id, provider_id, partial(made, provider_id))

@@ -645,3 +645,16 @@ async def test_a_weight_is_a_number_above_nothing(weight):
     async with Emulator(providers=1) as emulator, emulator.pool() as pool:
         with pytest.raises(ConfigurationError, match="weight"):
             pool.session(1).with_options(weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [(lambda s: s.reporting.rows(1), "RowStream"), (lambda _: 5, "int")],
+)
+async def test_a_fan_out_of_what_cannot_be_awaited_says_what_to_give(call, kind):
+    """
+    Rows are opened, not awaited: the slip of the first minute.
+    """
+    async with Emulator(providers=1) as emulator, emulator.pool() as pool:
+        with pytest.raises(TypeError, match=f"gave {kind}; give a function"):
+            await pool.fan_out([1], call)
