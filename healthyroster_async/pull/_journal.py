@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
+import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -16,6 +20,8 @@ from healthyroster_async._core.date_ranges import Window
 from healthyroster_async._core.errors import DestinationError
 
 _VERSION = "1"
+# OWASP's Password Storage Cheat Sheet: so many rounds of PBKDF2 with SHA-256.
+_ROUNDS = 600_000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS runs (
@@ -23,7 +29,7 @@ CREATE TABLE IF NOT EXISTS runs (
   started REAL NOT NULL, ended REAL, failed INTEGER
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sources (
-  id TEXT PRIMARY KEY, folder TEXT NOT NULL UNIQUE, inclusive INTEGER
+  id TEXT PRIMARY KEY, folder TEXT NOT NULL UNIQUE COLLATE NOCASE, inclusive INTEGER
 ) STRICT;
 CREATE TABLE IF NOT EXISTS cells (
   source TEXT, provider TEXT, since TEXT NOT NULL, watermark TEXT NOT NULL,
@@ -72,6 +78,7 @@ class Journal:
         """
         # Partitions are kept by several threads; a connection takes one at a time.
         self._lock = threading.Lock()
+        self._digests: dict[str, str] = {}
         with self._held():
             self._db = sqlite3.connect(
                 path, timeout=0.1, isolation_level=None, check_same_thread=False
@@ -134,6 +141,26 @@ class Journal:
             raise DestinationError(
                 f"the destination {otherwise}{both}; give another one"
             )
+
+    def digest(self, parameters: Mapping[str, Any]) -> str:
+        """Return what tells some filters from others and does not show them.
+
+        A filter may be a name or a date of birth, and there are not many of those: each
+        guess is made to cost, and to hold for this destination alone.
+        """
+        if not parameters:
+            return ""
+        text = json.dumps(parameters, default=str, sort_keys=True)
+        if text not in self._digests:
+            with self._held():
+                self._db.execute(
+                    "INSERT OR IGNORE INTO facts VALUES ('salt', ?)",
+                    (secrets.token_hex(16),),
+                )
+            salt = (self.fact("salt") or "").encode()
+            made = hashlib.pbkdf2_hmac("sha256", text.encode(), salt, _ROUNDS)
+            self._digests[text] = made.hex()
+        return self._digests[text]
 
     def begin(self, arguments: str, until: dt.date) -> int:
         """Return the number of a run, which is one before if that can go on.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import Attribute, field, frozen
@@ -51,8 +50,8 @@ def _parameters(given: Any) -> dict[str, dict[str, Any]]:
         isinstance(values, Mapping) for values in found.values()
     ):
         raise ConfigurationError(
-            f"parameters is of type {type(given).__name__}; give a dict of filters for "
-            'each name or id of a data source, such as {"Teams": {"ActiveOnly": True}}'
+            "parameters is no dict of dicts; give filters for each name or id of a "
+            'data source, such as {"Teams": {"ActiveOnly": True}}'
         )
     parameters = {str(source): dict(values) for source, values in found.items()}
     for values in parameters.values():
@@ -97,12 +96,6 @@ def _days(_: object, attribute: Attribute[Any], value: Any) -> None:
         raise ConfigurationError(
             f"{attribute.name} is {value!r}; give a whole number of days from 0"
         )
-
-
-def digest(parameters: Mapping[str, Any]) -> str:
-    """Return what tells some filters from others and does not show them."""
-    text = json.dumps(parameters, default=str, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest() if parameters else ""
 
 
 @frozen
@@ -156,20 +149,18 @@ class PullPlan:
                 f"until is {until}, not after since ({since}); it is the date after "
                 "the last"
             )
-        for name in self.parameters:
-            if self.sources is not None and name not in self.sources:
-                raise ConfigurationError(
-                    f"parameters are given for {name!r}, which is not in sources"
-                )
 
     def parameters_of(self, source: DataSource) -> dict[str, Any]:
         """Return the filters of a data source, by its id or its name."""
         by_id = self.parameters.get(str(source.id), {})
         return {**self.parameters.get(source.name or "", {}), **by_id}
 
-    @property
-    def arguments(self) -> str:
-        """What was asked for, to tell whether a run is the same as one before."""
+    def arguments(self, digest: Callable[[Mapping[str, Any]], str]) -> str:
+        """Return what was asked for, to tell whether a run is the same as one before.
+
+        Args:
+            digest: Tells some filters from others and does not show them.
+        """
         names = ("since", "until", "window", "format", "overlap", "end_inclusive")
         asked = {name: getattr(self, name) for name in names}
         asked["providers"] = sorted(map(str, self.providers))

@@ -94,7 +94,7 @@ class Schedule:
             ):
                 journal.agree("since", plan.since.isoformat(), "begins at another date")
             journal.agree("window", kind, "is cut by other windows")
-            self.run = journal.begin(plan.arguments, self.until)
+            self.run = journal.begin(plan.arguments(journal.digest), self.until)
 
     def _chosen(self, known: str | None) -> Unit | None:
         """Return what windows are cut by; ``None`` if by their rows."""
