@@ -27,7 +27,7 @@ STEPS: Mapping[str, tuple[Any, str]] = {
     "sync": (os, "fsync"),
     "announcement": (Journal, "announce"),
     "rename": (Path, "replace"),
-    "exchange": (DuckdbDestination, "_exchange"),
+    "exchange": (DuckdbDestination, "_fill"),
     "journal": (Journal, "keep"),
     "end": (Journal, "end"),
 }

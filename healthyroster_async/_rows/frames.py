@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
@@ -52,11 +52,7 @@ def arrow() -> Any:
 
 
 class FrameBuilder:
-    """Makes a table of each part of an answer, and keeps what the columns are.
-
-    Attributes:
-        drift: What rows did that the data source does not say, a line for each column.
-    """
+    """Makes a table of each part of an answer, and keeps what the columns are."""
 
     def __init__(self, declared: Mapping[str, str | None]) -> None:
         self._pa = arrow()
@@ -80,7 +76,14 @@ class FrameBuilder:
         self._long: set[str] = set()
         # Columns with a time that nanoseconds do not reach.
         self._far: set[str] = set()
-        self.drift: dict[str, str] = {}
+        # Declared columns that the first row lacks, until a row has a value of it.
+        self._missing: dict[str, None] = {}
+        self._notes: dict[str, str] = {}
+
+    @property
+    def drift(self) -> dict[str, str]:
+        """What rows did that the data source does not say, a line for each column."""
+        return self._notes | dict.fromkeys(self._missing, "no row has a value")
 
     @property
     def schema(self) -> pa.Schema:
@@ -130,11 +133,18 @@ class FrameBuilder:
         names = _first_names(text)
         if not names or not self._declared.keys() >= set(names):
             return None
-        self._kinds = {name: self._declared[name] for name in names}
+        self._kinds = {n: self._declared[n] for n in self._first_row(names)}
         table = self._fast(text)
         if table is None:
             self._kinds = {}
         return table
+
+    def _first_row(self, names: Iterable[str]) -> dict[str, None]:
+        """Return the columns: of the first row, and those that it lacks."""
+        there = dict.fromkeys(names)
+        declared = dict.fromkeys(self._declared)
+        self._missing = {name: None for name in declared if name not in there}
+        return there | declared
 
     def loads(self, text: bytes) -> Any:
         """Return what a JSON text says, with every digit of its numbers.
@@ -220,12 +230,11 @@ class FrameBuilder:
     def _fitted(self, text: bytes, rows: list[dict[str, Any]]) -> pa.Table:
         """Return a table of rows, whatever they hold, with columns that hold it."""
         pa = self._pa
-        names = dict.fromkeys(self._kinds)
+        names = dict.fromkeys(self._kinds or self._declared)
+        if rows and not self._kinds:
+            names = self._first_row(rows[0])
         for row in rows:
             names.update(dict.fromkeys(row))
-        # Of no rows at all, and of rows without a member, there are the columns that
-        # the data source names.
-        names = names or dict.fromkeys(self._declared)
         if not names:  # rows without a member are rows still
             return pa.table({"": pa.nulls(len(rows))}).drop_columns([""])
         known = dict(self._kinds)
@@ -261,7 +270,8 @@ class FrameBuilder:
         """Return the kind of a column that holds its values, and keep it."""
         seen = kind_of(values)
         known = self._kinds.get(name)
-        held: Kind = known or self._declared.get(name, "unknown")
+        declared: Kind = self._declared.get(name, "unknown")
+        held = known or declared
         if known is None and self._declared and name not in self._declared:
             self._note(name, "not in the data source's list of fields")
         kind = promoted(held, seen)
@@ -270,14 +280,15 @@ class FrameBuilder:
         if kind == "decimal" and not _fit_decimal(values):
             kind = "text"
         if held not in {kind, "unknown"}:
-            said = self._words.get(name) or held
+            said = self._words.get(name) if held == declared else None
+            said = said or held
             self._note(name, f"{said}, but {seen} came; the column is {kind}")
         self._kinds[name] = kind
         return kind
 
     def _note(self, name: str, text: str) -> None:
-        known = self.drift.get(name)
-        self.drift[name] = f"{known}; {text}" if known else text
+        known = self._notes.get(name)
+        self._notes[name] = f"{known}; {text}" if known else text
 
     def _typed(self, table: pa.Table) -> pa.Table:
         for at, name in enumerate(table.column_names):
@@ -286,6 +297,8 @@ class FrameBuilder:
             if kind in {"date", "moment"}:
                 column = self._timed(name, column)
                 table = table.set_column(at, name, column)
+            if name in self._missing and column.null_count < len(column):
+                del self._missing[name]
             known = self._types.get(name)
             if not _is_near(self._pa, column):
                 self._far.add(name)
@@ -474,10 +487,24 @@ def _cast(pa: Any, column: Any, to: Any) -> Any:
         for zeros, rest in ((r"\.0+(Z?)$", r"\1"), (r"(\.\d*[1-9])0+(Z?)$", r"\1\2")):
             texts = pa.compute.replace_substring_regex(texts, zeros, rest)
         return texts
-    if to == pa.string() and types.is_floating(column.type):
-        values = [_text(value) for value in column.to_pylist()]
+    if to == pa.string() and _has_point(pa, column.type):
+        values = [_shortest(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(values, pa.string())])
     return column.cast(to)
+
+
+def _has_point(pa: Any, kind: Any) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _shortest(value: float | Decimal | None) -> str | None:
+    """Return a number as text; whether it came as 1, 1.0 or 1.00 is not known here."""
+    if value is None:
+        return None
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return as_json(value).removesuffix(".0")
 
 
 def as_text(schema: pa.Schema) -> pa.Schema:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROW_GROUP = 64 * 2**10
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that nothing has yet, where names that differ in case are one.
+
+    Args:
+        name: What it would be called.
+        taken: Names that there are, in lower case.
+    """
+    numbered = (f"{name}_{number}" for number in itertools.count(1))
+    return next(n for n in itertools.chain([name], numbered) if n.lower() not in taken)
 
 
 class _Named:
@@ -81,10 +93,21 @@ class TableSink(_Named):
     """Writes a Parquet file, zstd, in row groups of 64k rows.
 
     When a column becomes wider, what was written is rewritten.
+
+    Attributes:
+        renamed: Columns that have another name in the file.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, apart: Iterable[str] = ()) -> None:
+        """Make one.
+
+        Args:
+            path: The file.
+            apart: Names that no column may have, in any case.
+        """
         super().__init__(path)
+        self._apart = frozenset(apart)
+        self.renamed: dict[str, str] = {}
         self._arrow = arrow()
         self._parquet = self._arrow.parquet
         self._schema: pa.Schema | None = None
@@ -92,6 +115,7 @@ class TableSink(_Named):
 
     def write(self, table: pa.Table) -> None:
         """Append a table, whose columns are those of the tables before, or wider."""
+        table = self._named_apart(table)
         if self._schema is None:
             self._open(table.schema)
         elif table.schema != self._schema:
@@ -102,6 +126,17 @@ class TableSink(_Named):
         """Give the file its name."""
         self._writer.close()
         self._rename()
+
+    def _named_apart(self, table: pa.Table) -> pa.Table:
+        names = table.column_names
+        taken = {*self._apart, *map(str.lower, names)}
+        for name in names:
+            if name.lower() in self._apart and name not in self.renamed:
+                self.renamed[name] = free_name(name, taken)
+                taken.add(self.renamed[name].lower())
+        if not self.renamed:
+            return table
+        return table.rename_columns([self.renamed.get(n, n) for n in names])
 
     def _open(self, schema: pa.Schema) -> None:
         self._schema = schema

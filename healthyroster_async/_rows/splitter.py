@@ -9,6 +9,7 @@ is tried.
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from array import array
@@ -333,6 +334,11 @@ class Splitter(Generic[T]):
             return self._loads(raw)
         except ValueError:
             pass
+        if is_whole(raw):
+            raise BrokenRowsError(
+                "it holds a number that is too large for 64 bits of floating point, or "
+                "a text that is no Unicode"
+            )
         raise CutOffError(otherwise)
 
 
@@ -369,6 +375,15 @@ def bare(text: bytes) -> memoryview:
     What is no part of whole rows may be JSON inside the object, but not alone.
     """
     return memoryview(text)[len(_ARRAY) - 1 : -1]
+
+
+def is_whole(raw: bytes) -> bool:
+    """Return whether a text that our parser refuses is JSON all the same."""
+    try:
+        json.loads(raw, parse_constant=int)  # which refuses NaN and Infinity
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _commas(lines: bytes) -> bytes:

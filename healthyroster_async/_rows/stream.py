@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
@@ -76,11 +76,17 @@ class RowStream:
         self._began = 0.0
         self._pending = Pending(self._next_rows)
         self._loads: Callable[[bytes], Any] = orjson.loads
+        self._apart: Collection[str] = ()
+        self._renamed: Mapping[str, str] = {}
 
     def _give_up_after(self, rows: int) -> Self:
         """Raise ``TooManyRowsError`` beyond this many rows; for pulls."""
         self._connection.most_rows = rows
         return self
+
+    def _keep_apart(self, names: Collection[str]) -> None:
+        """Give columns of a file other names than these; for pulls."""
+        self._apart = names
 
     @property
     def bytes_read(self) -> int:
@@ -98,7 +104,10 @@ class RowStream:
 
         It is known of what was read as a table: ``batches`` and ``to_...``.
         """
-        return [] if self._tables is None else self._tables.drift
+        return ([] if self._tables is None else self._tables.drift) + [
+            f"{name}: the path has this name; the column is {column}"
+            for name, column in self._renamed.items()
+        ]
 
     @property
     def bad_rows(self) -> list[BadRow]:
@@ -236,7 +245,7 @@ class RowStream:
             HealthyRosterError: As for a call; there is no file then.
             OSError: The file cannot be written.
         """
-        return await self._written(TableSink, path)
+        return await self._written(TableSink, path, self._apart)
 
     async def to_csv(self, path: str | Path) -> int:
         """Write all rows into a CSV file (RFC 4180) and return their number.
@@ -246,7 +255,7 @@ class RowStream:
             HealthyRosterError: As for a call; there is no file then.
             OSError: The file cannot be written.
         """
-        return await self._written(CsvSink, path)
+        return await self._written(CsvSink, path, self._apart)
 
     async def to_ndjson(self, path: str | Path) -> int:
         """Write all rows into a file, one JSON object a line; return their number.
@@ -283,6 +292,7 @@ class RowStream:
 
     async def _written(self, kind: Callable[..., TableSink], *where: Any) -> int:
         sink = await asyncio.to_thread(kind, *where)
+        self._renamed = sink.renamed
         async with self:
             reader = await self._table_reader()
             await reader.into(sink)

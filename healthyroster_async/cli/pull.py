@@ -171,6 +171,11 @@ def _parameters(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
                 "Teams:ActiveOnly=true",
                 param_hint="--parameter",
             )
+        if name in found[source]:
+            raise click.BadParameter(
+                f"{left} is given twice; give a list as Teams:Ids=[1,2]",
+                param_hint="--parameter",
+            )
         try:
             found[source][name] = orjson.loads(value)
         except orjson.JSONDecodeError:

@@ -20,6 +20,8 @@ from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
 OURS = "_healthyroster"
+# What the folders say; readers of Hive partitions hide a column of such a name.
+KEYS = frozenset({"source", "provider", "window"})
 
 
 class Destination:

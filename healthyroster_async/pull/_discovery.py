@@ -206,8 +206,8 @@ class Discovery:
         unknown = sorted(missing.intersection(self._plan.parameters))
         if unknown and cells:
             raise ConfigurationError(
-                f"parameters are given for {unknown[0]!r}, and no provider has a data "
-                "source of this name or id"
+                f"parameters are given for {unknown[0]!r}, and no data source of this "
+                "name or id is pulled"
             )
         return cells
 

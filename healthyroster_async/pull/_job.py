@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -33,7 +32,7 @@ from healthyroster_async._rows.reader import (
     to_the_end,
 )
 from healthyroster_async._rows.stream import RowStream
-from healthyroster_async.pull._destination import Destination, writing
+from healthyroster_async.pull._destination import KEYS, Destination, writing
 from healthyroster_async.pull._discovery import (
     Discovery,
     Findings,
@@ -41,8 +40,8 @@ from healthyroster_async.pull._discovery import (
     Source,
     failure,
 )
-from healthyroster_async.pull._journal import Cell, Kept
-from healthyroster_async.pull._plan import LAST, PullPlan, digest
+from healthyroster_async.pull._journal import Cell, Journal, Kept
+from healthyroster_async.pull._plan import LAST, PullPlan
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.pull._report import (
     PullFailure,
@@ -129,8 +128,9 @@ class Job:
             self._began = self._clock()
             cells = await self._discovery.cells(journal.folder)
             for source in {cell.source for cell in cells}:
-                fact = self._parameters(source)
-                await asyncio.to_thread(partial(journal.check, *fact, shown=False))
+                await asyncio.to_thread(
+                    self._parameters, source, journal.check, journal
+                )
             await self._discovery.find_edges(cells, destination, schedule)
             cells = [cell for cell in cells if self._discovery.is_open(cell)]
             partitions = await asyncio.to_thread(
@@ -152,12 +152,15 @@ class Job:
             await to_the_end(done)
             return report
 
-    def _parameters(self, source: Source) -> tuple[str, str, str]:
-        """Return a fact: rows of some filters are not mixed with those of others."""
-        return (
+    def _parameters(
+        self, source: Source, hold: Callable[..., None], journal: Journal
+    ) -> None:
+        """Check, or agree, that rows of some filters are not mixed with others'."""
+        hold(
             f"parameters of {source.one.id}",
-            digest(self._plan.parameters_of(source.one)),
+            journal.digest(self._plan.parameters_of(source.one)),
             f"holds rows of {source.name} that other parameters were given for",
+            shown=False,
         )
 
     def so_far(self) -> PullReport:
@@ -291,6 +294,8 @@ class Job:
         most = schedule.most_rows
         if partition.divisible and most is not None:
             stream._give_up_after(most)  # noqa: SLF001 - nobody else needs it
+        if self._plan.format != "duckdb":  # there are no folders
+            stream._keep_apart(KEYS)  # noqa: SLF001 - nobody else needs it
         partial = destination.partial()
         self._open.add(stream)
         try:
@@ -303,13 +308,13 @@ class Job:
             return
         finally:
             self._open.discard(stream)
-        cell = partition.cell
+        cell, journal = partition.cell, destination.journal
 
         def publish() -> None:
             # Before a file has its name, and not for what the API did not accept.
-            destination.journal.agree(*self._parameters(source), shown=False)
+            self._parameters(source, journal.agree, journal)
             if most is not None and window is not None:
-                destination.journal.announce(cell, window)
+                journal.announce(cell, window)
             destination.publish(
                 partial,
                 source=source.folder,
@@ -318,7 +323,7 @@ class Job:
                 rows=rows,
             )
             kept = Kept(window, schedule.run)
-            destination.journal.keep(cell, partition.key, kept, rows, size)
+            journal.keep(cell, partition.key, kept, rows, size)
 
         await to_the_end(asyncio.to_thread(publish))
         partition.done, partition.rows, partition.bytes = True, rows, size

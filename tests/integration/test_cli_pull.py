@@ -259,15 +259,18 @@ async def test_parameters_filter_a_data_source(elsewhere):
             await pull(emulator, *wanted, "--parameter", text)
             for text in ("ActiveOnly=true", "Teams:ActiveOnly", "Teams:Nope=1")
         ]
+        twice = ("--parameter", "Teams:Sport=Soccer", "--parameter", "Teams:Sport=Golf")
+        wrong.append(await pull(emulator, *wanted, *twice))
         failed, _, why = await pull(
             emulator, "other", *wanted[1:], "--parameter", "Teams:Sport=a-canary"
         )
 
     assert (code, err) == (0, "")
     assert 0 < json.loads(some)["rows"] < json.loads(every)["rows"]
-    assert [code for code, *_ in wrong] == [2, 2, 2]
+    assert [code for code, *_ in wrong] == [2, 2, 2, 2]
     assert all("Teams:ActiveOnly=true" in err for *_, err in wrong[:2])
     assert "has no parameter 'Nope'; it has" in wrong[2][2]
+    assert "Teams:Sport is given twice; give a list" in wrong[3][2]
     assert failed == 1
     assert "did not accept the parameters or dates (400)" in why
     assert "canary" not in why

@@ -28,6 +28,7 @@ from healthyroster_async import (
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
+from healthyroster_async.testing import scripted_pool
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
 READERS = {
@@ -183,12 +184,14 @@ async def test_a_slip_in_the_parameters_costs_neither_rows_nor_the_destination(
     What should have been left out must not lie there, and the next try must be free.
     """
     async with Emulator(rows=10) as emulator, emulator.pool() as pool:
-        with pytest.raises(ConfigurationError, match="'Teem', and no provider has"):
-            await pool.pull(PullPlan([1], parameters={"Teem": {"Sport": 1}}), tmp_path)
+        for name, sources in (("Teem", "*"), ("Teams", ["Patients"])):
+            slip = PullPlan([1], sources=sources, parameters={name: {"Sport": 1}})
+            with pytest.raises(ConfigurationError, match=f"'{name}', and no data sou"):
+                await pool.pull(slip, tmp_path)
         assert emulator.seen.by_endpoint["rows"] == 0
         failed, whole = [
             await pool.pull(
-                PullPlan([1], sources=["Teams"], parameters={"Teams": values}), tmp_path
+                PullPlan([1], sources=["8"], parameters={"Teams": values}), tmp_path
             )
             for values in ({"ActiveOnly": "yes"}, {"ActiveOnly": True})
         ]
@@ -715,3 +718,45 @@ async def test_a_missing_extra_is_said_before_anything_is_asked_for(
 
     assert emulator.seen.requests == 0
     assert not await asyncio.to_thread(lake.exists)
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "duckdb"])
+async def test_a_column_named_as_a_folder_is_not_hidden_by_it(file_format, tmp_path):
+    """
+    To who reads the files, the folders are columns, in DuckDB of any case.
+    """
+    source = {"id": 1, "name": "Encounters"}
+    row = {"id": 1, "Provider": "Dr. Quill", "window": "left", "PROVIDER_1": "x"}
+
+    def answers(request):
+        if request.stream:
+            return [row]
+        columns = [{"name": name, "type": "string"} for name in row]
+        listed = request.label.endswith("/Datasources")
+        return [source] if listed else {**source, "fields": columns, "parameters": []}
+
+    async with scripted_pool(answers) as pool:
+        report = await pool.pull(PullPlan([7], format=file_format), tmp_path)
+
+    def read():
+        if file_format == "duckdb":
+            with duckdb.connect(str(tmp_path / "rows.duckdb")) as db:
+                return db.sql("FROM Encounters").pl().to_dicts()
+        files = f"'{tmp_path}/**/*.{file_format}', hive_partitioning = true"
+        return duckdb.sql(f"FROM read_{file_format}({files})").pl().to_dicts()
+
+    found = await asyncio.to_thread(read)
+    if file_format == "duckdb":
+        assert found == [{"_provider": "7", "_window": "all", **row, "id": "1"}]
+        return
+    assert [{name: str(value) for name, value in one.items()} for one in found] == [
+        {
+            "id": "1", "Provider_2": "Dr. Quill", "window_1": "left",
+            "PROVIDER_1": "x", "source": "Encounters", "provider": "7",
+            "window": "all",
+        }
+    ]  # fmt: skip
+    assert report.totals[0].drift[-2:] == (
+        "Provider: the path has this name; the column is Provider_2",
+        "window: the path has this name; the column is window_1",
+    )

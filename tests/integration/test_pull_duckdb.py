@@ -68,6 +68,51 @@ async def test_a_file_that_is_open_elsewhere_or_none_is_said(tmp_path):
             await pool.pull(PLAN, "memory://lake")
 
 
+async def test_columns_that_differ_in_case_only_stay_apart(tmp_path):
+    """
+    To DuckDB they are one, and so is a column that the table has for itself.
+    """
+    tables = [
+        {"Name": ["a"], "_provider": ["x"], "name_1": ["n"]},
+        {"name": ["b"], "Name": ["c"], "_PROVIDER": [1]},
+        {"NAME": ["d"], "name": ["e"], "_provider": ["y"]},
+    ]
+
+    def publish():
+        for number, table in enumerate(tables):
+            destination = DuckdbDestination(tmp_path)
+            partial = destination.partial()
+            pq.write_table(pa.table(table), partial)
+            destination.publish(
+                partial, source="it's", provider=f"{number}", key="all", rows=1
+            )
+            destination.close()
+
+    await asyncio.to_thread(publish)
+    found = await asked(tmp_path, 'SELECT * EXCLUDE _window FROM "it\'s" ORDER BY 1')
+    named = await asked(
+        tmp_path,
+        "SELECT column_name, comment FROM duckdb_columns() "
+        "WHERE table_name = 'it''s' ORDER BY column_index",
+    )
+
+    assert dict(named) == {
+        "_provider": None,
+        "_window": None,
+        "Name": None,
+        "_provider_1": "in the API: _provider",
+        "name_1": None,
+        "name_2": "in the API: name",
+        "_PROVIDER_2": "in the API: _PROVIDER",
+        "NAME_3": "in the API: NAME",
+    }
+    assert found == [
+        ("0", "a", "x", "n", None, None, None),
+        ("1", "c", None, None, "b", 1, None),
+        ("2", None, "y", None, "e", None, "d"),
+    ]
+
+
 async def test_a_column_that_becomes_wider_keeps_what_it_had(tmp_path):
     """
     Each partition has the types of its own rows.

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from healthyroster_async._rows.frames import FrameBuilder, as_text, recast
-from healthyroster_async._rows.splitter import BrokenRowsError, Splitter
+from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
 DECLARED = {
     "id": "integer",
@@ -213,8 +213,75 @@ def test_what_drifted_is_said_in_a_line_a_column():
     assert builder.drift == {
         "id": "integer, but text came; the column is text",
         "new": "not in the data source's list of fields",
+        **dict.fromkeys(["rate", "flag", "on", "at"], "no row has a value"),
     }
-    assert table.column_names == ["id", "new", "note"]
+    assert table.column_names == ["id", "new", *list(DECLARED)[1:]]
+
+
+def test_each_change_of_a_column_names_what_it_was():
+    """
+    Which is what the data source says only at first.
+    """
+    builder = FrameBuilder({"n": "Int32"})
+    for value in (1, 0.5, "Quill"):
+        builder.last([{"n": value}])
+
+    assert builder.drift["n"] == (
+        "Int32, but number came; the column is number; "
+        "number, but text came; the column is text"
+    )
+
+
+def test_a_column_that_no_row_has_is_there():
+    """
+    A query that reads it works whatever came.
+    """
+    table, builder = of_rows(*[{"id": 1}] * 300)
+    late, noted = of_rows(*[{"id": 1}] * 300, {"id": 2, "rate": 0.5, "at": None})
+
+    assert table.column_names == list(DECLARED)
+    assert [str(kind) for kind in table.schema.types] == [
+        "int64", "double", "bool", "date32[day]", "timestamp[us]", "string"
+    ]  # fmt: skip
+    assert table["note"].null_count == 300
+    assert builder.drift["rate"] == noted.drift["at"] == "no row has a value"
+    assert late["rate"].to_pylist() == [None] * 300 + [0.5]
+    assert "rate" not in noted.drift
+
+
+@pytest.mark.parametrize(
+    ("word", "early", "held"),
+    [
+        ("integer", "1", "1"),
+        ("number", "1", "1"),
+        ("number", "1.50", "1.5"),
+        ("number", "1e20", "1e+20"),
+        ("decimal", "12.50", "12.5"),
+        ("decimal", "100", "100"),
+        ("decimal", "0.0000000001", "0.0000000001"),
+        (
+            "decimal",
+            "1234567890123456789012345678.25",
+            "1234567890123456789012345678.25",
+        ),
+        ("date", '"2026-01-31"', "2026-01-31"),
+        ("date-time", '"2026-01-31T08:30:00.120Z"', "2026-01-31T08:30:00.12Z"),
+    ],
+)
+def test_what_was_read_before_a_column_became_text_has_the_same_value(
+    word, early, held
+):
+    """
+    As short as it can be written.
+    """
+    builder = FrameBuilder({"n": word})
+    tables = []
+    for value in (early, '"Quill"'):
+        part = builder.take(b'{"rows":[{"n":%s}]}' % value.encode())
+        tables.append(builder.typed([part]))
+
+    texts = [recast(table, builder.schema)["n"].to_pylist() for table in tables]
+    assert texts == [[held], ["Quill"]]
 
 
 def test_decimals_keep_every_digit():
@@ -262,6 +329,18 @@ def test_rows_that_stand_in_lines_are_read():
     for text in (raw, raw + b"\n", raw.replace(b"\r\n", b"\n\n")):
         table, _ = table_of(text, lines=True, part=5000)
         assert table["id"].to_pylist() == list(range(10_000))
+
+
+@pytest.mark.parametrize("value", [b"1e400", b'"\\ud800"'])
+@pytest.mark.parametrize("many", [1, 3000])
+def test_what_nothing_can_hold_is_not_cut_off(value, many):
+    """
+    Asked for again it would be there again.
+    """
+    rows = b",".join([b'{"id":1,"x":%s}' % value] * many)
+    with pytest.raises(BrokenRowsError, match="64 bits of floating point") as error:
+        table_of(b"[%s]" % rows)
+    assert not isinstance(error.value, CutOffError)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,18 @@ async def test_junk_is_told_as_what_cannot_be_decoded():
                 await anext(rows)
 
 
+@pytest.mark.parametrize("value", [b"1e400", b'"\\ud800"', b"-1e999"])
+@pytest.mark.parametrize("many", [1, 3000])
+async def test_what_python_cannot_hold_is_no_lost_connection(value, many):
+    """
+    It is there again in the next answer, so nobody asks for that.
+    """
+    raw = b"[" + b",".join([b'{"a":1,"b":%s}' % value] * many) + b"]"
+    async with stream(raw=raw) as rows:
+        with pytest.raises(DecodingError, match="64 bits of floating point"):
+            await rest(rows)
+
+
 async def test_who_is_cancelled_waits_for_what_writes():
     """
     A file is not closed while a thread writes into it.
