@@ -150,7 +150,8 @@ def reserve(
     """Take the next slots.
 
     In any *t* seconds, slots for at most ``rate * (t + catch_up) + calls`` calls are
-    given out, and none inside a pause. Slots that fell into a pause are not caught up.
+    given out, and none inside a pause. Slots that fell into a pause are not caught up,
+    nor are parts of one: they would make six calls of five in a second.
 
     Args:
         budget: The budget as it stands.
@@ -161,14 +162,16 @@ def reserve(
     Returns:
         The budget from now on, and when the calls may go, never in the past.
     """
-    start = max(budget.due, budget.pause_until, now - catch_up)
-    took = calls / budget.rate if budget.rate else 0.0
+    rate = budget.rate
+    missed = math.floor(catch_up * rate) / rate if rate else catch_up
+    start = max(budget.due, budget.pause_until, now - missed)
+    took = calls / rate if rate else 0.0
     # This runs for every call, under the lock, and evolve() takes twice as long.
     after = Budget(
         epoch=budget.epoch,
         due=min(start + took, now + HORIZON_S),
         pause_until=budget.pause_until,
-        rate=budget.rate,
+        rate=rate,
         limit=budget.limit,
         granted=budget.granted + calls,
         granted_before=budget.granted_before,

@@ -138,6 +138,23 @@ def test_a_limit_that_was_told_is_gone_by_from_the_first_call():
     assert 0.96 * 300 <= len(went) <= 300
 
 
+@pytest.mark.parametrize("settings", [{"rate": Limit(5)}, {"max_rate": 5.0}])
+@pytest.mark.parametrize("idle", [0.0, 0.07, 0.25, 60.0])
+def test_no_second_has_more_calls_than_were_told(settings, idle):
+    """
+    Also after a rest, and also the first: a strict server rejects the sixth.
+    """
+    governor = made(**settings)
+    first = asked(governor, 100.0)
+    sent = [ticket.sent for ticket in under_way(governor, 20, 100.0 + idle)[0]]
+    times = [first.sent, *sent]
+
+    assert all(
+        later - earlier > 1 - 1e-9
+        for earlier, later in zip(times, times[5:], strict=False)
+    )
+
+
 def test_one_rejection_by_itself_does_not_stop_a_rate_that_was_told():
     """
     Someone else's call in the same window is no reason to pause.
