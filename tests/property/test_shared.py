@@ -118,13 +118,28 @@ def test_no_stretch_of_time_holds_more_slots_than_the_rate(rate, catch_up, asks)
 def test_who_comes_a_little_late_loses_nothing(rate, late):
     """
     Timers fire late on a busy machine; the sum must still be the whole rate.
+
+    While calls wait, the next slot is taken as soon as one is used.
     """
     budget, now = evolve(FRESH, rate=rate, due=NOW), NOW
     for turn, lateness in enumerate(late):
         ideal = NOW + turn / rate
-        now = max(now, ideal + lateness)
         budget, slot = reserve(budget, 1, now, 0.05)
-        assert slot == pytest.approx(now, abs=1e-6)
+        assert slot == pytest.approx(max(now, ideal), abs=1e-6)
+        now = max(now, ideal + lateness)
+
+
+@given(rate=st.floats(0.1, 19.0), rest=st.floats(0.0, 100.0))
+def test_after_a_rest_there_is_no_call_more_in_its_first_second(rate, rest):
+    """
+    A strict server counts six of five a second, and turns one away.
+    """
+    now = NOW + rest
+    budget, first = reserve(evolve(FRESH, rate=rate, due=NOW - 1), 1, now, 0.05)
+    _, second = reserve(budget, 1, now, 0.05)
+
+    assert first == now
+    assert second == pytest.approx(now + 1 / rate, abs=1e-6)
 
 
 @given(
