@@ -86,6 +86,8 @@ class Governor:
     reaction: str = field(init=False, default="")
     _last: float = field(init=False, default=-math.inf)
     _stated: Limit | None = field(init=False, default=None)
+    # Whether the caller said how many calls are too many.
+    _bound: bool = field(init=False, default=False)
     _shut: bool = field(init=False, default=False)
     _probe: Ticket | None = field(init=False, default=None)
     _pause: float = field(init=False, default=0.0)
@@ -97,6 +99,7 @@ class Governor:
 
     def __attrs_post_init__(self) -> None:
         settings = self.settings
+        self._bound = settings.rate is not None or settings.max_rate is not None
         self.learner = Learner(most=settings.max_rate or math.inf)
         if settings.rate is not None:
             self.learner.go_by(settings.rate, self.now)
@@ -318,7 +321,7 @@ class Governor:
             self._starved = True
             return False
         slack = _STARTING_BURST_S if self.learner.starting else _CATCH_UP_S
-        if not self._starved:
+        if self._bound and not self._starved:
             # Nobody waited, so no timer was late: whole calls are made up for, as part
             # of one would make six of five in a second.
             slack = math.floor(slack * self.learner.rate) / self.learner.rate

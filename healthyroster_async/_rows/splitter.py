@@ -334,7 +334,7 @@ class Splitter(Generic[T]):
             return self._loads(raw)
         except ValueError:
             pass
-        if is_whole(raw):
+        if _is_whole(raw):
             raise BrokenRowsError(
                 "it holds a number that is too large for 64 bits of floating point, or "
                 "a text that is no Unicode"
@@ -377,7 +377,7 @@ def bare(text: bytes) -> memoryview:
     return memoryview(text)[len(_ARRAY) - 1 : -1]
 
 
-def is_whole(raw: bytes) -> bool:
+def _is_whole(raw: bytes) -> bool:
     """Return whether a text that our parser refuses is JSON all the same."""
     try:
         json.loads(raw, parse_constant=int)  # which refuses NaN and Infinity

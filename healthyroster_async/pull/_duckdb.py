@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
@@ -19,6 +19,33 @@ from healthyroster_async.pull._destination import Destination
 FILE = "rows.duckdb"
 # Where a row comes from.
 _PROVIDER, _WINDOW = "_provider", "_window"
+_TEXT = "VARCHAR"
+# What DuckDB calls a column of nothing but nulls; no column of ours has 32 bits.
+_NOTHING = frozenset({'"NULL"', "INTEGER"})
+# A type, one that holds it as well, and for which values that is true.
+_WIDENED = (
+    ("BIGINT", "DOUBLE", "abs({}::HUGEINT) < 9007199254740992"),
+    (
+        "TIMESTAMP",
+        "TIMESTAMP_NS",
+        "TRY_CAST({0} AS TIMESTAMP_NS) IS NOT NULL OR {0} IS NULL",
+    ),
+    (
+        "TIMESTAMP WITH TIME ZONE",
+        "TIMESTAMPTZ_NS",
+        "TRY_CAST({0} AS TIMESTAMPTZ_NS) IS NOT NULL OR {0} IS NULL",
+    ),
+)
+# Times as they are in UTC, or as written where they have no zone.
+_TIMES = {
+    "TIMESTAMP": "{}",
+    "TIMESTAMP_NS": "{}",
+    "TIMESTAMP WITH TIME ZONE": "make_timestamp(epoch_us({}))",
+    "TIMESTAMPTZ_NS": "make_timestamp_ns(epoch_ns({}))",
+}
+_IN_UTC = frozenset({"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"})
+# A type, a value of it, and where that is.
+_Values: TypeAlias = tuple[str, str, str]
 # The comment of a column that could not have its own name.
 _NAMED = "in the API: "
 
@@ -57,9 +84,9 @@ class DuckdbDestination(Destination):
             self._db.execute("BEGIN")
             try:
                 if rows:
-                    columns = self._fitted(source, str(partial))
+                    into = self._fitted(source, str(partial))
                     self._clear(source, provider, key)
-                    self._fill(source, provider, key, str(partial), columns)
+                    self._fill(source, provider, key, str(partial), into)
                 elif self._columns(source):
                     self._clear(source, provider, key)
                 self._db.execute("COMMIT")
@@ -68,11 +95,11 @@ class DuckdbDestination(Destination):
                 raise
         partial.unlink()
 
-    def _fitted(self, source: str, file: str) -> list[str]:
+    def _fitted(self, source: str, file: str) -> dict[str, str]:
         """Make the table of a data source one that holds the rows of a file.
 
         Returns:
-            Which column of the table each column of the file goes into. To DuckDB names
+            Columns of the table, and what of the file goes into them. To DuckDB names
             that differ in case only are one; of those, and of names that are taken, the
             second gets a number, and keeps the name that the API gives it as a comment.
         """
@@ -83,26 +110,46 @@ class DuckdbDestination(Destination):
                 f"CREATE TABLE {table} ({_PROVIDER} VARCHAR, {_WINDOW} VARCHAR)"
             )
         taken = {_PROVIDER, _WINDOW, *(column.lower() for column, _ in there.values())}
-        columns = []
-        for name, kind in self._came(file):
+        into = {}
+        came = self._came(file)
+        rows = _rows_of(file, len(came))
+        for number, (name, kind) in enumerate(came):
+            value = f"c{number}"
             if name in there:
                 column, held = there[name]
-                wider = held if held == kind else _wider(held, kind)
+                own = _quoted(column)
+                wider = self._wider((held, own, table), (kind, value, rows))
                 if wider != held:
+                    text = _as_text(own, held) if wider == _TEXT else own
                     self._db.execute(
-                        f"ALTER TABLE {table} ALTER {_quoted(column)} TYPE {wider}"
+                        f"ALTER TABLE {table} ALTER {own} TYPE {wider} USING {text}"
                     )
             else:
-                column = free_name(name, taken)
+                column, wider = free_name(name, taken), kind
                 taken.add(column.lower())
                 self._db.execute(f"ALTER TABLE {table} ADD {_quoted(column)} {kind}")
                 if column != name:
                     self._db.execute(
                         f"COMMENT ON COLUMN {table}.{_quoted(column)} "
-                        f"IS {_text(_NAMED + name)}"
+                        f"IS {_literal(_NAMED + name)}"
                     )
-            columns.append(column)
-        return columns
+            into[column] = _as_text(value, kind) if wider == _TEXT else value
+        return into
+
+    def _wider(self, held: _Values, came: _Values) -> str:
+        """Return the type that holds the values of two columns, as exactly."""
+        kinds = held[0], came[0]
+        if kinds[0] == kinds[1] or kinds[1] in _NOTHING:
+            return kinds[0]
+        if kinds[0] in _NOTHING:
+            return kinds[1]
+        for narrow, wide, holds in _WIDENED:
+            if {*kinds} == {narrow, wide}:
+                _, value, rows = held if kinds[0] == narrow else came
+                query = f"SELECT bool_and({holds.format(value)}) FROM {rows}"  # noqa: S608 - quoted
+                (exact,) = self._db.execute(query).fetchone()
+                return _TEXT if exact is False else wide
+        return _TEXT
 
     def _clear(self, source: str, provider: str, key: str) -> None:
         self._db.execute(
@@ -111,14 +158,14 @@ class DuckdbDestination(Destination):
         )
 
     def _fill(
-        self, source: str, provider: str, key: str, file: str, columns: list[str]
+        self, source: str, provider: str, key: str, file: str, into: dict[str, str]
     ) -> None:
-        # By position: to DuckDB some of the file's own names may be one.
-        into = ", ".join([_PROVIDER, _WINDOW, *map(_quoted, columns)])
+        columns = ", ".join([_PROVIDER, _WINDOW, *map(_quoted, into)])
+        values = ", ".join(["?", "?", *into.values()])
         self._db.execute(
-            f"INSERT INTO {_quoted(source)} ({into}) "  # noqa: S608 - quoted
-            "SELECT ?, ?, * FROM read_parquet(?, hive_partitioning = false)",
-            [provider, key, file],
+            f"INSERT INTO {_quoted(source)} ({columns}) SELECT {values} "  # noqa: S608 - quoted
+            f"FROM {_rows_of(file, len(into))}",
+            [provider, key],
         )
 
     def _columns(self, source: str) -> dict[str, tuple[str, str]]:
@@ -155,14 +202,30 @@ class DuckdbDestination(Destination):
         raise DestinationError(f"the DuckDB file cannot be written ({kind})")
 
 
-def _wider(held: str, came: str) -> str:
-    """Return the type that holds the values of two."""
-    if {held, came} == {"BIGINT", "DOUBLE"}:
-        return "DOUBLE"
-    return "VARCHAR"
+def _rows_of(file: str, columns: int) -> str:
+    """Return the rows of a file; its columns are c0, c1, and so on.
+
+    To DuckDB some of the file's own names may be one.
+    """
+    names = ", ".join(f"c{number}" for number in range(columns))
+    return f"read_parquet({_literal(file)}, hive_partitioning = false) t({names})"
 
 
-def _text(text: str) -> str:
+def _as_text(value: str, kind: str) -> str:
+    """Return a value as text, the way that JSON writes it and as short as it can be."""
+    if kind == "DOUBLE":
+        return f"regexp_replace({value}::VARCHAR, '\\.0$', '')"
+    if kind.startswith("DECIMAL"):
+        return f"rtrim(rtrim({value}::VARCHAR, '0'), '.')"
+    if kind not in _TIMES:
+        return f"{value}::VARCHAR"
+    # DuckDB itself would write the time in the zone of this machine.
+    time = _TIMES[kind].format(value)
+    text = f"regexp_replace(strftime({time}, '%Y-%m-%dT%H:%M:%S.%n'), '\\.?0+$', '')"
+    return f"{text} || 'Z'" if kind in _IN_UTC else text
+
+
+def _literal(text: str) -> str:
     escaped = text.replace("'", "''")
     return f"'{escaped}'"
 

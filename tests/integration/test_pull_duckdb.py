@@ -1,6 +1,9 @@
 """Pulls into one DuckDB file."""
 
 import asyncio
+import datetime as dt
+import time
+from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +24,22 @@ async def asked(folder, query):
             return db.execute(query).fetchall()
 
     return await asyncio.to_thread(ask)
+
+
+def publish(folder, source, tables):
+    """Publish tables, each of a provider of its own, by runs of their own."""
+    for number, table in enumerate(tables):
+        destination = DuckdbDestination(folder)
+        partial = destination.partial()
+        pq.write_table(table, partial)
+        destination.publish(
+            partial,
+            source=source,
+            provider=str(number),
+            key="all",
+            rows=len(table),
+        )
+        destination.close()
 
 
 async def test_each_data_source_is_a_table_of_the_rows_of_all(tmp_path):
@@ -74,21 +93,11 @@ async def test_columns_that_differ_in_case_only_stay_apart(tmp_path):
     """
     tables = [
         {"Name": ["a"], "_provider": ["x"], "name_1": ["n"]},
-        {"name": ["b"], "Name": ["c"], "_PROVIDER": [1]},
+        {"name": ["b"], "Name": ["c"], "_PROVIDER": [True]},
         {"NAME": ["d"], "name": ["e"], "_provider": ["y"]},
     ]
 
-    def publish():
-        for number, table in enumerate(tables):
-            destination = DuckdbDestination(tmp_path)
-            partial = destination.partial()
-            pq.write_table(pa.table(table), partial)
-            destination.publish(
-                partial, source="it's", provider=f"{number}", key="all", rows=1
-            )
-            destination.close()
-
-    await asyncio.to_thread(publish)
+    await asyncio.to_thread(publish, tmp_path, "it's", map(pa.table, tables))
     found = await asked(tmp_path, 'SELECT * EXCLUDE _window FROM "it\'s" ORDER BY 1')
     named = await asked(
         tmp_path,
@@ -108,7 +117,7 @@ async def test_columns_that_differ_in_case_only_stay_apart(tmp_path):
     }
     assert found == [
         ("0", "a", "x", "n", None, None, None),
-        ("1", "c", None, None, "b", 1, None),
+        ("1", "c", None, None, "b", True, None),
         ("2", None, "y", None, "e", None, "d"),
     ]
 
@@ -123,21 +132,7 @@ async def test_a_column_that_becomes_wider_keeps_what_it_had(tmp_path):
         pa.table({"id": ["four"], "size": [4]}),
     ]
 
-    def publish():
-        destination = DuckdbDestination(tmp_path)
-        for number, table in enumerate(tables):
-            partial = destination.partial()
-            pq.write_table(table, partial)
-            destination.publish(
-                partial,
-                source='odd "name"',
-                provider="1",
-                key=str(number),
-                rows=len(table),
-            )
-        destination.close()
-
-    await asyncio.to_thread(publish)
+    await asyncio.to_thread(publish, tmp_path, 'odd "name"', tables)
     found = await asked(
         tmp_path, 'SELECT id, "size", x, "new" FROM "odd ""name""" ORDER BY id'
     )
@@ -148,3 +143,95 @@ async def test_a_column_that_becomes_wider_keeps_what_it_had(tmp_path):
         ("3", 0.5, None, True),
         ("four", 4.0, None, None),
     ]
+
+
+MOMENT = dt.datetime(2026, 1, 31, 8, 30, 0, 120_000)
+FAR = dt.datetime(9999, 12, 31)
+
+
+@pytest.mark.parametrize("text_first", [True, False])
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC"])
+async def test_what_becomes_text_is_written_as_json_writes_it(
+    text_first, zone, tmp_path, monkeypatch
+):
+    """
+    Whichever came first, and wherever the machine is.
+    """
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    values = {
+        "utc": (pa.timestamp("us", "UTC"), MOMENT, "2026-01-31T08:30:00.12Z"),
+        "fine": (
+            pa.timestamp("ns", "UTC"),
+            10**9 + 1,
+            "1970-01-01T00:00:01.000000001Z",
+        ),
+        "local": (
+            pa.timestamp("us"),
+            MOMENT.replace(microsecond=0),
+            "2026-01-31T08:30:00",
+        ),
+        "day": (pa.date32(), MOMENT.date(), "2026-01-31"),
+        "money": (pa.decimal128(38, 10), Decimal("12.50"), "12.5"),
+        "whole": (pa.decimal128(38, 10), Decimal(100), "100"),
+        "number": (pa.float64(), 1.0, "1"),
+        "part": (pa.float64(), 0.25, "0.25"),
+        "id": (pa.int64(), 2**62, str(2**62)),
+        "flag": (pa.bool_(), True, "true"),
+    }
+    typed = pa.table({n: pa.array([v], kind) for n, (kind, v, _) in values.items()})
+    texts = pa.table({name: ["Quill"] for name in values})
+    tables = [texts, typed] if text_first else [typed, texts]
+
+    await asyncio.to_thread(publish, tmp_path, "Rows", tables)
+    monkeypatch.undo()
+    time.tzset()
+    found = await asked(
+        tmp_path, "SELECT * EXCLUDE (_provider, _window) FROM Rows ORDER BY _provider"
+    )
+
+    assert sorted(found) == sorted(
+        [tuple(text for *_, text in values.values()), ("Quill",) * len(values)]
+    )
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (pa.array([1]), pa.array([0.5]), {1.0, 0.5}),
+        (pa.array([2**53 + 1]), pa.array([0.5]), {"9007199254740993", "0.5"}),
+        (pa.nulls(1), pa.array([2**60]), {None, 2**60}),
+        (pa.nulls(1), pa.array(["x"]), {None, "x"}),
+        (pa.array([None], pa.int64()), pa.array([0.5]), {None, 0.5}),
+        (
+            pa.array([MOMENT], pa.timestamp("us")),
+            pa.array([1001], pa.timestamp("ns")),
+            {"2026-01-31 08:30:00.12", "1970-01-01 00:00:00.000001001"},
+        ),
+        (
+            pa.array([MOMENT], pa.timestamp("us", "UTC")),
+            pa.array([1001], pa.timestamp("ns", "UTC")),
+            {"2026-01-31 08:30:00.12+00", "1970-01-01 00:00:00.000001001+00"},
+        ),
+        (
+            pa.array([FAR], pa.timestamp("us", "UTC")),
+            pa.array([1001], pa.timestamp("ns", "UTC")),
+            {"9999-12-31T00:00:00Z", "1970-01-01T00:00:00.000001001Z"},
+        ),
+    ],
+)
+async def test_two_types_become_one_that_holds_both(
+    one, other, found, swapped, tmp_path
+):
+    """
+    No digit is lost on the way.
+    """
+    tables = [pa.table({"x": column}) for column in (one, other)]
+    tables = tables[::-1] if swapped else tables
+
+    await asyncio.to_thread(publish, tmp_path, "Rows", tables)
+    text = "x::VARCHAR" if pa.types.is_timestamp(one.type) else "x"
+    held = await asked(tmp_path, f"SELECT {text} FROM Rows")
+
+    assert {value for (value,) in held} == found
