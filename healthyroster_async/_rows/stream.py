@@ -26,7 +26,7 @@ from healthyroster_async._rows.sinks import (
 from healthyroster_async._rows.splitter import BrokenRowsError, Splitter, row_splitter
 from healthyroster_async._rows.tables import TableReader, Tables
 from healthyroster_async._rows.typed import BadRow, Pending, TypedRows
-from healthyroster_async._rows.values import exact_loads
+from healthyroster_async._rows.values import exact_loads, lasting_loads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -265,6 +265,7 @@ class RowStream:
             OSError: The file cannot be written.
         """
         sink = LinesSink(path)
+        self._loads = lasting_loads
         async with self:
             try:
                 while (rows := await self._next_rows()) is not None:

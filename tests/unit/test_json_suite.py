@@ -6,6 +6,8 @@ The suite's files stand in ``tests/json_test_suite.json`` with their licence (MI
 import asyncio
 import base64
 import json
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -317,3 +319,21 @@ def _whole(lines):
         )
     except ValueError:
         return False
+
+
+async def test_a_file_of_lines_has_every_digit(tmp_path):
+    """
+    Rows as dicts have floats there: that is how orjson reads them.
+    """
+    numbers = [
+        "123456789012345678901", "-18446744073709551617", "12345678901234567.89",
+        "0.1", "0.30000000000000004", "1e300", "1",
+    ]  # fmt: skip
+    plain = ",".join(f'{{"n":{n},"t":"12345678901234567890"}}' for n in numbers[3:])
+    long = ",".join(f'{{"n":{number}}}' for number in numbers)
+    for raw in (f"[{plain}]", f"[{long}]"):
+        stream = RowStream(request(), Source(raw.encode(), "application/json"), None)
+        await stream.to_ndjson(tmp_path / "rows")
+        lines = await asyncio.to_thread((tmp_path / "rows").read_text)
+        exact = partial(json.loads, parse_float=Decimal, parse_int=Decimal)
+        assert [exact(line) for line in lines.splitlines()] == exact(raw)
