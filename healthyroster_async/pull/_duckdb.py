@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from typing_extensions import override
 
@@ -80,6 +81,7 @@ class DuckdbDestination(Destination):
     def publish(
         self, partial: Path, *, source: str, provider: str, key: str, rows: int
     ) -> None:
+        source = unquote(source)  # a table may be called as it likes
         with self._one_at_a_time, self._told():
             self._db.execute("BEGIN")
             try:
@@ -125,7 +127,7 @@ class DuckdbDestination(Destination):
                         f"ALTER TABLE {table} ALTER {own} TYPE {wider} USING {text}"
                     )
             else:
-                column, wider = free_name(name, taken), kind
+                column, wider = free_name(name or "column", taken), kind
                 taken.add(column.lower())
                 self._db.execute(f"ALTER TABLE {table} ADD {_quoted(column)} {kind}")
                 if column != name:

@@ -13,6 +13,7 @@ import pytest
 from healthyroster_async import DestinationError, PullPlan
 from healthyroster_async.emulator import Emulator
 from healthyroster_async.pull._duckdb import DuckdbDestination
+from healthyroster_async.testing import scripted_pool
 
 DATES = {"since": "2025-01-01", "until": "2025-04-01"}
 PLAN = PullPlan([1, 2], format="duckdb", **DATES)
@@ -63,6 +64,23 @@ async def test_each_data_source_is_a_table_of_the_rows_of_all(tmp_path):
     assert {i for (i,) in ids} <= {row["id"] for row in rows}
 
 
+async def test_a_table_is_called_as_its_data_source(tmp_path):
+    """
+    The name of a folder is escaped, and who asks DuckDB does not know how.
+    """
+    name = "Équipes / 50 %"
+
+    def answers(request):
+        if request.stream:
+            return [{"id": 1}]
+        return [{"id": 1, "name": name}] if request.label.endswith("s") else {"id": 1}
+
+    async with scripted_pool(answers) as pool:
+        await pool.pull(PullPlan([1], format="duckdb"), tmp_path)
+
+    assert await asked(tmp_path, f'SELECT id FROM "{name}"') == [(1,)]
+
+
 async def test_rows_that_are_gone_are_gone_there_too(tmp_path):
     """
     A partition is replaced whole, also by nothing.
@@ -92,7 +110,7 @@ async def test_columns_that_differ_in_case_only_stay_apart(tmp_path):
     To DuckDB they are one, and so is a column that the table has for itself.
     """
     tables = [
-        {"Name": ["a"], "_provider": ["x"], "name_1": ["n"]},
+        {"Name": ["a"], "_provider": ["x"], "name_1": ["n"], "": ["z"]},
         {"name": ["b"], "Name": ["c"], "_PROVIDER": [True]},
         {"NAME": ["d"], "name": ["e"], "_provider": ["y"]},
     ]
@@ -111,14 +129,15 @@ async def test_columns_that_differ_in_case_only_stay_apart(tmp_path):
         "Name": None,
         "_provider_1": "in the API: _provider",
         "name_1": None,
+        "column": "in the API: ",
         "name_2": "in the API: name",
         "_PROVIDER_2": "in the API: _PROVIDER",
         "NAME_3": "in the API: NAME",
     }
     assert found == [
-        ("0", "a", "x", "n", None, None, None),
-        ("1", "c", None, None, "b", True, None),
-        ("2", None, "y", None, "e", None, "d"),
+        ("0", "a", "x", "n", "z", None, None, None),
+        ("1", "c", None, None, None, "b", True, None),
+        ("2", None, "y", None, None, "e", None, "d"),
     ]
 
 
