@@ -62,7 +62,7 @@ def test_two_stores_give_out_one_budget(store: BudgetStore, other: BudgetStore):
     )
 
     slots = [each.slot for each in (first, second, third)]
-    assert slots == pytest.approx([1000.0, 1000.05, 1000.25])
+    assert slots == pytest.approx([1000.0, 1000.1, 1000.3])
     assert third.budget.granted == 4
     assert other.read() == third.budget
     assert other.read().limit == Limit(600, 60)
