@@ -142,6 +142,8 @@ class Governor:
             if ticket is not None:
                 self._probe = ticket
                 ticket.probe = True
+                if self.lease is not None and self.lease.calls:
+                    self.lease.calls -= 1
                 self._let_go(ticket, now)
             return ticket
         if not self._take(now, urgent=self.queue.urgent):
@@ -180,7 +182,7 @@ class Governor:
             ticket.granted = False
             self.in_flight -= 1
             if ticket.probe:
-                pass  # that took no token
+                pass  # that took no token, or one that is late by now
             elif self.lease is not None:
                 self.lease.calls += 1
             else:
@@ -322,9 +324,8 @@ class Governor:
             return False
         slack = _STARTING_BURST_S if self.learner.starting else _CATCH_UP_S
         if self._bound and not self._starved:
-            # Nobody waited, so no timer was late: whole calls are made up for, as part
-            # of one would make six of five in a second.
-            slack = math.floor(slack * self.learner.rate) / self.learner.rate
+            # Nobody waited, so no timer was late; six of five a second are too many.
+            slack = 0.0
         self._last = max(due, now - slack)
         return True
 

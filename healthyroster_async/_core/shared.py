@@ -151,27 +151,27 @@ def reserve(
 
     In any *t* seconds, slots for at most ``rate * (t + catch_up) + calls`` calls are
     given out, and none inside a pause. Slots that fell into a pause are not caught up,
-    nor are parts of one: they would make six calls of five in a second.
+    nor any after a rest: they would make six calls of five in a second.
 
     Args:
         budget: The budget as it stands.
         calls: How many go together.
         now: The time.
-        catch_up: Most seconds of slots nobody took that may still be taken.
+        catch_up: Seconds that a slot may be late and still count as if it were not.
 
     Returns:
         The budget from now on, and when the calls may go, never in the past.
     """
-    rate = budget.rate
-    missed = math.floor(catch_up * rate) / rate if rate else catch_up
-    start = max(budget.due, budget.pause_until, now - missed)
-    took = calls / rate if rate else 0.0
+    start = max(budget.due, budget.pause_until)
+    if start < now - catch_up:
+        start = now
+    took = calls / budget.rate if budget.rate else 0.0
     # This runs for every call, under the lock, and evolve() takes twice as long.
     after = Budget(
         epoch=budget.epoch,
         due=min(start + took, now + HORIZON_S),
         pause_until=budget.pause_until,
-        rate=rate,
+        rate=budget.rate,
         limit=budget.limit,
         granted=budget.granted + calls,
         granted_before=budget.granted_before,

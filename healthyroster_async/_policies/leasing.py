@@ -64,11 +64,12 @@ class Leasing:
         if not calls:
             return
         found = self._store.reserve(calls)
+        if found is not None and not found.budget.rate:
+            # Nobody has told the rate yet. This call counts, too.
+            self._agree(found.budget, now)
+            found = self._store.reserve(calls)
         if found is None or not found.budget.rate:
-            # Out of reach, or of a rate that nobody has told yet: by ourselves, then.
-            governor.lease = None
-            if found is not None:
-                self._agree(found.budget, now)
+            governor.lease = None  # out of reach: by ourselves, then
             return
         governor.lease = lease
         lease.give(calls, found.slot - self._ahead)

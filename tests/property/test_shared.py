@@ -129,7 +129,7 @@ def test_who_comes_a_little_late_loses_nothing(rate, late):
         now = max(now, ideal + lateness)
 
 
-@given(rate=st.floats(0.1, 19.0), rest=st.floats(0.0, 100.0))
+@given(rate=rates, rest=st.floats(0.0, 100.0))
 def test_after_a_rest_there_is_no_call_more_in_its_first_second(rate, rest):
     """
     A strict server counts six of five a second, and turns one away.

@@ -99,16 +99,25 @@ def test_slots_are_spaced_by_the_rate():
     assert budget.granted == KNOWN.granted + 8
 
 
-def test_only_a_little_of_what_nobody_took_is_caught_up():
+@pytest.mark.parametrize(
+    ("due", "expected"),
+    [
+        (NOW - 0.2, [1000.0, 1000.0, 1000.0, 1000.1]),
+        (NOW - 0.05, [1000.0, 1000.05, 1000.15, 1000.25]),
+        (NOW - 0.21, [1000.0, 1000.1, 1000.2, 1000.3]),
+        (0.0, [1000.0, 1000.1, 1000.2, 1000.3]),
+    ],
+)
+def test_what_is_a_little_late_is_caught_up_and_a_rest_is_not(due, expected):
     """
-    A timer that fires late costs nothing, an hour of silence is no burst.
+    A timer that fires late costs nothing, and silence is no burst.
     """
-    slots, budget = [], evolve(KNOWN, due=0.0)
+    slots, budget = [], evolve(KNOWN, due=due)
     for _ in range(4):
         budget, slot = reserve(budget, 1, NOW, catch_up=0.2)
         slots.append(slot)
 
-    assert slots == pytest.approx([1000.0, 1000.0, 1000.0, 1000.1])
+    assert slots == pytest.approx(expected)
 
 
 def test_nothing_goes_inside_a_pause_and_its_slots_are_lost():

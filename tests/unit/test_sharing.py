@@ -3,12 +3,17 @@ import os
 import stat
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from healthyroster_async._core.settings import Limit
+from healthyroster_async._core.governor import Governor, Ticket
+from healthyroster_async._core.ratelimits import Announced
+from healthyroster_async._core.settings import Limit, PacingSettings, Priority
 from healthyroster_async._core.shared import SIZE, key_of
+from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies import sharing
+from healthyroster_async._policies.leasing import Leasing
 from healthyroster_async._policies.sharing import (
     BudgetStore,
     FileStore,
@@ -332,3 +337,42 @@ def test_the_mark_of_a_boot_stays_while_the_host_runs(monkeypatch):
 
     monkeypatch.setattr(Path, "read_bytes", none)
     assert boot_mark() == bytes(8)
+
+
+def sent_by(leasing, governor, clock, count):
+    """Let so many calls go that come at once; return them and when each went."""
+    tickets = [Ticket(None, Priority.BULK) for _ in range(count)]
+    for ticket in tickets:
+        governor.ask(ticket, clock.now)
+    while not all(ticket.granted for ticket in tickets):
+        leasing.before_next(clock.now)
+        if governor.next(clock.now) is None:
+            clock.now = max(clock.now, governor.wake_at(clock.now))
+    return tickets, [ticket.sent for ticket in tickets]
+
+
+def test_a_limit_that_was_told_holds_from_the_first_call_on(store, clock):
+    """
+    Also after a rest, and after a pause: the probe is one of the five.
+    """
+    told = PacingSettings(rate=Limit(5))
+    governor = Governor(told, now=clock.now, rng=Random(0))
+    leasing = Leasing(governor, store)
+
+    _, times = sent_by(leasing, governor, clock, 12)
+    clock.now += 60
+    more, later = sent_by(leasing, governor, clock, 12)
+    governor.answered(more[-1], clock.now, Verdict.THROTTLED, Announced(wait=3.0))
+    leasing.after_answer(clock.now)
+    clock.now = governor.paused_until
+    (probe,), (probed,) = sent_by(leasing, governor, clock, 1)
+    clock.now += 0.01
+    governor.answered(probe, clock.now, Verdict.ACCEPTED)
+    _, last = sent_by(leasing, governor, clock, 12)
+    times += [*later, probed, *last]
+
+    assert probe.probe is False
+    assert governor.lease is not None
+    assert probed - later[-1] >= 3.0
+    for first, sixth in zip(times, times[5:], strict=False):
+        assert sixth - first > 1 - 1e-9
