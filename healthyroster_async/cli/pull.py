@@ -241,7 +241,9 @@ def _tell(report: PullReport) -> None:
         more = len(report.failed) - _MOST_LINES
         _console.message(f"... and {more:,} more; --json lists them all")
     if report.failed:
-        _console.message("The same command again asks only for what is missing.")
+        _console.message(
+            "Once that is mended, the same command asks only for what is missing."
+        )
 
 
 def _denied(report: PullReport) -> Iterator[str]:

@@ -130,7 +130,7 @@ async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
 
         assert code == 1
         assert "error: provider 2, Teams, 2025-01: " in err
-        assert "The same command again asks only for what is missing." in err
+        assert "the same command asks only for what is missing." in err
 
 
 @pytest.mark.parametrize(
