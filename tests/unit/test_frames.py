@@ -255,7 +255,7 @@ def test_a_column_that_no_row_has_is_there():
         ("integer", "1", "1"),
         ("number", "1", "1"),
         ("number", "1.50", "1.5"),
-        ("number", "1e20", "1e+20"),
+        ("number", "0.250", "0.25"),
         ("decimal", "12.50", "12.5"),
         ("decimal", "100", "100"),
         ("decimal", "0.0000000001", "0.0000000001"),
