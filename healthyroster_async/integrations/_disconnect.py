@@ -21,7 +21,9 @@ class CancelOnDisconnect:
     def __init__(self, app: Application) -> None:
         self._app = app
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(  # noqa: C901 - small steps, each with the state of the others
+        self, scope: Any, receive: Any, send: Any
+    ) -> None:
         """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -29,19 +31,30 @@ class CancelOnDisconnect:
         handling = asyncio.current_task()
         assert handling is not None  # noqa: S101 - servers call it in a task
         # One message ahead: enough to see the client go, and no body in memory.
-        messages: asyncio.Queue[Message] = asyncio.Queue(1)
+        messages: asyncio.Queue[Message | Exception] = asyncio.Queue(1)
         answered = gone = False
 
         async def watch() -> None:
             nonlocal gone
             while True:
-                message = await receive()
+                try:
+                    message = await receive()
+                except Exception as error:  # noqa: BLE001 - the app is to have it
+                    await messages.put(error)
+                    return
                 if message["type"] == "http.disconnect" and not answered:
                     gone = True
                     handling.cancel()
                 await messages.put(message)
                 if message["type"] == "http.disconnect":
                     return
+
+        async def come() -> Message:
+            message = await messages.get()
+            if isinstance(message, Exception):
+                messages.put_nowait(message)  # for who asks again
+                raise message
+            return message
 
         async def told(message: Message) -> None:
             nonlocal answered
@@ -51,7 +64,7 @@ class CancelOnDisconnect:
 
         watching = asyncio.create_task(watch())
         try:
-            await self._app(scope, messages.get, told)
+            await self._app(scope, come, told)
         except asyncio.CancelledError:
             # Somebody else may have cancelled it too, such as a server that ends.
             if not gone or handling.uncancel() > 0:
