@@ -11,6 +11,10 @@ from attrs import frozen
 _MARK = b"\xef\xbb\xbf"
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# All up to a bracket that stands in no text, and the bracket.
+_TO_BRACKET = re.compile(
+    rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL
+)
 _SCALAR = re.compile(rb"[^,\]}\s]+(?=[,\]}\s])")
 # What rows are commonly wrapped in, and arrays of objects that commonly stand beside.
 _ROWS_KEYS = frozenset(
@@ -67,8 +71,13 @@ def find_rows(head: bytes, wanted: tuple[str, ...] | None = None) -> Place | Non
 
 
 def array_end(text: bytes) -> int:
-    """Return where an array ends, given JSON from its first item on."""
-    return _Scanner(b"[" + text, None).past_value() - 1
+    """Return where an array ends, given valid JSON from its first item on."""
+    depth = 1
+    for found in _TO_BRACKET.finditer(text):
+        depth += 1 if found[1] in b"[{" else -1
+        if not depth:
+            return found.end()
+    raise ValueError("the array does not end")
 
 
 class _Scanner:
@@ -77,11 +86,6 @@ class _Scanner:
         self._at = len(_MARK) if head.startswith(_MARK) else 0
         self._wanted = wanted
         self._empty: Place | None = None
-
-    def past_value(self) -> int:
-        """Return what comes after the value that is next."""
-        self._skip()
-        return self._at
 
     def find(self) -> Place:
         first = self._peek()

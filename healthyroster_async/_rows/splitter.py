@@ -161,7 +161,8 @@ class Splitter(Generic[T]):
         # it proves that the answer ends where it should.
         document = self._parse(self._head + rest, "the answer is cut off, or no JSON")
         value = self._rows_of(document)
-        self._check_once(rest)
+        if self._place.path:
+            self._check_once(rest)
         if not self._place.sure:
             self._check_alone(document, value)
         self._keep(b"")

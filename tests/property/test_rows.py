@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from healthyroster_async._rows import splitter as module
-from healthyroster_async._rows.envelope import find_rows
+from healthyroster_async._rows.envelope import array_end, find_rows
 from healthyroster_async._rows.splitter import (
     BrokenRowsError,
     CutOffError,
@@ -307,6 +307,18 @@ def test_rows_that_stand_under_one_key_twice_are_refused(count, again, more):
 
     with pytest.raises(BrokenRowsError, match="twice"):
         drive(row_splitter(max_row=1 << 20), raw, [40_000])
+
+
+@given(rows_, sides, st.booleans())
+def test_an_array_ends_where_a_parser_says(rows, beside, pretty):
+    """
+    Brackets also stand in texts and in rows, and behind the array.
+    """
+    indent = 1 if pretty else None
+    array = json.dumps(rows, indent=indent)
+    behind = "," + json.dumps(beside, indent=indent)[1:]
+
+    assert array_end((array[1:] + behind).encode()) == len(array.encode()) - 1
 
 
 def test_a_key_that_is_written_with_escapes_leads_to_the_rows():
