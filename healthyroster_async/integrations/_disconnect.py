@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 Message: TypeAlias = MutableMapping[str, Any]
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+# Messages of a body that are taken before the app asks: behind it stands that the
+# client has gone. Servers send 64 KiB in one, so it is about a megabyte.
+_AHEAD = 16
+# What nginx logs of a client that closed its request; nobody reads the answer.
+_LEFT = 499
 
 
 class CancelOnDisconnect:
@@ -15,7 +22,8 @@ class CancelOnDisconnect:
 
     The calls that it waits for give back their places then. It is ASGI middleware, so
     any framework takes it. What runs after the whole answer was sent, such as
-    background tasks, is left alone.
+    background tasks, is left alone. A client that goes while more than a megabyte of
+    its body is unread is seen when the app reads on.
     """
 
     def __init__(self, app: Application) -> None:
@@ -30,9 +38,8 @@ class CancelOnDisconnect:
             return
         handling = asyncio.current_task()
         assert handling is not None  # noqa: S101 - servers call it in a task
-        # One message ahead: enough to see the client go, and no body in memory.
-        messages: asyncio.Queue[Message | Exception] = asyncio.Queue(1)
-        answered = gone = False
+        messages: asyncio.Queue[Message | Exception] = asyncio.Queue(_AHEAD)
+        begun = answered = gone = False
 
         async def watch() -> None:
             nonlocal gone
@@ -57,7 +64,8 @@ class CancelOnDisconnect:
             return message
 
         async def told(message: Message) -> None:
-            nonlocal answered
+            nonlocal begun, answered
+            begun = True
             if message["type"] == "http.response.body":
                 answered = not message.get("more_body", False)
             await send(message)
@@ -69,6 +77,13 @@ class CancelOnDisconnect:
             # Somebody else may have cancelled it too, such as a server that ends.
             if not gone or handling.uncancel() > 0:
                 raise
+            if not begun:
+                # Middleware around this one takes no answer at all for an error.
+                with suppress(OSError):
+                    await send(
+                        {"type": "http.response.start", "status": _LEFT, "headers": []}
+                    )
+                    await send({"type": "http.response.body"})
         finally:
             watching.cancel()
             await asyncio.wait([watching])

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from importlib import import_module
 from typing import Any, TypeAlias, cast
 
@@ -19,6 +20,7 @@ from healthyroster_async._core.settings import Environment, check_deadline
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._rows.frames import arrow
 from healthyroster_async._session import ProviderSession
+from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async.integrations._problems import ProviderIdError
 
 MakePool: TypeAlias = Callable[[], ConnectionPool | Awaitable[ConnectionPool]]
@@ -55,23 +57,31 @@ class PoolKeeper:
         self._make = make
         self._deadline = check_deadline(deadline)
         self._pool: ConnectionPool | None = None
+        self._ended = False
 
     @property
     def pool(self) -> ConnectionPool:
         """The pool of this process.
 
         Raises:
-            PoolClosedError: The app has not been started, or has ended.
+            ConfigurationError: The app was never started.
+            PoolClosedError: The app has ended.
         """
-        if self._pool is None:
-            raise PoolClosedError(
-                "the app has no pool: its lifespan was not run, or has ended"
-            )
-        return self._pool
+        if self._pool is not None:
+            return self._pool
+        if self._ended:
+            raise PoolClosedError("the app has no pool any more: it has ended")
+        raise ConfigurationError(
+            "the app has no pool: its lifespan was not run. Give the app the lifespan "
+            "of this object (aiohttp: setup), and start a mounted app's in its parent's"
+        )
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ConnectionPool]:
-        """Have a pool, for as long as the app runs."""
+        """Have a pool, for as long as the app runs, or the app that it is part of."""
+        if self._pool is not None:
+            yield self._pool
+            return
         # It stands still while its first pull imports what that needs: better now.
         if "healthyroster_async.pull" in sys.modules:
             await asyncio.to_thread(_ready_to_pull)
@@ -80,7 +90,7 @@ class PoolKeeper:
             try:
                 yield pool
             finally:
-                self._pool = None
+                self._pool, self._ended = None, True
 
     async def _made(self) -> ConnectionPool:
         if inspect.iscoroutinefunction(self._make):
@@ -96,7 +106,8 @@ class PoolKeeper:
 
         Raises:
             ProviderIdError: It is no id of a provider.
-            PoolClosedError: The app has not been started, or has ended.
+            ConfigurationError: The app was never started.
+            PoolClosedError: The app has ended.
         """
         pool = self.pool
         try:
@@ -113,16 +124,29 @@ class PoolKeeper:
         """Return which environments answer, for a health check.
 
         ``answers`` is ``null`` before the first call, and ``false`` while the API is
-        taken for down. Nothing is called for it.
+        taken for down, or has only failed or refused the credentials so far. Nothing is
+        called for it.
         """
         return {
             "environments": {
-                environment.value: {
-                    "answers": False if one.down else True if one.answers else None
-                }
+                environment.value: {"answers": _answers(one)}
                 for environment, one in self.pool.stats().items()
             }
         }
+
+
+def _answers(stats: EnvironmentStats) -> bool | None:
+    if stats.down:
+        return False
+    if any(map(_is_understood, stats.answers)):
+        return True
+    return False if stats.answers or stats.failures else None
+
+
+def _is_understood(status: int) -> bool:
+    return (
+        status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.UNAUTHORIZED
+    )
 
 
 def _ready_to_pull() -> None:

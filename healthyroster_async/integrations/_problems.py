@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
 
 import orjson
 from attrs import frozen
@@ -48,6 +49,8 @@ _MEANINGS: dict[type, tuple[int, str]] = {
 }
 # Of the log: where neither the app is wrong nor its client, the API is.
 _LEVELS = {_OURS: logging.ERROR} | dict.fromkeys((403, 404, 422), logging.INFO)
+# What is answered: also what a task group or a fan-out raises.
+HANDLED = (HealthyRosterError, ExceptionGroup)
 MEDIA_TYPE = "application/problem+json"
 # Whoever is told nothing else comes back as soon as this.
 _SOON_S = 1.0
@@ -82,7 +85,15 @@ class Problem:
         return orjson.dumps({"title": self.title, "status": self.status})
 
 
-def problem_of(error: HealthyRosterError) -> Problem:
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
+
+
+def problem_of(error: Exception) -> Problem:
     """Return what to answer the app's own client when *error* ended a call.
 
     ======  =========================================================================
@@ -107,8 +118,19 @@ def problem_of(error: HealthyRosterError) -> Problem:
     return Problem(status=status, title=title)
 
 
-def answer_to(error: HealthyRosterError) -> Problem:
-    """Return what to answer, and log why: the answer itself does not say it."""
+def answer_to(error: Exception) -> Problem:
+    """Return what to answer, and log why: the answer itself does not say it.
+
+    Args:
+        error: One of ours, or a group of them: of a group the highest status counts.
+
+    Raises:
+        Exception: *error* itself, if it is another, or others are in the group.
+    """
+    ours = list(_leaves(error))
+    if not all(isinstance(one, HealthyRosterError) for one in ours):
+        raise error
+    error = max(ours, key=lambda one: problem_of(one).status)
     problem = problem_of(error)
     kind, label = type(error).__name__, getattr(error, "label", None)
     request_id = getattr(error, "request_id", None)
@@ -122,7 +144,7 @@ def answer_to(error: HealthyRosterError) -> Problem:
         why,
         extra={
             "status": problem.status,
-            "kind": kind,
+            "error": kind,
             "label": label,
             "request_id": request_id,
         },

@@ -16,11 +16,10 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from healthyroster_async._core.errors import HealthyRosterError
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._keeper import PoolKeeper
-from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
+from healthyroster_async.integrations._problems import HANDLED, MEDIA_TYPE, answer_to
 
 __all__ = ["POOL", "HealthyRoster"]
 
@@ -71,7 +70,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Answer our errors with what they mean."""
     try:
         return await handler(request)
-    except HealthyRosterError as error:
+    except HANDLED as error:
         problem = answer_to(error)
     return web.Response(
         body=problem.body,

@@ -12,12 +12,11 @@ from typing import Any
 
 from typing_extensions import override
 
-from healthyroster_async._core.errors import HealthyRosterError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
 from healthyroster_async.integrations._keeper import PoolKeeper
-from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
+from healthyroster_async.integrations._problems import HANDLED, MEDIA_TYPE, answer_to
 
 extra("litestar", "litestar")
 
@@ -37,7 +36,7 @@ class HealthyRoster(PoolKeeper, InitPlugin):
         """Add lifespan, errors and middleware to the app."""
         app_config.lifespan = [*app_config.lifespan, self._lifespan]
         app_config.exception_handlers = {
-            HealthyRosterError: _answer,
+            **dict.fromkeys(HANDLED, _answer),
             **app_config.exception_handlers,
         }
         app_config.middleware = [CancelOnDisconnect, *app_config.middleware]
@@ -54,9 +53,7 @@ class HealthyRoster(PoolKeeper, InitPlugin):
             yield
 
 
-def _answer(
-    request: Request[Any, Any, Any], error: HealthyRosterError
-) -> Response[bytes]:
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     del request
     problem = answer_to(error)
     return Response(

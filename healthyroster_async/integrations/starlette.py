@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from healthyroster_async._core.errors import HealthyRosterError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
 from healthyroster_async.integrations._keeper import PoolKeeper
-from healthyroster_async.integrations._problems import MEDIA_TYPE, answer_to
+from healthyroster_async.integrations._problems import HANDLED, MEDIA_TYPE, answer_to
 
 extra("starlette", "starlette")
 
@@ -46,7 +45,8 @@ class Keeper(PoolKeeper):
 
     def install(self, app: Starlette) -> None:
         """Answer our errors with what they mean, and end calls of clients that left."""
-        app.add_exception_handler(HealthyRosterError, self._answer)
+        for kind in HANDLED:
+            app.exception_handlers.setdefault(kind, self._answer)
         app.add_middleware(CancelOnDisconnect)
 
     async def health_check(self, request: Request) -> Response:
@@ -56,7 +56,6 @@ class Keeper(PoolKeeper):
 
     async def _answer(self, request: Request, error: Exception) -> Response:
         del request
-        assert isinstance(error, HealthyRosterError)  # noqa: S101 - installed for it
         problem = answer_to(error)
         return Response(
             problem.body, problem.status, problem.headers, media_type=MEDIA_TYPE

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
 
@@ -24,3 +25,30 @@ async def test_an_error_of_the_body_reaches_the_app():
     async with asyncio.timeout(5):
         with pytest.raises(ValueError, match="told"):
             await CancelOnDisconnect(app)({"type": "http"}, receive, None)
+
+
+async def test_middleware_around_it_gets_an_answer():
+    """
+    Without any, Starlette's would log an error for each client that leaves.
+    """
+    sent = []
+    messages = [{"type": "http.request"}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    async def endless(scope, receive, send):
+        await asyncio.Event().wait()
+
+    async def passed_on(request, call_next):
+        return await call_next(request)
+
+    app = BaseHTTPMiddleware(CancelOnDisconnect(endless), passed_on)
+    async with asyncio.timeout(5):
+        await app({"type": "http", "method": "GET", "headers": []}, receive, send)
+
+    assert sent[0]["status"] == 499
+    assert [message["type"] for message in sent[1:]] == ["http.response.body"]

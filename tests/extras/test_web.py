@@ -20,7 +20,12 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 from yarl import URL
 
-from healthyroster_async import ConfigurationError, PoolClosedError, ProviderSession
+from healthyroster_async import (
+    ConfigurationError,
+    HealthyRosterError,
+    PoolClosedError,
+    ProviderSession,
+)
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.integrations import fastapi, litestar, starlette
 
@@ -211,6 +216,10 @@ def fastapi_app(roster, state):
 
         return StreamingResponse(parts())
 
+    @app.post("/{provider_id}/unread")
+    async def unread(clinic: clinic):
+        await clinic.reporting.data_sources()
+
     @app.post("/length")
     async def length(request: Request):
         return sum([len(part) async for part in request.stream()])
@@ -272,17 +281,93 @@ async def test_calls_of_a_client_that_left_are_cancelled(framework):
         if not isinstance(roster, litestar.HealthyRoster):
             roster.install(app)
         async with served(app) as client:
-            (stats,) = roster.pool.stats().values()
-            assert stats.in_flight == 0
-            asking = asyncio.create_task(client.get("1/slow"))
-            async with asyncio.timeout(10):
-                while next(iter(roster.pool.stats().values())).in_flight == 0:
-                    await asyncio.sleep(0.01)
-            asking.cancel()
-            await asyncio.wait([asking])
-            async with asyncio.timeout(5):
-                while next(iter(roster.pool.stats().values())).in_flight:
-                    await asyncio.sleep(0.01)
+            await leave(roster, client.get("1/slow"))
+
+
+async def leave(roster, request):
+    """Make a request, and go while its call is under way."""
+
+    def in_flight():
+        (stats,) = roster.pool.stats().values()
+        return stats.in_flight
+
+    assert in_flight() == 0
+    asking = asyncio.ensure_future(request)
+    async with asyncio.timeout(10):
+        while in_flight() == 0:
+            await asyncio.sleep(0.01)
+    asking.cancel()
+    await asyncio.wait([asking])
+    async with asyncio.timeout(5):
+        while in_flight():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("size", [10, 500_000])
+async def test_a_client_that_left_is_seen_behind_what_it_sent(size):
+    """
+    The app has no use for the body, and the end stands behind it.
+    """
+    async with Emulator(providers=1, rows=1, latency=30.0) as emulator:
+        roster = fastapi.HealthyRoster(emulator.pool)
+        app = fastapi_app(roster, [])
+        roster.install(app)
+        async with served(app) as client:
+            await leave(roster, client.post("1/unread", data=b"x" * size))
+
+
+async def test_a_group_of_errors_is_answered():
+    """
+    A fan-out in a request is no reason for a bare 500.
+    """
+    async with Emulator(providers=1, rows=1) as emulator:
+        roster = fastapi.HealthyRoster(emulator.pool)
+        app = FastAPI(lifespan=roster.lifespan)
+        roster.install(app)
+
+        @app.get("/all")
+        async def every():
+            async def ask(clinic):
+                await clinic.reporting.data_sources()
+
+            (await roster.pool.fan_out([1, 99], ask)).raise_for_failures()
+
+        async with served(app) as client, client.get("all") as answer:
+            assert answer.status == 404
+            assert answer.content_type == "application/problem+json"
+
+
+async def test_an_app_within_an_app_has_the_same_pool():
+    """
+    The inner one ends first, and the outer goes on.
+    """
+    async with Emulator(providers=1) as emulator:
+        roster = starlette.HealthyRoster(emulator.pool)
+        async with roster.lifespan(None):
+            pool = roster.pool
+            async with roster.lifespan(None):
+                assert roster.pool is pool
+            assert roster.pool is pool
+        with pytest.raises(PoolClosedError, match="ended"):
+            roster.pool  # noqa: B018 - it raises
+
+
+@pytest.mark.parametrize("status", [401, 500])
+async def test_an_environment_that_only_fails_does_not_answer(status):
+    """
+    A health check that says true while nothing works hides what is wrong.
+    """
+    fault = Fault(kind="status", status=status)
+    async with Emulator(providers=1, faults=[fault]) as emulator:
+        roster = starlette.HealthyRoster(emulator.pool)
+        async with roster.lifespan(None):
+            before = roster.health()
+            with pytest.raises(HealthyRosterError):
+                await roster.session_of(1).reporting.data_sources()
+            after = roster.health()
+
+    assert before == {"environments": {"sandbox": {"answers": None}}}
+    assert after == {"environments": {"sandbox": {"answers": False}}}
 
 
 async def test_what_the_client_does_not_wait_for_goes_on():
@@ -315,7 +400,7 @@ async def test_an_app_without_its_lifespan_is_told_so():
     """
     roster = fastapi.HealthyRoster()
 
-    with pytest.raises(PoolClosedError, match="lifespan"):
+    with pytest.raises(ConfigurationError, match="lifespan"):
         roster.session_of(1)
     with pytest.raises(ConfigurationError, match="each process of the server"):
         fastapi.HealthyRoster("pool")

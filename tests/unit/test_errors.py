@@ -236,11 +236,27 @@ def test_every_error_has_an_answer_of_a_web_app_that_tells_nothing(kind, caplog)
     assert (problem.retry_after is not None) == (problem.status == 503)
     assert not [word for word in (*PRIVATE, "GET", "{id}") if word in text]
     (record,) = caplog.records
-    assert (record.status, record.kind) == (problem.status, kind.__name__)
+    assert (record.status, record.error) == (problem.status, kind.__name__)
     assert record.levelname == {500: "ERROR"}.get(
         expected, "WARNING" if expected > 500 else "INFO"
     )
     assert not [word for word in PRIVATE if word in logged(record)]
+
+
+def test_of_a_group_the_highest_status_is_answered(caplog):
+    """
+    Calls of a task group and of a fan-out fail together, and one answer goes out.
+    """
+    denied, late = make(RateLimitedError), DeadlineExceededError("GET /x/{id}")
+    group = ExceptionGroup("calls", [denied, ExceptionGroup("more", [late, denied])])
+
+    assert answer_to(group).status == 504
+    (record,) = caplog.records
+    assert (record.status, record.error) == (504, "DeadlineExceededError")
+    mixed = ExceptionGroup("calls", [denied, KeyError(4711)])
+    with pytest.raises(ExceptionGroup) as raised:
+        answer_to(mixed)
+    assert raised.value is mixed
 
 
 @pytest.mark.parametrize(
