@@ -7,6 +7,7 @@ import atexit
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +16,10 @@ from healthyroster_async._core.errors import PoolClosedError, UsageError
 _T = TypeVar("_T")
 # A wait without end is deaf to Ctrl-C on some systems.
 _LOOK_S = 0.5
+# What is cancelled has so long to end.
+_END_S = 1.0
 _CLOSED = "the pool is closed"
+_NAME = "healthyroster"
 
 
 class LoopThread:
@@ -90,18 +94,25 @@ class LoopThread:
             self._stopped = False
         self.run(_nothing)
 
-    def stop(self) -> None:
-        """End the loop and its thread."""
+    def stop(self, *, timeout: float = 0.0) -> None:
+        """End the loop and its thread.
+
+        Args:
+            timeout: Seconds, at least one, after which a function that swallows its
+                cancellation is left to itself.
+        """
         with self._lock:
             thread, loop = self._thread, self._loop
             self._thread = self._loop = None
             self._opened, self._stopped = False, True
         if thread is not None and loop is not None and os.getpid() == self._process:
             loop.call_soon_threadsafe(loop.stop)
-            thread.join()
+            thread.join(max(_END_S, timeout))
 
     def _close_at_exit(self) -> None:
-        if self.running:  # a fork may have got the lock as somebody else held it
+        # A fork may have got the lock as somebody else held it. And the interpreter
+        # waits for other threads, which may call until they end: with the process.
+        if self.running and not any(map(_goes_on, threading.enumerate())):
             self._closing()
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
@@ -110,14 +121,21 @@ class LoopThread:
                 raise PoolClosedError(f"{_CLOSED}; pool.start() opens it again")
             if self._loop is None or self._thread is None:
                 self._loop = asyncio.new_event_loop()
+                workers = ThreadPoolExecutor(thread_name_prefix=f"{_NAME}-io")
+                self._loop.set_default_executor(workers)
                 self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="healthyroster", daemon=True
+                    target=_serve, args=(self._loop,), name=_NAME, daemon=True
                 )
                 self._thread.start()
                 # Before the threads of executors are gone, which closing needs.
                 early = getattr(threading, "_register_atexit", atexit.register)
                 early(self._close_at_exit)
             return self._loop, self._thread
+
+
+def _goes_on(thread: threading.Thread) -> bool:
+    ours = thread.name.startswith(_NAME)
+    return not (thread.daemon or ours or thread is threading.main_thread())
 
 
 async def _nothing() -> None:

@@ -397,8 +397,9 @@ class SyncPool(_Twin):
         sources = pool.session(42).reporting.data_sources()
 
     It is opened by the first call, and closed by ``close``, by the end of a ``with``
-    block or of the interpreter. Threads may share it. It works beside a running event
-    loop, as in a notebook; Ctrl-C and the stop button cancel the call under way.
+    block or of the interpreter, which waits for threads that are no daemons. Threads
+    may share it. It works beside a running event loop, as in a notebook; Ctrl-C and the
+    stop button cancel the call under way.
     """
 
     _inner: ConnectionPool
@@ -458,7 +459,7 @@ class SyncPool(_Twin):
             if self._thread.running:
                 self._thread.run(partial(self._inner.close, timeout=timeout))
         finally:
-            self._thread.stop()
+            self._thread.stop(timeout=timeout)
 
     def __enter__(self) -> Self:
         return self.start()

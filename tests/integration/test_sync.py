@@ -1,6 +1,7 @@
 """The pool without await: the same API, from scripts, threads and running loops."""
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import os
@@ -345,6 +346,69 @@ def test_calls_run_in_the_context_of_their_caller(pool):
         return here.get()
 
     assert pool.fan_out([1], look).succeeded == {1: "found"}
+
+
+THREADS = """
+    import sys, threading, time
+    from concurrent.futures import ThreadPoolExecutor
+    from healthyroster_async import SyncPool
+    pool = SyncPool.from_environment()
+    pool.session(1).reporting.data_sources()
+
+    def work():
+        for _ in range(3):
+            time.sleep(0.3)  # by then the script has ended
+            print(len(pool.session(1).reporting.data_sources()), flush=True)
+
+    if "executor" in sys.argv:
+        ThreadPoolExecutor().submit(work)
+    else:
+        threading.Thread(target=work).start()
+"""
+
+
+@pytest.mark.parametrize("kind", ["executor", "thread"])
+def test_threads_that_outlive_the_script_may_still_call(serve, kind):
+    """
+    The interpreter waits for them, and nobody would read that their calls failed.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(THREADS), kind],
+        env=variables(serve(providers=1)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "9\n" * 3
+
+
+def test_a_function_that_will_not_be_cancelled_does_not_hold_up_the_end(serve):
+    """
+    ``close(timeout=)`` says how long it takes, whatever others do.
+    """
+    emulator = serve(providers=1)
+    pool = SyncPool(emulator.credentials, contract=emulator.contract())
+    begun, enough = threading.Event(), threading.Event()
+
+    async def stubborn(_):
+        while not enough.is_set():
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(pool.fan_out, [1], stubborn)
+        begun.wait(20)
+        began = time.monotonic()
+        pool.close(timeout=0)
+        took = time.monotonic() - began
+        enough.set()
+        call.exception(timeout=20)
+
+    assert took < 10
 
 
 SCRIPT = """
