@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from types import EllipsisType
@@ -40,6 +41,11 @@ from healthyroster_async._resources.reporting import Reporting
 
 V = TypeVar("V")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# A number, a UUID (RFC 9562) with or without dashes, an e-mail address.
+_ID = re.compile(
+    r"\d+|[0-9a-f]{8}(-?)([0-9a-f]{4}\1){3}[0-9a-f]{12}|[^@]+(@|%40)[^@]+",
+    re.IGNORECASE,
+)
 _METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -159,7 +165,8 @@ class ProviderSession:
             method: HTTP method.
             path: Path below the base URL, as a template: the first placeholder is the
                 provider id, the others are filled from *values*. The template is
-                logged as it stands, so keep ids out of it.
+                logged as it stands, so a number, a UUID or an e-mail address in it is
+                refused.
             values: Values of the other placeholders, by name.
             query: Query parameters; a list gives its name once for each item.
             json: Body, to be sent as JSON; ``None`` for none.
@@ -274,10 +281,23 @@ class ProviderSession:
 def _endpoint(method: str, path: str, *, safe: bool | None) -> Endpoint:
     if not path.startswith("/") or path.startswith("//"):
         raise ConfigurationError("the path begins with one slash, below the base URL")
-    if {"?", "#", "\\"} & set(path) or {".", ".."} & set(path.split("/")):
+    segments = path.split("/")
+    if (
+        {"?", "#", "\\"} & set(path)
+        or {".", ".."} & set(segments)
+        or not path.isprintable()
+    ):
         raise ConfigurationError(
             "the path is plain: no query (give query=), no fragment, no dot segment"
         )
+    for number, segment in enumerate(segments):
+        if _ID.fullmatch(segment):
+            # It is not said which: ids are health data.
+            raise ConfigurationError(
+                f"segment {number} of the path looks like an id, and paths are logged: "
+                'write a placeholder, as in "/HealthcareProvider/{id}/Athletes/'
+                '{athlete}", and give values={"athlete": ...}'
+            )
     endpoint = Endpoint(
         name=f"{method} {path}",
         method=method,

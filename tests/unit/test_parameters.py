@@ -12,7 +12,7 @@ from fakes import pool
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthyroster_async import ConfigurationError
+from healthyroster_async import ConfigurationError, PoolClosedError
 from healthyroster_async._core.parameters import check_parameter, query_string
 
 ROUTE = "/HealthcareProvider/{id}/Anything"
@@ -80,6 +80,36 @@ async def test_what_a_query_cannot_say_is_refused(query, sentence):
     """
     with pytest.raises(ConfigurationError, match=sentence):
         await pool().session(1).request("GET", ROUTE, query=query)
+
+
+@pytest.mark.parametrize(
+    "id_",
+    ["7", "4711", "0d9d6f2e-3d4c-4d6b-9a55-2b1b6f0a6c11", "0D9D6F2E3D4C4D6B9A552B1B6F0A6C11",
+     "kim%40example.org", "kim@example.org"],
+)  # fmt: skip
+async def test_an_id_in_a_path_is_refused_and_not_repeated(id_):
+    """
+    Paths reach logs, spans, errors and the report; whoever writes an f-string forgets.
+    """
+    path = f"/HealthcareProvider/{{id}}/Athletes/{id_}/Notes"
+    with pytest.raises(ConfigurationError, match="segment 4 .* values=") as raised:
+        await pool().session(1).request("GET", path)
+
+    assert id_ not in str(raised.value).replace("segment 4", "")
+
+
+@pytest.mark.parametrize("part", ["v2", "2026-01", "cafe", "Notes7", "@all", "{a}"])
+async def test_what_is_no_id_may_stand_in_a_path(part):
+    """
+    Versions and words are part of routes.
+    """
+    path = f"/{part}/HealthcareProvider/{{id}}"
+    with pytest.raises(PoolClosedError):
+        await (
+            pool()
+            .session(1)
+            .request("GET", path, values={"id": 1} if part == "{a}" else None)
+        )
 
 
 @pytest.mark.parametrize(
