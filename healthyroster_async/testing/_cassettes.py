@@ -44,8 +44,8 @@ class Recorder:
 
         Args:
             path: The file; one that is there is replaced.
-            keep_health_data: Write bodies as they are. Whoever has the file then has
-                health data.
+            keep_health_data: Write bodies as they are, into a file that only its owner
+                may read. Whoever has the file then has health data.
         """
         self._path = Path(path)
         self._scrubber = None if keep_health_data else Scrubber()
@@ -95,6 +95,8 @@ class Recorder:
         partial = self._path.with_name(f".{self._path.name}.partial")
         option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         tape = {"version": _VERSION, "calls": self._calls}
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600 if self._scrubber is None else 0o666)
         partial.write_bytes(orjson.dumps(tape, option=option))
         partial.replace(self._path)
 

@@ -17,6 +17,8 @@ _CLOCK = re.compile(
 )
 _GUID = re.compile(r"\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ .-]{0,63}")
+# Keys of what stands in a row may be data, such as names of people.
+_NAME_IN_ROW = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _MOST_DAYS = 2000
 # Shorter ones stay by chance now and then, and tell nothing then.
 _TELLING = 4
@@ -36,12 +38,17 @@ class Scrubber:
         days = int.from_bytes(self._digest("days")[:4], "big") % _MOST_DAYS
         self._days = dt.timedelta(days=days - 2 * _MOST_DAYS)
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: Any, *, in_row: bool = False) -> Any:
         """Return a value of JSON with everything in it replaced but its names."""
         if isinstance(value, dict):
-            return {self._name(k): self.value(v) for k, v in value.items()}
+            return self._object(value, _NAME_IN_ROW if in_row else _NAME, in_row=in_row)
         if isinstance(value, list):
-            return [self.value(item) for item in value]
+            return [
+                self._object(item, _NAME, in_row=True)
+                if isinstance(item, dict) and not in_row
+                else self.value(item, in_row=in_row)
+                for item in value
+            ]
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bool) or value is None:
@@ -102,8 +109,15 @@ class Scrubber:
             + (self._letters(fraction) + half + zone)
         )
 
-    def _name(self, name: str) -> str:
-        return name if _NAME.fullmatch(name) else self.text(name)
+    def _object(
+        self, value: dict[str, Any], names: re.Pattern[str], *, in_row: bool
+    ) -> dict[str, Any]:
+        return {
+            key if names.fullmatch(key) else self.text(key): self.value(
+                item, in_row=in_row
+            )
+            for key, item in value.items()
+        }
 
     def _letters(self, text: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz") -> str:
         salt = 0

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import stat
+import sys
 
 import pytest
 
@@ -75,6 +77,8 @@ async def test_whoever_wants_health_data_has_to_say_so(tmp_path):
 
     assert again[2] == rows
     assert str(rows[0]["id"]) in text
+    if sys.platform != "win32":
+        assert stat.S_IMODE((await asyncio.to_thread(path.stat)).st_mode) == 0o600
 
 
 async def test_errors_tell_nothing_in_a_recording_either(tmp_path):

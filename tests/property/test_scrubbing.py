@@ -49,6 +49,24 @@ def leaves(value):
         yield value
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_columns_keep_their_names_and_people_within_a_row_do_not(wrapped):
+    """
+    An object in a row may be a mapping from people to something.
+    """
+    row = {
+        "Home town": {"Kim Quillfeather": {"last seen": 1}, "zip_code": [{"a b": 1}]}
+    }
+    made = Scrubber().value({"page no": 1, "data": [row]} if wrapped else [row])
+
+    (made_row,) = made["data"] if wrapped else made
+    within = made_row["Home town"]
+    assert "zip_code" in within
+    assert not wrapped or "page no" in made
+    for secret in ("Kim", "Quillfeather", "last seen", "a b"):
+        assert secret not in str(within)
+
+
 @given(values)
 @example("1.7976931348623157e308")
 @example([1.7976931348623157e308, 5e-324, -0.0, 1e16, 2**64 - 1, -(2**63)])
