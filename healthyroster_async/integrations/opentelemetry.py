@@ -100,7 +100,7 @@ class OpenTelemetry:
         counter = meter.create_counter
         self._retries = counter("healthyroster.retries", "1", "Attempts made again")
         self._throttles = counter(
-            "healthyroster.throttled", "1", "Answers that asked for fewer calls"
+            "healthyroster.throttled", "1", "Answers 429 (Too Many Requests)"
         )
         self._denials = counter("healthyroster.denied", "1", "Answers without access")
         self._rows = counter("healthyroster.rows", "1", "Rows of closed streams")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fakes
 import orjson
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
