@@ -237,8 +237,11 @@ def _made(shape: Shape) -> type:
 class Decoder:
     """What turns the answers of one operation into what its caller gets."""
 
-    def __init__(self, shape: Shape | None, models: Models) -> None:
+    def __init__(
+        self, shape: Shape | None, models: Models, accept: str | None = None
+    ) -> None:
         self._shape = shape
+        self._has_pages = accept is not None and "html" in accept
         kind = "any" if shape is None else shape.kind
         self._expected: type | None = {"array": list, "object": dict}.get(kind)
         self._hook: Hook = _kept
@@ -252,11 +255,16 @@ class Decoder:
 
         Raises:
             DecodingError: It is no JSON although it says so, or a list where the
-                document has an object, or the other way round.
+                document has an object, or the other way round; or it is a page of HTML
+                that the document does not name, as logins and proxies answer.
         """
         if not response.body:
             return None
         media = response.headers.get("content-type", "").partition(";")[0].lower()
+        if media == "text/html" and not self._has_pages:
+            raise response.not_understood(
+                "a page of HTML came, which the swagger document does not name"
+            )
         shape = self._shape
         if (shape is not None and shape.kind == "bytes") or not _is_json(media):
             plain = media.startswith("text/") and (

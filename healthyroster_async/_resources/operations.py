@@ -53,7 +53,7 @@ class Prepared:
     def __init__(self, operation: Operation, models: Models) -> None:
         self.operation: Operation = operation
         self.binding: Binding = Binding(operation)
-        self.decoder: Decoder = Decoder(operation.answer, models)
+        self.decoder: Decoder = Decoder(operation.answer, models, operation.accept)
         self.models: Models = models
         # Reading a file blocks, and few operations take any.
         self.takes_files: bool = any(_is_file(p.shape) for p in operation.parameters)

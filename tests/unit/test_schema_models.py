@@ -127,6 +127,20 @@ def test_what_is_no_json_comes_as_it_is(body, media, expected):
     assert decoded(body, content_type=media) == expected
 
 
+def test_a_page_of_html_is_what_the_document_says_or_an_error():
+    """
+    A login or a proxy answers 200 with one, and a text goes through as if it were data.
+    """
+    page, media = b"<html>Quill</html>", "text/html; charset=utf-8"
+    for responses in ({"200": {}}, None):
+        changes = {} if responses is None else {"responses": responses}
+        with pytest.raises(DecodingError, match="a page of HTML") as caught:
+            decoded(page, content_type=media, **changes)
+        assert "Quill" not in str(caught.value)
+    printed = {"200": {"content": {"text/html": {"schema": {"type": "string"}}}}}
+    assert decoded(page, content_type=media, responses=printed) == page.decode()
+
+
 def test_an_answer_that_the_document_does_not_describe_is_plain():
     """
     Many have a 200 without a schema.
