@@ -21,6 +21,6 @@ app.router.add_get("/health", roster.health_check)
 app.router.add_get("/clinics/{provider_id}/sources", sources)
 
 if __name__ == "__main__":
-    port = int(os.environ.get("PORT", "8080"))
+    port = int(os.environ.get("PORT", "8000"))
     # Without it a client that leaves keeps its calls going.
     web.run_app(app, host="127.0.0.1", port=port, handler_cancellation=True)

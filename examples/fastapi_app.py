@@ -1,10 +1,13 @@
 """A FastAPI app: ``healthyroster emulate``, then ``uvicorn fastapi_app:app``."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
+import orjson
 from fastapi import BackgroundTasks, Depends, FastAPI, Header
+from fastapi.responses import StreamingResponse
 
-from healthyroster_async import Priority, ProviderSession
+from healthyroster_async import Priority, ProviderSession, RowStream
 from healthyroster_async.integrations.fastapi import HealthyRoster
 
 roster = HealthyRoster()  # HEALTHYROSTER_* variables
@@ -34,6 +37,24 @@ async def count(source_id: int, clinic: Own) -> dict[str, int]:
     """Count the rows of a data source of one's own clinic."""
     table = await clinic.reporting.rows(source_id).to_list()
     return {"rows": len(table)}
+
+
+async def opened(source_id: int, clinic: Clinic) -> AsyncIterator[RowStream]:
+    """Open the rows before the answer begins: what is denied is still a 403."""
+    patient = clinic.with_options(deadline=None)
+    async with patient.reporting.rows(source_id) as stream:
+        yield stream
+
+
+@app.get("/clinics/{provider_id}/sources/{source_id}/rows")
+async def rows(stream: Annotated[RowStream, Depends(opened)]) -> StreamingResponse:
+    """Pass rows on as they come, a line each (NDJSON)."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for row in stream:
+            yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
 async def refresh(provider_id: int | str) -> None:

@@ -56,9 +56,9 @@ class LoopThread:
             UsageError: It is called on the loop itself, or after a fork; or it was
                 stopped (``PoolClosedError``).
         """
-        if os.getpid() != self._process:
+        if self._thread is not None and os.getpid() != self._process:
             raise UsageError(
-                "this pool was made in another process, and its thread is not in a "
+                "this pool was opened in another process, and its thread is not in a "
                 "fork of it: make a pool after the fork"
             )
         if threading.current_thread() is self._thread:
@@ -120,6 +120,7 @@ class LoopThread:
             if self._stopped:
                 raise PoolClosedError(f"{_CLOSED}; pool.start() opens it again")
             if self._loop is None or self._thread is None:
+                self._process = os.getpid()
                 self._loop = asyncio.new_event_loop()
                 workers = ThreadPoolExecutor(thread_name_prefix=f"{_NAME}-io")
                 self._loop.set_default_executor(workers)

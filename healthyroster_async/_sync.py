@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
 from typing_extensions import override
 
@@ -475,6 +475,13 @@ class SyncPool(_Twin):
     @override
     def _repr_html_(self) -> str:
         return str(super()._repr_html_()).replace("ConnectionPool", "SyncPool", 1)
+
+    @override
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "a SyncPool is neither pickled nor copied: make one in each process that "
+            "needs one, and share it among threads"
+        )
 
     @property
     def contract(self) -> Contract:

@@ -144,9 +144,14 @@ class Reporting:
         from healthyroster_async._resources.windows import Cut  # noqa: PLC0415
         from healthyroster_async._rows.windowed import WindowedRows  # noqa: PLC0415
 
+        if "since" not in parameters or "until" not in parameters:
+            raise ConfigurationError(
+                "window= cuts a range of dates: give since= and until= with it, as in "
+                f'since="2025-01-01", until="2026-01-01", window="{window}"'
+            )
         cut = Cut(
-            parameters.pop("since", None),
-            parameters.pop("until", None),
+            parameters.pop("since"),
+            parameters.pop("until"),
             window,
             parameters.pop("end_inclusive", None),
         )

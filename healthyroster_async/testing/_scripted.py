@@ -111,7 +111,7 @@ class ScriptedTransport:
                 f"{len(self.requests)} of the test; before it came "
                 + (", ".join(r.label for r in self.requests[:-1]) or "nothing")
             )
-        if isinstance(step, type):
+        if isinstance(step, type) and issubclass(step, TransportError):
             raise step(request, "as the script says")
         if isinstance(step, int):
             step = Answer(step)
@@ -119,8 +119,9 @@ class ScriptedTransport:
             step = Answer(json=step)
         if not isinstance(step, Answer):
             raise TypeError(
-                f"a script holds answers, lists, dicts, numbers and classes of errors; "
-                f"this is {_told(step)}"
+                "a script holds answers, lists, dicts, statuses and classes of "
+                f"TransportError; this is {_told(step)}. What the API answers is a "
+                "status: 403 for ForbiddenError"
             )
         return step.to(request)
 

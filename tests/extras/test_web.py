@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import io
+import json
 import socket
+import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import aiohttp
+import code_of
 import pytest
 import uvicorn
 from children import unwatched, variables
@@ -163,13 +167,18 @@ async def test_the_example_finds_the_provider_and_works_after_the_answer():
             rows = await answer.json()
         async with client.get("mine/sources/1") as answer:
             without = answer.status
+        async with client.get("clinics/2/sources/1/rows") as answer:
+            passed_on = [json.loads(line) async for line in answer.content]
+        async with client.get("clinics/3/sources/1/rows") as answer:
+            unknown = answer.status
         async with client.post("clinics/2/refresh") as answer:
             assert answer.status == 202
         async with asyncio.timeout(10):
-            while emulator.seen.by_endpoint["rows"] < 1 + 9:
+            while emulator.seen.by_endpoint["rows"] < 3 + 9:
                 await asyncio.sleep(0.02)
 
     assert rows == {"rows": 20}
+    assert (len(passed_on), unknown) == (20, 404)
     assert without == 422
 
 
@@ -392,6 +401,43 @@ async def test_what_the_client_does_not_wait_for_goes_on():
             async with asyncio.timeout(5):
                 while not done:
                     await asyncio.sleep(0.01)
+
+
+MAKE_APP = """
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from healthyroster_async import ProviderSession
+    from healthyroster_async.integrations.fastapi import HealthyRoster
+
+    def make_app(roster):
+        app = FastAPI(lifespan=roster.lifespan)
+        clinic = Annotated[ProviderSession, Depends(roster.session)]
+
+        @app.get("/clinics/{provider_id}/sources")
+        async def sources(clinic: clinic):
+            return [source.name for source in await clinic.reporting.data_sources()]
+
+        return app
+
+"""
+
+
+def test_the_test_on_the_page_passes(tmp_path):
+    """
+    It is copied before it is read.
+    """
+    (block,) = code_of.blocks(EXAMPLES.parent / "docs/web-apps.md", "py")
+    (tmp_path / "test_it.py").write_text(textwrap.dedent(MAKE_APP) + block)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "1 passed" in ran.stdout, ran.stdout
 
 
 async def test_an_app_without_its_lifespan_is_told_so():

@@ -432,6 +432,41 @@ SCRIPT = """
 """
 
 
+FORKED = """
+    import copy, os, pickle, sys
+    from healthyroster_async import SyncPool
+    pool = SyncPool.from_environment()
+    for wrong in (copy.copy, copy.deepcopy, pickle.dumps):
+        try:
+            wrong(pool)
+        except TypeError as error:
+            print(error)
+    child = os.fork()
+    print(len(pool.session(1).reporting.data_sources()), flush=True)
+    if child:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_pool_that_was_not_opened_yet_may_be_forked(serve):
+    """
+    Servers load a module and then fork; only what runs cannot be taken along.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORKED)],
+        env=variables(serve(providers=1)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("neither pickled nor copied") >= 3
+    assert ran.stdout.split()[-2:] == ["9", "9"]
+
+
 def test_a_script_that_closes_nothing_ends_without_a_word(serve):
     """
     No traceback of a loop that is closed, no thread that hangs; a fork is told.

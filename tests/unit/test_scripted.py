@@ -96,6 +96,15 @@ async def test_what_the_script_does_not_foresee_fails_the_test():
             await pool.session(1).reporting.data_sources()
 
 
+async def test_what_the_api_answers_is_a_status_in_a_script():
+    """
+    A class of the errors for 403 is a natural mistake too, and no AttributeError.
+    """
+    async with scripted_pool([ForbiddenError]) as pool:
+        with pytest.raises(TypeError, match=r"this is ForbiddenError.*403"):
+            await pool.session(1).reporting.data_sources()
+
+
 async def test_a_step_that_is_none_says_what_a_script_holds():
     """
     An error as an instance is a natural mistake, for a class of it is right.
