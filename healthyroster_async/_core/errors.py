@@ -55,6 +55,11 @@ _C = TypeVar("_C", bound="CallError")
 class HealthyRosterError(Exception):
     """Base of every error that this package raises on purpose."""
 
+    @override
+    def __repr__(self) -> str:
+        # What it is made of takes lines, and a fan-out has many.
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class ConfigurationError(HealthyRosterError):
     """A setting is wrong or missing; the text says which one to give."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from attrs import evolve
+from typing_extensions import override
 
 from healthyroster_async import models
 from healthyroster_async._converters import decode_list, decode_one
@@ -38,6 +39,11 @@ class Reporting:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
+
+    @override
+    def __repr__(self) -> str:
+        # It does not say whose: error reporters print local variables.
+        return "<Reporting: data_sources, data_source, rows, windows>"
 
     async def data_sources(self) -> models.DataSources:
         """Return every data source of the provider; a list that also knows names.

@@ -109,6 +109,7 @@ def test_no_error_shows_a_body_a_secret_a_query_or_a_filled_in_path(kind):
     """
     error = make(kind)
 
+    assert repr(error) == f"{kind.__name__}({str(error)!r})"
     for shown in (
         str(error),
         repr(error),
