@@ -535,7 +535,7 @@ class ConnectionPool:
             environment: Whose credentials to use, if the pool has several.
             concurrency: Most answers that are read at once.
             progress: Called, not awaited, four times a second.
-            dry_run: Only find out what would be asked for.
+            dry_run: Only find out what would be asked for; nothing is made or changed.
 
         Returns:
             What came of it, as ``_healthyroster/summary.json`` in the folder has it.
@@ -566,7 +566,7 @@ class ConnectionPool:
             is_calm=pacers.is_calm,
         )
         if dry_run:
-            return await job.dry_run()
+            return await job.dry_run(destination)
         return await self._histories[chosen_one].pull(job, plan, destination)
 
     @property

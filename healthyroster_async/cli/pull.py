@@ -203,8 +203,9 @@ def _show(console: Console, report: PullReport) -> None:
     if report.totals:
         console.print(table)
     if report.calls is not None:
+        kept = f", {report.kept:,} are there" if report.kept else ""
         console.print(
-            f"{report.partitions:,} partitions of {report.environment} would take "
+            f"{report.partitions:,} partitions of {report.environment}{kept}: "
             f"about {report.calls:,} calls",
             soft_wrap=True,
         )

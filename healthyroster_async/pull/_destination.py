@@ -19,7 +19,7 @@ from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
-OURS = "_healthyroster"
+OURS, JOURNAL = "_healthyroster", "journal.sqlite"
 # What the folders say; readers of Hive partitions hide a column of such a name.
 KEYS = frozenset({"source", "provider", "window"})
 
@@ -50,9 +50,9 @@ class Destination:
         self._partial = ours / "partial"
         with writing():
             ours.mkdir(parents=True, exist_ok=True)
-        self.journal = Journal(ours / "journal.sqlite")
+        self.journal = Journal(ours / JOURNAL)
         try:
-            self.journal.agree("format", file_format, "holds files of another format")
+            agree_format(self.journal, file_format)
             with writing():
                 # What a killed run left behind; nobody else is here.
                 shutil.rmtree(self._partial, ignore_errors=True)
@@ -106,6 +106,32 @@ class Destination:
         with writing():
             partial.write_bytes(orjson.dumps(report.to_dict(), option=option))
             partial.replace(self.root / OURS / "summary.json")
+
+
+def agree_format(journal: Journal, file_format: Format) -> None:
+    """Make the format of files that of a destination, or check that it is.
+
+    Raises:
+        DestinationError: It holds files of another format.
+    """
+    journal.agree("format", file_format, "holds files of another format")
+
+
+def journal_beside(root: Path) -> Path | None:
+    """Return where the journal of a folder is; ``None`` if there is none yet.
+
+    Raises:
+        DestinationError: The folder could not be made, or written into.
+    """
+    with writing():
+        there = next(one for one in (root.absolute(), *root.absolute().parents)
+                     if os.path.lexists(one))  # fmt: skip
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        journal = root / OURS / JOURNAL
+        return journal if journal.exists() else None
 
 
 def folder_name(name: str) -> str:

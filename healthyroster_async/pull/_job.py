@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import evolve
 
 from healthyroster_async._core.errors import (
-    ConfigurationError,
     DestinationError,
     ForbiddenError,
     HealthyRosterError,
@@ -41,8 +40,8 @@ from healthyroster_async.pull._discovery import (
     failure,
 )
 from healthyroster_async.pull._journal import Cell, Journal, Kept
-from healthyroster_async.pull._plan import LAST, PullPlan
-from healthyroster_async.pull._remote import open_destination
+from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._remote import open_destination, rehearsed
 from healthyroster_async.pull._report import (
     PullFailure,
     PullProgress,
@@ -94,24 +93,22 @@ class Job:
         self._began = self._clock()
         self._partitions: list[Partition] = []
 
-    async def dry_run(self) -> PullReport:
-        """Return what a pull into a new destination would ask for."""
-        if self._plan.since == LAST:
-            raise ConfigurationError(
-                'a dry run looks into no destination, so it knows of no "last"; give '
-                "since as a date"
-            )
-        schedule = Schedule(self._plan, None)
-        cells = await self._discovery.cells(lambda _, name, *__: name)
-        cells = [cell for cell in cells if self._discovery.is_open(cell)]
-        partitions = [p for c in cells for p in self._windows(c, schedule)]
+    async def dry_run(self, where: str | Path) -> PullReport:
+        """Return what a pull would ask for; nothing is changed or made."""
+        opening = asyncio.to_thread(rehearsed, where, self._plan.format)
+        with closing(await opening) as journal:
+            schedule, cells = await self._planned(journal)
+            cut = await asyncio.to_thread(self._cut, cells, schedule)
+        partitions = [partition for cell in cut for partition in cell]
         for partition in partitions:
+            partition.kept = partition.done
             partition.source.count.update(partitions=1)
-        calls = self._discovery.calls + len(partitions)
+        kept = sum(p.kept for p in partitions)
         return evolve(
             self._report(partitions, whole=False),
             partitions=len(partitions),
-            calls=calls,
+            kept=kept,
+            calls=self._discovery.calls + len(partitions) - kept,
         )
 
     async def run(self, where: str | Path) -> PullReport:
@@ -120,26 +117,9 @@ class Job:
             # What is missing is said before anything is asked for.
             await asyncio.to_thread(arrow)
         async with _held(where, self._plan) as destination:
-            journal = destination.journal
-            name = self._environment.value
-            wrong = "holds rows of another environment"
-            await asyncio.to_thread(journal.agree, "environment", name, wrong)
-            schedule = await asyncio.to_thread(Schedule, self._plan, journal)
-            self._began = self._clock()
-            cells = await self._discovery.cells(journal.folder)
-            for source in {cell.source for cell in cells}:
-                await asyncio.to_thread(
-                    self._parameters, source, journal.check, journal
-                )
+            schedule, cells = await self._planned(destination.journal)
             await self._discovery.find_edges(cells, destination, schedule)
-            cells = [cell for cell in cells if self._discovery.is_open(cell)]
-            partitions = await asyncio.to_thread(
-                lambda: [
-                    list(self._windows(c, schedule))
-                    for c in cells
-                    if self._discovery.can_be_cut(c, schedule)
-                ]
-            )
+            partitions = await asyncio.to_thread(self._cut, cells, schedule)
             ordered = [
                 p for turn in zip_longest(*partitions) for p in turn if p is not None
             ]
@@ -151,6 +131,27 @@ class Job:
             done = asyncio.to_thread(finish, partitions, destination, schedule, report)
             await to_the_end(done)
             return report
+
+    async def _planned(self, journal: Journal) -> tuple[Schedule, list[Partition]]:
+        """Return which dates are asked for, and every cell."""
+        name = self._environment.value
+        wrong = "holds rows of another environment"
+        await asyncio.to_thread(journal.agree, "environment", name, wrong)
+        schedule = await asyncio.to_thread(Schedule, self._plan, journal)
+        self._began = self._clock()
+        cells = await self._discovery.cells(journal.folder)
+        for source in {cell.source for cell in cells}:
+            await asyncio.to_thread(self._parameters, source, journal.check, journal)
+        return schedule, cells
+
+    def _cut(self, cells: list[Partition], schedule: Schedule) -> list[list[Partition]]:
+        """Return the partitions of each cell that can be pulled."""
+        return [
+            list(self._windows(cell, schedule))
+            for cell in cells
+            if self._discovery.is_open(cell)
+            and self._discovery.can_be_cut(cell, schedule)
+        ]
 
     def _parameters(
         self, source: Source, hold: Callable[..., None], journal: Journal

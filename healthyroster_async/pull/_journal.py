@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,12 @@ class Journal:
     SQLite keeps its lock until it is closed or the process ends, however it ends.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, copied: Path | None = None) -> None:
         """Open or make a journal.
+
+        Args:
+            path: Its file; ``:memory:`` for one that nothing is kept of.
+            copied: The journal that a new one begins as a copy of.
 
         Raises:
             DestinationError: Another run holds it, or it cannot be read or written.
@@ -85,6 +89,8 @@ class Journal:
             )
         try:
             with self._held():
+                if copied is not None:
+                    _copy(copied, self._db)
                 self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("BEGIN EXCLUSIVE")
@@ -318,3 +324,12 @@ class Journal:
         else:
             return
         raise DestinationError(f"the destination cannot be used: {text}")
+
+
+def _copy(path: Path, into: sqlite3.Connection) -> None:
+    source = sqlite3.connect(path, timeout=0.1, isolation_level=None)
+    with closing(source):
+        # Copying would wait for a run that holds it until that ends.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        source.backup(into)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import override
 
 from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._policies.memory import state_folder
-from healthyroster_async.pull._destination import OURS, Destination
+from healthyroster_async.pull._destination import (
+    JOURNAL,
+    OURS,
+    Destination,
+    agree_format,
+    journal_beside,
+)
 from healthyroster_async.pull._duckdb import DuckdbDestination
+from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
@@ -22,7 +31,8 @@ from healthyroster_async.pull._report import PullReport
 _OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"}
 )
-_JOURNAL, _SUMMARY = f"{OURS}/journal.sqlite", f"{OURS}/summary.json"
+_JOURNAL, _SUMMARY = f"{OURS}/{JOURNAL}", f"{OURS}/summary.json"
+_MEMORY = Path(":memory:")
 
 
 class RemoteDestination(Destination):
@@ -39,17 +49,8 @@ class RemoteDestination(Destination):
             DestinationError: It is out of reach, or another pull writes into it.
             MissingExtraError: The extra ``remote`` is not installed.
         """
-        fsspec = extra("fsspec", "remote")
-        state = state_folder(os.environ)
-        if state is None:
-            raise DestinationError(
-                "there is no folder for the journal; set XDG_STATE_HOME"
-            )
-        with _reaching():
-            self._files, place = fsspec.core.url_to_fs(url)
-        self._place = place.rstrip("/")
-        # The URL may hold a secret.
-        local = state / "pulls" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()
+        self._files, self._place = _reached(url)
+        local = _local(url)
         self._local_journal = local / _JOURNAL
         with _reaching():
             self._agree_journal()
@@ -109,16 +110,61 @@ class RemoteDestination(Destination):
 
 def open_destination(where: str | Path, file_format: Format) -> Destination:
     """Open the destination that a path or URL names."""
-    text = str(where).removeprefix("file://")
+    text = _checked(where, file_format)
     if "://" in text:
-        if file_format == "duckdb":
-            raise DestinationError(
-                "a DuckDB file is written into a folder; give its path, no URL"
-            )
         return RemoteDestination(text, file_format)
     if file_format == "duckdb":
         return DuckdbDestination(Path(text))
     return Destination(Path(text), file_format)
+
+
+def rehearsed(where: str | Path, file_format: Format) -> Journal:
+    """Return the journal of a destination as a copy in memory: nothing changes there.
+
+    Raises:
+        DestinationError: The destination cannot be used for a pull.
+        MissingExtraError: The extra ``remote`` is not installed.
+    """
+    text = _checked(where, file_format)
+    if "://" not in text:
+        journal = Journal(_MEMORY, copied=journal_beside(Path(text)))
+    else:
+        files, place = _reached(text)
+        with tempfile.TemporaryDirectory() as folder:
+            copied, there = _local(text) / _JOURNAL, f"{place}/{_JOURNAL}"
+            with _reaching():
+                known = files.exists(there)
+                if known and not copied.exists():
+                    copied = Path(folder, JOURNAL)
+                    files.get_file(there, str(copied))
+            journal = Journal(_MEMORY, copied=copied if known else None)
+    agree_format(journal, file_format)
+    return journal
+
+
+def _checked(where: str | Path, file_format: Format) -> str:
+    text = str(where).removeprefix("file://")
+    if "://" in text and file_format == "duckdb":
+        raise DestinationError(
+            "a DuckDB file is written into a folder; give its path, no URL"
+        )
+    return text
+
+
+def _reached(url: str) -> tuple[Any, str]:
+    fsspec = extra("fsspec", "remote")
+    with _reaching():
+        files, place = fsspec.core.url_to_fs(url)
+    return files, str(place).rstrip("/")
+
+
+def _local(url: str) -> Path:
+    """Return the folder of this machine for what belongs to a place elsewhere."""
+    state = state_folder(os.environ)
+    if state is None:
+        raise DestinationError("there is no folder for the journal; set XDG_STATE_HOME")
+    # The URL may hold a secret.
+    return state / "pulls" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()
 
 
 @contextmanager

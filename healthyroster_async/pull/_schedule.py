@@ -50,12 +50,12 @@ class Schedule:
         most_rows: Rows that an answer should have at most; ``None`` if nobody cares.
     """
 
-    def __init__(self, plan: PullPlan, journal: Journal | None) -> None:
+    def __init__(self, plan: PullPlan, journal: Journal) -> None:
         """Begin a run, or go on with one.
 
         Args:
             plan: What is asked for.
-            journal: What is there; ``None`` if nothing is, and nothing will be kept.
+            journal: What is there.
 
         Raises:
             ConfigurationError: ``"last"`` has no run to go on from.
@@ -71,8 +71,7 @@ class Schedule:
                 f"since is {plan.since}, which has not come yet; give until, the date "
                 "after the last"
             )
-        known = None if journal is None else journal.fact("window")
-        first = None if journal is None else journal.fact("since")
+        known, first = journal.fact("window"), journal.fact("since")
         if plan.since == LAST and first is None:
             raise ConfigurationError(
                 "the destination holds no run with dates to go on from; give since as "
@@ -83,18 +82,12 @@ class Schedule:
         if self._unit is None:
             given = plan.window
             self.most_rows = given if isinstance(given, int) else _USUAL_ROWS
-        self.run = 0
-        if journal is not None:
-            kind = _NO_WINDOW if self.whole else self._unit or _ROWS
-            # Before the run, so that "last" can go on from one that is killed.
-            if (
-                first is None
-                and isinstance(plan.since, dt.date)
-                and known != _NO_WINDOW
-            ):
-                journal.agree("since", plan.since.isoformat(), "begins at another date")
-            journal.agree("window", kind, "is cut by other windows")
-            self.run = journal.begin(plan.arguments(journal.digest), self.until)
+        kind = _NO_WINDOW if self.whole else self._unit or _ROWS
+        # Before the run, so that "last" can go on from one that is killed.
+        if first is None and isinstance(plan.since, dt.date) and known != _NO_WINDOW:
+            journal.agree("since", plan.since.isoformat(), "begins at another date")
+        journal.agree("window", kind, "is cut by other windows")
+        self.run: int = journal.begin(plan.arguments(journal.digest), self.until)
 
     def _chosen(self, known: str | None) -> Unit | None:
         """Return what windows are cut by; ``None`` if by their rows."""
@@ -113,7 +106,6 @@ class Schedule:
         """Return the first date that is asked of a cell."""
         if isinstance(self._plan.since, dt.date):
             return self._plan.since
-        assert self._journal is not None  # noqa: S101 - "last" is refused without one
         mark = self._journal.mark(cell)
         if mark is None:
             # A new provider or data source begins where the destination begins.
@@ -126,12 +118,12 @@ class Schedule:
 
     def was_cut(self, cell: Cell) -> bool:
         """Return whether a cell lies in the destination in windows."""
-        there = {} if self._journal is None else self._journal.partitions(cell)
+        there = self._journal.partitions(cell)
         return any(kept.window is not None for kept in there.values())
 
     def density(self, source: str) -> tuple[int, int]:
         """Return how many rows of a data source came in how many days so far."""
-        return (0, 0) if self._journal is None else self._journal.density(source)
+        return self._journal.density(source)
 
     def windows(self, cell: Cell, *, windowed: bool) -> Iterator[Wanted]:
         """Yield the windows of a cell.
@@ -139,7 +131,7 @@ class Schedule:
         A window that is there is asked for with all the dates that it had: nothing that
         was there is lost.
         """
-        there = {} if self._journal is None else self._journal.partitions(cell)
+        there = self._journal.partitions(cell)
         # What lies there whole stays so, or its rows would lie there twice.
         if not windowed or any(kept.window is None for kept in there.values()):
             done = any(kept.run == self.run for kept in there.values())
@@ -164,5 +156,4 @@ class Schedule:
 
     def keep_mark(self, cell: Cell, watermark: dt.date) -> None:
         """Keep up to when the rows of a cell are there."""
-        assert self._journal is not None  # noqa: S101 - a run has one
         self._journal.keep_mark(cell, self.since(cell), watermark)

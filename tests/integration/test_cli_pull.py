@@ -43,6 +43,15 @@ async def pull(emulator, *arguments, stdin=None):
     return process.returncode, out.decode(), err.decode()
 
 
+def contents(folder):
+    """Return the files of a folder, and what is in them; SQLite's own aside."""
+    return {
+        file.relative_to(folder): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix not in {".sqlite-wal", ".sqlite-shm"}
+    }
+
+
 async def test_a_refused_secret_is_said_once_and_ends_it(tmp_path):
     """
     A line for each of a thousand providers would hide it, and 3 means no access.
@@ -106,9 +115,53 @@ async def test_a_dry_run_asks_for_no_row_and_makes_no_folder(tmp_path):
         asked = emulator.seen.by_endpoint["rows"]
 
     assert code == 0
-    assert "54 partitions of sandbox would take about 65 calls" in out
+    assert "54 partitions of sandbox: about 65 calls" in out
     assert asked == 0
     assert not await asyncio.to_thread((tmp_path / "lake").exists)
+
+
+async def test_a_dry_run_knows_what_is_there_and_changes_nothing(tmp_path):
+    """
+    A nightly job is looked at before it runs, and refused where it would be.
+    """
+    lake = tmp_path / "lake"
+    asked = ("--since=2026-01-01", "--until=2026-04-01", "--source=Teams")
+    async with Emulator(providers=2, rows=100) as emulator:
+        await pull(emulator, lake, 1, *asked)
+        before = await asyncio.to_thread(contents, lake)
+        emulator.seen.clear()
+        more = await pull(emulator, lake, 1, 2, *asked, "--dry-run")
+        last = "--since=last", "--until=2026-05-01", "--source=Teams"
+        newer = await pull(emulator, lake, 1, *last, "--dry-run")
+        wrong = await pull(emulator, lake, 1, *asked, "--format=csv", "--dry-run")
+        file = lake / "_healthyroster" / "summary.json"
+        no_folder = await pull(emulator, file, 1, *asked, "--dry-run")
+        new = await pull(emulator, tmp_path / "new", 1, *last, "--dry-run")
+        rows = emulator.seen.by_endpoint["rows"]
+        after = await asyncio.to_thread(contents, lake)
+
+    assert "6 partitions of sandbox: about 9 calls" in more[1]
+    assert "2 partitions of sandbox: about 4 calls" in newer[1]
+    assert (wrong[0], no_folder[0], new[0]) == (1, 1, 2)
+    assert "files of another format (parquet, not csv)" in wrong[2]
+    assert "cannot be written: Not a directory" in no_folder[2]
+    assert "no run with dates to go on from" in new[2]
+    assert rows == 0
+    assert after == before
+
+
+async def test_a_dry_run_of_a_pull_that_was_killed_counts_what_is_left(tmp_path):
+    """
+    It is what one asks oneself then.
+    """
+    asked = ("--since=2026-01-01", "--until=2026-04-01", "--source=Teams")
+    broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
+    async with Emulator(providers=2, rows=100, faults=[broken]) as emulator:
+        first = await pull(emulator, tmp_path, 1, 2, *asked)
+        left = await pull(emulator, tmp_path, 1, 2, *asked, "--dry-run")
+
+    assert first[0] == 1
+    assert "6 partitions of sandbox, 3 are there: about 6 calls" in left[1]
 
 
 async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from healthyroster_async import DestinationError, PullPlan
 from healthyroster_async.emulator import Emulator
 
+LAST = "last"
 PLAN = PullPlan([1, 2], sources=["Patients"], since="2025-01-01", until="2025-04-01")
 
 
@@ -62,6 +63,26 @@ async def test_a_store_holds_what_a_folder_would(url):
         "_healthyroster/journal.sqlite",
         "_healthyroster/summary.json",
     }
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_dry_run_looks_into_the_store(url, elsewhere, monkeypatch, tmp_path):
+    """
+    On the machine that pulled and on another one, and neither keeps anything of it.
+    """
+    one = PullPlan([1], sources=["Patients"], since=LAST, until="2025-05-01")
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+        fresh = await pool.pull(PLAN, url, dry_run=True)
+        await pull(pool, url)
+        if elsewhere:
+            monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+        before = await asyncio.to_thread(files, url)
+        newer = await pool.pull(one, url, dry_run=True)
+
+    assert (fresh.partitions, fresh.kept, fresh.calls) == (6, 0, 6 + 3)
+    assert newer.calls == newer.partitions + 2 == 4
+    assert await asyncio.to_thread(files, url) == before
+    assert not await asyncio.to_thread((tmp_path / "elsewhere").exists)
 
 
 async def test_another_machine_goes_on_from_the_journal_in_the_store(
