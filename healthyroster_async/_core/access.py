@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing_extensions import override
 from healthyroster_async._core.access_grid import Grant, Grid
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import LikelyCause
+from healthyroster_async._core.html import table
 
 FRESH_FOR = 900.0
 """Seconds that what a cell said is gone by. A new grant is noticed after that."""
@@ -187,6 +189,19 @@ class AccessMap:
     def __repr__(self) -> str:
         granted = sum(cell.granted is True for cell in self._cells.values())
         return f"<AccessMap: {granted} granted, {len(self) - granted} denied>"
+
+    def _repr_html_(self) -> str:
+        found: defaultdict[str, Counter[Grant]] = defaultdict(Counter)
+        for cell in self:
+            found[cell.endpoint][cell.grant] += 1
+        return table(
+            "Access to Healthcare Providers, as far as calls have shown",
+            ("endpoint", *(grant.value for grant in Grant)),
+            (
+                (name, *(counts[grant] or None for grant in Grant))
+                for name, counts in found.items()
+            ),
+        )
 
     def _turn(self, provider_id: int | str, label: str, *, granted: bool) -> _Cell:
         """Return a cell that now says something else."""

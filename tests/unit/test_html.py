@@ -1,11 +1,14 @@
 """What a notebook shows of our objects: tables, escaped, without a value of a row."""
 
+import re
+
 import pytest
 from fakes import SECRET, error, pool
 
 from healthyroster_async import (
     Outcomes,
 )
+from healthyroster_async._core.access import AccessMap
 from healthyroster_async._core.html import table
 from healthyroster_async._core.outcome import Denied, Succeeded
 from healthyroster_async.models import (
@@ -35,6 +38,15 @@ def detail():
     )
 
 
+def access():
+    known = AccessMap(lambda: {EVIL: "GET /x"}, lambda: 0.0)
+    known.answered(1, "GET /x")
+    known.answered(2, "GET /x")
+    known.refused(3, "GET /x")
+    known.refused(CANARY, f"GET /{EVIL}")
+    return known
+
+
 SHOWN = [
     source(),
     DataSources([source()]),
@@ -49,6 +61,7 @@ SHOWN = [
     PullReport(
         environment=EVIL, partitions=1, done=1, kept=0, rows=1, bytes=1, seconds=1.0
     ),
+    access(),
 ]
 
 
@@ -76,6 +89,16 @@ def test_an_outcome_shows_kinds_and_lengths():
     assert "list of 1" in html
     assert "str of 16" in html
     assert "answered 403" in html or "denied" in html
+
+
+def test_what_calls_showed_of_access_is_counted():
+    """
+    The whole matrix is that of ``check_access``; here one sees what is known already.
+    """
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", access()._repr_html_())
+
+    assert cells[1:4] == ["2", "1", ""]
+    assert cells[5:] == ["", "1", ""]
 
 
 def test_data_sources_are_a_list_that_also_knows_names():
