@@ -45,8 +45,9 @@ WORKERS = {
     "uvicorn": f"{UVICORN} --workers 2 fastapi_app:app",
     "gunicorn": "-m gunicorn --preload --workers 2 -k asgi --bind 127.0.0.1:{port} "
     "fastapi_app:app",
+    # Now and then one of its workers does not hear that it should end, with any app.
     "granian": "-m granian --interface asgi --workers 2 --host 127.0.0.1 "
-    "--port {port} fastapi_app:app",
+    "--workers-kill-timeout 5 --port {port} fastapi_app:app",
 }
 
 
