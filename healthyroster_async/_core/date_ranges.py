@@ -26,6 +26,7 @@ _INCLUSIVE = re.compile(
     r"\binclusive|\bincluded|\bincluding|\bthrough\b", re.IGNORECASE
 )
 _DAY = dt.timedelta(days=1)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def bound_of(name: str, kind: str) -> Literal["start", "end"] | None:
@@ -135,11 +136,12 @@ def as_date(name: str, value: Any) -> dt.date:
     if type(value) is dt.date:
         return value
     try:
-        return dt.date.fromisoformat(value)
+        # Python would take weeks too.
+        if _DATE.fullmatch(value):
+            return dt.date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"{name} is {value!r}; give a date such as 2026-01-31"
-        ) from None
+        pass
+    raise ConfigurationError(f"{name} is {value!r}; give a date such as 2026-01-31")
 
 
 def windows(since: dt.date, until: dt.date, unit: Unit) -> Iterator[Window]:

@@ -86,6 +86,7 @@ def _lines() -> PullCallback:
             _console.message(
                 f"{now.done:,} of {now.total:,} partitions, {now.rows:,} rows, "
                 f"{now.failed:,} failed, {now.denied:,} denied"
+                + (f"; nothing came for {now.idle} s" if now.idle > _LINE_S else "")
             )
 
     return tell

@@ -87,7 +87,9 @@ def from_stdin() -> tuple[str, ...]:
     """Return the ids of Healthcare Providers that stdin holds."""
     if _console.is_terminal(sys.stdin):
         raise click.UsageError("give ids of Healthcare Providers")
-    providers = tuple(sys.stdin.read().split())
+    # A list that was made elsewhere may have commas, and a byte order mark.
+    text = sys.stdin.read().removeprefix("\ufeff")
+    providers = tuple(text.replace(",", " ").split())
     if not providers:
         raise click.UsageError("give ids of Healthcare Providers; stdin holds none")
     return providers

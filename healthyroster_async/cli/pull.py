@@ -24,6 +24,7 @@ from healthyroster_async.pull._plan import FORMATS, PullPlan
 from healthyroster_async.pull._report import PullReport
 
 _MOST_LINES = 20
+_MOST_IDS = 10
 
 
 @click.command("pull")
@@ -48,6 +49,11 @@ _MOST_LINES = 20
     "--since",
     metavar="DATE|last",
     help='The first date, or "last": go on where the last run ended.',
+)
+@click.option(
+    "--first",
+    metavar="DATE",
+    help='Where "--since last" begins in a destination that holds nothing yet.',
 )
 @click.option("--until", metavar="DATE", help="The date after the last.  [tomorrow]")
 @click.option(
@@ -101,6 +107,7 @@ def command(
     dry_run: bool,
     as_json: bool,
     since: str | None,
+    first: str | None,
     until: str | None,
     window: Any,
     overlap: int,
@@ -121,6 +128,7 @@ def command(
         sources=sources or None,
         parameters=_parameters(parameters),
         since=since,
+        first=first,
         until=until,
         window=window,
         format=file_format,
@@ -230,6 +238,15 @@ def _tell(report: PullReport) -> None:
             _console.message(f"note: {name} has no clear date range and comes whole")
         for line in total.drift:
             _console.message(f"note: {_console.plain(f'{total.source}: {line}')}")
+    for folder, many in _gone(report).items():
+        ids = ", ".join(map(_console.plain, many[:_MOST_IDS]))
+        others = len(many) - _MOST_IDS
+        _console.message(
+            f"note: {_console.plain(folder)} lies there and is not listed any more by "
+            + (f"{ids} and {others:,} more" if others > 0 else ids)
+        )
+    if not report.partitions and not report.failed and not report.denied:
+        _console.message("note: nothing was asked for: no data source, or no date")
     for line in _denied(report):
         _console.message(f"denied: {_console.plain(line)}")
     for failure in report.failed[:_MOST_LINES]:
@@ -245,6 +262,13 @@ def _tell(report: PullReport) -> None:
         _console.message(
             "Once that is mended, the same command asks only for what is missing."
         )
+
+
+def _gone(report: PullReport) -> dict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for one in report.gone:
+        found[one.folder].append(one.provider_id)
+    return found
 
 
 def _denied(report: PullReport) -> Iterator[str]:

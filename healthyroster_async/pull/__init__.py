@@ -4,6 +4,7 @@ from healthyroster_async.pull._plan import PullPlan
 from healthyroster_async.pull._report import (
     PullDenial,
     PullFailure,
+    PullGone,
     PullProgress,
     PullProvider,
     PullReport,
@@ -13,6 +14,7 @@ from healthyroster_async.pull._report import (
 __all__ = [
     "PullDenial",
     "PullFailure",
+    "PullGone",
     "PullPlan",
     "PullProgress",
     "PullProvider",

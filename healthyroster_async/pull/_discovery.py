@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
@@ -26,7 +27,7 @@ from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull._destination import Destination, folder_name
 from healthyroster_async.pull._journal import Cell
 from healthyroster_async.pull._plan import PullPlan
-from healthyroster_async.pull._report import PullDenial, PullFailure
+from healthyroster_async.pull._report import PullDenial, PullFailure, PullGone
 from healthyroster_async.pull._schedule import Schedule
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class Findings:
 
     denied: list[PullDenial] = field(factory=list)
     failed: list[PullFailure] = field(factory=list)
+    gone: list[PullGone] = field(factory=list)
 
     def deny(
         self, provider: int | str, source: str | None, error: ForbiddenError
@@ -178,10 +180,11 @@ class Discovery:
         self._environment = environment
         self._findings = findings
         self.calls = 0
+        self._lists: Mapping[Any, DataSources] = {}
 
     async def cells(self, folder: Callable[..., str]) -> list[Partition]:
         """Return each data source of each provider, as one that is whole."""
-        listed = await self._listed()
+        listed = self._lists = await self._listed()
         cells: list[Partition] = []
         sources: dict[tuple[str, str | None], Source] = {}
         missing = {*(self._plan.sources or ()), *self._plan.parameters}
@@ -251,6 +254,26 @@ class Discovery:
             )
             for name in sorted(missing)
         )
+
+    def note_gone(self, there: Iterable[tuple[Cell, str]]) -> None:
+        """Keep which cells lie there and are not listed any more.
+
+        Args:
+            there: Cells of the destination, and their folders.
+        """
+        listed = {
+            str(provider): {str(one.id) for one in found}
+            for provider, found in self._lists.items()
+        }
+        wanted = self._plan.sources
+        for cell, folder in there:
+            name = unquote(folder)
+            if cell.source not in listed.get(cell.provider, {cell.source}) and (
+                not wanted or {cell.source, name} & set(wanted)
+            ):
+                self._findings.gone.append(
+                    PullGone(provider_id=cell.provider, folder=name)
+                )
 
     async def _fan_out(self, call: Callable[[ProviderSession], Any]) -> Outcomes[Any]:
         outcomes = await self._pool.fan_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,14 +11,19 @@ from contextlib import asynccontextmanager, closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote
 
 from attrs import evolve
 
 from healthyroster_async._core.errors import (
+    AuthenticationError,
     DestinationError,
     ForbiddenError,
     HealthyRosterError,
     MissingExtraError,
+    RateLimitedError,
+    ResponseError,
+    ServerError,
     ServiceUnavailableError,
     TransportError,
     UsageError,
@@ -54,6 +60,8 @@ from healthyroster_async.pull._schedule import Schedule
 if TYPE_CHECKING:
     from healthyroster_async._pool import ConnectionPool
 
+# With these, the next call hardly fares better.
+_OUTAGE = (TransportError, ServiceUnavailableError, ServerError, RateLimitedError)
 PullCallback: TypeAlias = Callable[[PullProgress], None]
 
 _logger = logging.getLogger("healthyroster_async.pull")
@@ -61,6 +69,14 @@ _TELL_S = 0.25
 _LOG_S = 60.0
 # Nobody answers any more: what is left would only fail one by one.
 _LOST_IN_A_ROW = 40
+# An outage of the API may be over soon; a job that hangs all night helps nobody.
+_PATIENCE_S = 600.0
+_AWAY = "the API did not answer any more"
+_REFUSED = "the API refuses the application's id or secret (401)"
+
+
+class _StopError(Exception):
+    """Nothing more is worth being asked for; the text says why."""
 
 
 class Job:
@@ -90,8 +106,11 @@ class Job:
         self._closed: set[Cell] = set()
         self._now = PullProgress(total=0)
         self._kept = self._lost = 0
-        self._began = self._clock()
+        self._stopped: str | None = None
+        self._began = self._moved = self._clock()
+        self._started = dt.datetime.now(dt.UTC)
         self._partitions: list[Partition] = []
+        self._size = 0
 
     async def dry_run(self, where: str | Path) -> PullReport:
         """Return what a pull would ask for; nothing is changed or made."""
@@ -142,6 +161,7 @@ class Job:
         cells = await self._discovery.cells(journal.folder)
         for source in {cell.source for cell in cells}:
             await asyncio.to_thread(self._parameters, source, journal.check, journal)
+        self._discovery.note_gone(await asyncio.to_thread(journal.cells))
         return schedule, cells
 
     def _cut(self, cells: list[Partition], schedule: Schedule) -> list[list[Partition]]:
@@ -195,14 +215,17 @@ class Job:
         self._now = PullProgress(total=len(partitions), done=self._kept)
         ticking = asyncio.create_task(self._tick())
         try:
-            left = [p for p in partitions if not p.done]
-            await self._some(left, destination, schedule)
-            # What failed is asked once more, when the others are through.
-            again = [
-                p for p in _leaves(left) if not p.done and p.cell not in self._closed
-            ]
-            self._now = evolve(self._now, failed=0)
-            await self._some(again, destination, schedule)
+            # What did not come is asked once more, when the others are through.
+            for _ in range(2):
+                left = [
+                    p
+                    for p in _leaves(partitions)
+                    if not p.done and p.cell not in self._closed
+                ]
+                self._now = evolve(self._now, failed=0)
+                self._stopped = await self._some(left, destination, schedule)
+                if self._stopped == _REFUSED:
+                    break
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
@@ -212,9 +235,10 @@ class Job:
 
     async def _some(
         self, wanted: list[Partition], destination: Destination, schedule: Schedule
-    ) -> None:
+    ) -> str | None:
+        """Pull some partitions, and return why not all were asked for, if so."""
         waiting = deque(wanted)
-        self._lost = 0
+        self._lost, self._moved = 0, self._clock()
         most = schedule.most_rows or 0
         workers: set[asyncio.Task[None]] = set()
 
@@ -244,7 +268,9 @@ class Job:
         except BaseExceptionGroup as errors:
             first = errors.exceptions[0]
         else:
-            return
+            return None
+        if isinstance(first, _StopError):
+            return str(first)
         raise first
 
     async def _one(
@@ -252,13 +278,11 @@ class Job:
     ) -> None:
         """Pull a partition, and keep what became of it."""
         source = partition.source
-        if self._lost >= _LOST_IN_A_ROW:
-            return
         provider = partition.clinic.provider_id
         if partition.cell in self._closed:
             self._now = evolve(self._now, denied=self._now.denied + 1)
             return
-        partition.error = None
+        partition.error = stop = None
         try:
             await self._pulled(partition, destination, schedule)
         except ForbiddenError as error:
@@ -267,17 +291,32 @@ class Job:
                 self._closed.add(partition.cell)
                 self._findings.deny(provider, source.name, error)
             self._now = evolve(self._now, denied=self._now.denied + 1)
-        except (TransportError, ServiceUnavailableError) as error:
-            partition.error = error
-            self._lost += 1
-            self._now = evolve(self._now, failed=self._now.failed + 1)
         except (DestinationError, MissingExtraError, UsageError):
             raise  # the others would meet it too
         except HealthyRosterError as error:
             partition.error = error
             self._now = evolve(self._now, failed=self._now.failed + 1)
+            stop = self._gives_up(error)
         else:
             self._lost = 0
+            self._moved = self._clock()
+        if stop is not None:
+            raise _StopError(stop)
+
+    def _gives_up(self, error: HealthyRosterError) -> str | None:
+        """Return why nothing more is asked for after an error, if so."""
+        if isinstance(error, AuthenticationError):
+            # Who goes on with a secret that was revoked is locked out.
+            return _REFUSED
+        if not isinstance(error, _OUTAGE):
+            self._moved = self._clock()
+            return None
+        # The rest may still be fine where an answer says that something is wrong.
+        self._lost += not isinstance(error, ResponseError)
+        idle = self._clock() - self._moved
+        if self._lost >= _LOST_IN_A_ROW or idle >= _PATIENCE_S:
+            return _AWAY
+        return None
 
     def _divide(self, partition: Partition) -> None:
         more = len(partition.divide()) - 1
@@ -351,13 +390,12 @@ class Job:
             else:
                 name = partition.source.name
                 yield failure(provider, name, partition.key, error)
-        if unasked and whole:
+        if unasked and whole and self._stopped is not None:
             yield PullFailure(
                 provider_id="*",
                 source=None,
                 window=None,
-                reason=f"{unasked} partitions were not asked for, because the API did "
-                "not answer any more",
+                reason=f"{unasked} partitions did not come, because {self._stopped}",
             )
 
     def _report(self, partitions: list[Partition], *, whole: bool = True) -> PullReport:
@@ -365,6 +403,9 @@ class Job:
         sources = list(dict.fromkeys(p.source for p in partitions))
         return PullReport(
             environment=self._environment.value,
+            started=self._started,
+            since=self._plan.since,
+            until=self._plan.until,
             partitions=len(partitions),
             done=sum(p.done for p in partitions) - self._kept,
             kept=self._kept,
@@ -379,12 +420,15 @@ class Job:
                     bytes=s.count["bytes"],
                     drift=tuple(s.drift),
                     whole=self._plan.since is not None and s.range is None,
+                    id=s.one.id,
+                    folder=unquote(s.folder),
                 )
                 for s in sources
             ),
             providers=tuple(_by_provider(partitions)),
             denied=tuple(self._findings.denied),
             failed=tuple(self._failed(partitions, whole=whole)),
+            gone=tuple(self._findings.gone),
         )
 
     def _finish(
@@ -398,32 +442,38 @@ class Job:
             if cell[0].window is not None:
                 leaves = _leaves(cell)
                 dates = [p.window.start for p in leaves if p.window and not p.done]
-                schedule.keep_mark(cell[0].cell, min(dates, default=schedule.until))
+                schedule.keep_mark(cell[0].cell, min(dates, default=None))
         destination.journal.end(schedule.run, len(report.failed))
         destination.summarise(report)
 
     async def _tick(self) -> None:
         logged = self._clock()
         while True:
-            self._told()
+            now = self._told()
             if self._clock() - logged >= _LOG_S:
                 logged = self._clock()
-                done, total, rows = self._now.done, self._now.total, self._now.rows
+                done, total, rows, idle = now.done, now.total, now.rows, now.idle
                 _logger.info(
-                    "%d of %d partitions pulled, %d rows",
+                    "%d of %d partitions pulled, %d rows; nothing came for %d s",
                     done,
                     total,
                     rows,
-                    extra={"done": done, "total": total, "rows": rows},
+                    idle,
+                    extra={"done": done, "total": total, "rows": rows, "idle_s": idle},
                 )
             await asyncio.sleep(_TELL_S)
 
-    def _told(self) -> None:
+    def _told(self) -> PullProgress:
+        now = self._now
+        rows = now.rows + sum(s.row_count for s in self._open)
+        size = now.bytes + sum(s.bytes_read for s in self._open)
+        if size != self._size:
+            self._size, self._moved = size, self._clock()
+        idle = int(self._clock() - self._moved)
+        now = evolve(now, rows=rows, bytes=size, idle=idle)
         if self._tell is not None:
-            now = self._now
-            rows = now.rows + sum(s.row_count for s in self._open)
-            size = now.bytes + sum(s.bytes_read for s in self._open)
-            self._tell(evolve(now, rows=rows, bytes=size))
+            self._tell(now)
+        return now
 
 
 def _leaves(partitions: list[Partition]) -> list[Partition]:

@@ -273,6 +273,15 @@ class Journal:
             for key, start, stop, run in found
         }
 
+    def cells(self) -> list[tuple[Cell, str]]:
+        """Return every cell that is there, and the folder of its data source."""
+        with self._held():
+            found = self._db.execute(
+                "SELECT DISTINCT source, provider, folder FROM partitions "
+                "JOIN sources ON sources.id = source WHERE run > 0 AND rows > 0"
+            ).fetchall()
+        return [(Cell(source, provider), folder) for source, provider, folder in found]
+
     def density(self, source: str) -> tuple[int, int]:
         """Return how many rows of a data source came in how many days, in windows."""
         with self._held():

@@ -22,7 +22,11 @@ LAST = "last"
 
 def _ids(given: Any) -> tuple[int | str, ...]:
     check_ids(given)
-    ids = tuple(dict.fromkeys(given))
+    # 42 and "42" are one provider, and one folder.
+    found: dict[str, Any] = {}
+    for one in given:
+        found.setdefault(str(one), one)
+    ids = tuple(found.values())
     for one in ids:
         if isinstance(one, bool) or not isinstance(one, int | str) or one == "":
             raise ConfigurationError(f"provider id {one!r} is no int and no text")
@@ -61,6 +65,10 @@ def _parameters(given: Any) -> dict[str, dict[str, Any]]:
 
 def _since(value: Any) -> dt.date | str | None:
     return value if value in {None, LAST} else as_date("since", value)
+
+
+def _first(value: Any) -> dt.date | None:
+    return None if value is None else as_date("first", value)
 
 
 def _until(value: Any) -> dt.date | None:
@@ -109,6 +117,7 @@ class PullPlan:
             ``Reporting.rows``. A destination holds rows of the same filters only.
         since: The first date, or ``"last"`` to go on where the last run into the
             destination ended. Without it there are no windows, and everything comes.
+        first: The date at which ``"last"`` begins where nothing is there yet.
         until: The date after the last; tomorrow (UTC) by default.
         window: What answers are cut by: day, week, month, quarter or year; or a number
             of rows, for windows from a year to a day with about that many rows at most.
@@ -134,6 +143,7 @@ class PullPlan:
         default=None, converter=_parameters, kw_only=True, repr=False, hash=False
     )
     since: dt.date | str | None = field(default=None, converter=_since, kw_only=True)
+    first: dt.date | None = field(default=None, converter=_first, kw_only=True)
     until: dt.date | None = field(default=None, converter=_until, kw_only=True)
     window: Unit | int | None = field(default=None, converter=_window, kw_only=True)
     format: Format = field(default="parquet", validator=_format, kw_only=True)
@@ -144,11 +154,14 @@ class PullPlan:
         since, until = self.since, self.until
         if since is None and (until is not None or self.window is not None):
             raise ConfigurationError("until and window need since, the first date")
-        if isinstance(since, dt.date) and until is not None and until <= since:
-            raise ConfigurationError(
-                f"until is {until}, not after since ({since}); it is the date after "
-                "the last"
-            )
+        if self.first is not None and since != LAST:
+            raise ConfigurationError('first is where since="last" begins; give that')
+        for name, date in (("since", since), ("first", self.first)):
+            if isinstance(date, dt.date) and until is not None and until <= date:
+                raise ConfigurationError(
+                    f"until is {until}, not after {name} ({date}); it is the date "
+                    "after the last"
+                )
 
     def parameters_of(self, source: DataSource) -> dict[str, Any]:
         """Return the filters of a data source, by its id or its name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ class PullProgress:
         denied: ... that are not granted.
         rows: Rows that came, those of open answers included.
         bytes: Bytes that they took, decompressed.
+        idle: Seconds since something came last.
     """
 
     total: int
@@ -33,6 +35,7 @@ class PullProgress:
     denied: int = 0
     rows: int = 0
     bytes: int = 0
+    idle: int = 0
 
 
 @frozen(kw_only=True)
@@ -68,11 +71,26 @@ class PullDenial:
 
 
 @frozen(kw_only=True)
+class PullGone:
+    """Rows that lie in the destination, and are not offered any more.
+
+    Attributes:
+        provider_id: The Healthcare Provider, as the destination calls it.
+        folder: The data source: its folder, or its table.
+    """
+
+    provider_id: str
+    folder: str
+
+
+@frozen(kw_only=True)
 class PullTotal:
     """What came of one data source.
 
     Attributes:
         source: Its name.
+        id: Its id.
+        folder: What the destination calls it: the folder, or the table.
         partitions: How many came in this run.
         rows: Their rows.
         bytes: Bytes that they took, decompressed.
@@ -87,6 +105,8 @@ class PullTotal:
     bytes: int
     drift: tuple[str, ...] = ()
     whole: bool = False
+    id: int | str | None = None
+    folder: str | None = None
 
 
 @frozen(kw_only=True)
@@ -116,6 +136,9 @@ class PullReport:
 
     Attributes:
         environment: Whose rows they are.
+        started: When the run began.
+        since: The first date of the plan, ``"last"``, or ``None`` for all there is.
+        until: The date after the last of the plan, or ``None`` for tomorrow.
         partitions: Partitions of the run.
         done: ... that came in it.
         kept: ... that were there already, from before it was broken off.
@@ -126,6 +149,7 @@ class PullReport:
         providers: The same by Healthcare Provider, those that have a data source.
         denied: What is not granted, and was left out.
         failed: What did not come. The same pull run again asks for nothing else.
+        gone: What lies there of data sources that a provider does not list any more.
         calls: Calls that a dry run says the pull would make, and at least these where
             windows are cut by rows; ``None`` after a pull.
     """
@@ -141,7 +165,11 @@ class PullReport:
     providers: tuple[PullProvider, ...] = field(default=(), repr=False)
     denied: tuple[PullDenial, ...] = field(default=(), repr=False)
     failed: tuple[PullFailure, ...] = field(default=(), repr=False)
+    gone: tuple[PullGone, ...] = field(default=(), repr=False)
     calls: int | None = None
+    started: dt.datetime | None = None
+    since: dt.date | str | None = None
+    until: dt.date | None = None
 
     @property
     def complete(self) -> bool:
@@ -170,4 +198,8 @@ class PullReport:
 
     def to_dict(self) -> Mapping[str, Any]:
         """Return the report as plain values, as ``summary.json`` has it."""
-        return attrs.asdict(self)
+        return attrs.asdict(self, value_serializer=_plain)
+
+
+def _plain(_: object, __: object, value: Any) -> Any:
+    return value.isoformat() if isinstance(value, dt.date) else value

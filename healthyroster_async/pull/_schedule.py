@@ -64,18 +64,21 @@ class Schedule:
         self._journal = journal
         self._plan = plan
         self.whole = plan.since is None
-        tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-        self.until = plan.until or tomorrow
-        if isinstance(plan.since, dt.date) and plan.since >= self.until:
-            raise ConfigurationError(
-                f"since is {plan.since}, which has not come yet; give until, the date "
-                "after the last"
-            )
+        self._tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+        self.until: dt.date = plan.until or self._tomorrow
         known, first = journal.fact("window"), journal.fact("since")
+        self._first = plan.since if isinstance(plan.since, dt.date) else None
         if plan.since == LAST and first is None:
+            if plan.first is None:
+                raise ConfigurationError(
+                    "the destination holds no run with dates to go on from; give "
+                    "first, the date at which the first run begins"
+                )
+            self._first = plan.first
+        if self._first is not None and self._first >= self.until:
             raise ConfigurationError(
-                "the destination holds no run with dates to go on from; give since as "
-                "a date once"
+                f"since is {self._first}, which has not come yet; give until, the date "
+                "after the last"
             )
         self._unit: Unit | None = self._chosen(known)
         self.most_rows: int | None = None
@@ -84,8 +87,8 @@ class Schedule:
             self.most_rows = given if isinstance(given, int) else _USUAL_ROWS
         kind = _NO_WINDOW if self.whole else self._unit or _ROWS
         # Before the run, so that "last" can go on from one that is killed.
-        if first is None and isinstance(plan.since, dt.date) and known != _NO_WINDOW:
-            journal.agree("since", plan.since.isoformat(), "begins at another date")
+        if first is None and self._first is not None and known != _NO_WINDOW:
+            journal.agree("since", self._first.isoformat(), "begins at another date")
         journal.agree("window", kind, "is cut by other windows")
         self.run: int = journal.begin(plan.arguments(journal.digest), self.until)
 
@@ -104,8 +107,8 @@ class Schedule:
 
     def since(self, cell: Cell) -> dt.date:
         """Return the first date that is asked of a cell."""
-        if isinstance(self._plan.since, dt.date):
-            return self._plan.since
+        if self._first is not None:
+            return self._first
         mark = self._journal.mark(cell)
         if mark is None:
             # A new provider or data source begins where the destination begins.
@@ -154,6 +157,19 @@ class Schedule:
         settled = self.until - dt.timedelta(days=self._plan.overlap)
         return fitted(since, self.until, before, settled)
 
-    def keep_mark(self, cell: Cell, watermark: dt.date) -> None:
-        """Keep up to when the rows of a cell are there."""
-        self._journal.keep_mark(cell, self.since(cell), watermark)
+    def keep_mark(self, cell: Cell, failed: dt.date | None) -> None:
+        """Keep up to when the rows of a cell are there.
+
+        Args:
+            cell: The cell.
+            failed: The first date that did not come.
+        """
+        since, reached = self.since(cell), min(self.until, self._tomorrow)
+        _, before = self._journal.mark(cell) or (None, since)
+        if since > before:
+            reached = before  # nobody asked for what is between
+        elif failed is not None:
+            reached = min(failed, reached)
+        else:
+            reached = max(before, reached)
+        self._journal.keep_mark(cell, since, reached)

@@ -1,16 +1,20 @@
 """Pulls: exact, also if they are killed, and what may go wrong on the way."""
 
 import asyncio
+import contextlib
+import datetime as dt
 import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
 
+import attrs
 import duckdb
 import killing
 import pytest
@@ -346,12 +350,65 @@ async def test_a_destination_is_of_one_environment_one_cut_and_one_run(tmp_path)
         assert await held(tmp_path) == before
 
 
+async def marks_after(pool, folder, *runs):
+    """Pull one after the other, and return the first date that "last" asks for."""
+    for since, until in runs:
+        await pool.pull(
+            PullPlan([1], sources=["Teams"], since=since, until=until), folder
+        )
+
+    def mark():
+        journal = sqlite3.connect(folder / "_healthyroster" / "journal.sqlite")
+        with contextlib.closing(journal):
+            return journal.execute("SELECT watermark FROM cells").fetchone()[0]
+
+    return await asyncio.to_thread(mark)
+
+
+async def test_last_goes_on_from_where_all_rows_are(tmp_path):
+    """
+    A date that is still to come leaves rows out in silence, and a backfill of long ago
+    is no reason to ask for years again.
+    """
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    async with Emulator(providers=1, rows=5) as emulator, emulator.pool() as pool:
+        marks = [
+            await marks_after(pool, tmp_path / str(number), *runs)
+            for number, runs in enumerate(
+                (
+                    [("2025-01-01", "2062-01-01")],
+                    [("2025-01-01", "2025-06-01"), ("2020-01-01", "2020-02-01")],
+                    [("2025-01-01", "2025-03-01"), ("2025-05-01", "2025-06-01")],
+                    [("2025-01-01", "2025-03-01"), ("last", "2025-06-01")],
+                )
+            )
+        ]
+
+    assert marks == [str(tomorrow), "2025-06-01", "2025-03-01", "2025-06-01"]
+
+
+async def test_one_command_serves_the_first_night_and_all_others(tmp_path):
+    """
+    A scheduler has one line, and the folder may be there before anything is in it.
+    """
+    await asyncio.to_thread((tmp_path / "lake").mkdir)
+    plan = PullPlan([1], sources=["Teams"], since="last", first="2025-01-01",
+                    until="2025-04-01", overlap=0)  # fmt: skip
+    async with Emulator(providers=1, rows=90) as emulator, emulator.pool() as pool:
+        first = await pool.pull(plan, tmp_path / "lake")
+        other = await pool.pull(
+            attrs.evolve(plan, until="2025-05-01"), tmp_path / "lake"
+        )
+
+    assert (first.partitions, other.partitions) == (3, 1)
+
+
 async def test_last_needs_a_run_before(tmp_path):
     """
     A first date that nobody gave would be a guess.
     """
     async with Emulator(providers=1, rows=1) as emulator, emulator.pool() as pool:
-        with pytest.raises(ConfigurationError, match="give since"):
+        with pytest.raises(ConfigurationError, match="give first"):
             await pool.pull(PullPlan([1], since="last"), tmp_path)
 
 
@@ -642,7 +699,34 @@ async def test_an_api_that_goes_away_is_not_asked_for_everything(tmp_path, monke
         assert report.done == done
         assert len(report.failed) == failed
         assert asked <= 10
-    assert report.failed[-1].reason.startswith("6 partitions were not asked for")
+    assert "6 partitions did not come, because the API did" in report.failed[-1].reason
+
+
+@pytest.mark.parametrize("status", [401, 500])
+async def test_an_api_that_refuses_or_fails_all_is_not_asked_for_all(
+    status, tmp_path, monkeypatch
+):
+    """
+    A revoked secret that is sent a thousand times locks the application out, and a job
+    that waits through every partition hangs for days.
+    """
+    monkeypatch.setattr(_job, "_PATIENCE_S", 0.3)
+    broken = Fault(kind="status", status=status, endpoint="rows")
+    plan = PullPlan(range(1, 31), sources=["Teams", "Patients"], window="day", **DATES)
+    async with (
+        Emulator(providers=30, rows=5, faults=[broken], latency=0.05) as emulator,
+        emulator.pool(retry=RetrySettings(max_attempts=1)) as pool,
+    ):
+        report = await pool.pull(plan, tmp_path, concurrency=4)
+        asked = emulator.seen.by_endpoint["rows"]
+
+    assert report.partitions == 30 * 2 * 120
+    assert asked <= 4 if status == 401 else 4 < asked < 1000
+    why = "refuses the application" if status == 401 else "did not answer any more"
+    assert why in report.failed[-1].reason
+    assert f"{report.partitions - len(report.failed) + 1:,}".replace(",", "") in (
+        report.failed[-1].reason
+    )
 
 
 async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
