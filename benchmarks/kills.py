@@ -46,7 +46,7 @@ from attrs import astuple, define, evolve, frozen
 from healthyroster_async import ConnectionPool, PullPlan
 from healthyroster_async._core.date_ranges import UNITS, windows
 from healthyroster_async.emulator import Emulator
-from healthyroster_async.pull._duckdb import FILE
+from healthyroster_async.pull._destination import DUCKDB
 
 PROVIDERS, ROWS = 4, 500
 SOURCES = {"Patients": 1, "Encounters": 2, "Teams": 8}
@@ -166,13 +166,13 @@ def lying(folder: Path, file_format: str) -> Iterator[tuple[Key, Rows | None]]:
 
 
 def _in_duckdb(folder: Path) -> Iterator[tuple[Key, Rows | None]]:
-    if not (folder / FILE).exists():
+    if not (folder / DUCKDB).exists():
         return
     with tempfile.TemporaryDirectory() as copy:
-        for file in folder.glob(f"{FILE}*"):
+        for file in folder.glob(f"{DUCKDB}*"):
             shutil.copy(file, copy)
         found: dict[Key, list[dict[str, Any]]] = {}
-        with duckdb.connect(f"{copy}/{FILE}") as db:
+        with duckdb.connect(f"{copy}/{DUCKDB}") as db:
             for (source,) in db.sql("SELECT name FROM (SHOW TABLES)").fetchall():
                 for row in db.sql(f'FROM "{source}"').to_arrow_table().to_pylist():
                     key = source, row.pop("_provider"), row.pop("_window")
@@ -183,7 +183,7 @@ def _in_duckdb(folder: Path) -> Iterator[tuple[Key, Rows | None]]:
 
 def left_over(folder: Path) -> int:
     """Return how many files lie in a folder that belong to nothing."""
-    known = {"rows.parquet", "rows.ndjson", FILE, "journal.sqlite", "summary.json"}
+    known = {"rows.parquet", "rows.ndjson", DUCKDB, "journal.sqlite", "summary.json"}
     return sum(file.is_file() and file.name not in known for file in folder.rglob("*"))
 
 

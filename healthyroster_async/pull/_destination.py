@@ -19,7 +19,8 @@ from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
-OURS, JOURNAL = "_healthyroster", "journal.sqlite"
+OURS, JOURNAL, DUCKDB = "_healthyroster", "journal.sqlite", "rows.duckdb"
+FILES = "source=*/provider=*/window=*/rows.*"
 # What the folders say; readers of Hive partitions hide a column of such a name.
 KEYS = frozenset({"source", "provider", "window"})
 
@@ -43,6 +44,8 @@ class Destination:
         Raises:
             DestinationError: It cannot be written, or another pull writes into it.
         """
+        if journal_beside(root) is None:
+            check_empty(holds_files(root))
         self.root = root
         self._format = file_format
         self._numbers = itertools.count()
@@ -131,7 +134,28 @@ def journal_beside(root: Path) -> Path | None:
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         journal = root / OURS / JOURNAL
-        return journal if journal.exists() else None
+        # SQLite makes an empty file first.
+        return journal if journal.exists() and journal.stat().st_size else None
+
+
+def holds_files(root: Path) -> bool:
+    """Return whether a pull has put rows into a folder."""
+    with writing():
+        return (root / DUCKDB).exists() or any(root.glob(FILES))
+
+
+def check_empty(holds: bool) -> None:  # noqa: FBT001
+    """Refuse a destination without a journal that holds files all the same.
+
+    Raises:
+        DestinationError: It does.
+    """
+    if holds:
+        raise DestinationError(
+            f"the destination holds rows of a pull, but not {OURS}/{JOURNAL}, which "
+            "says which: they would lie there twice, or for ever. Bring it back, or "
+            "give another destination"
+        )
 
 
 def folder_name(name: str) -> str:

@@ -15,9 +15,15 @@ from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._rows.frames import arrow
 from healthyroster_async._rows.sinks import free_name
-from healthyroster_async.pull._destination import Destination
+from healthyroster_async.pull._destination import DUCKDB, Destination
 
-FILE = "rows.duckdb"
+# What DuckDB says of a file, and what it means; other texts may tell values.
+_REASONS = (
+    ("Could not set lock", "another program has it open"),
+    ("No space left", "No space left on device"),
+    ("Permission denied", "Permission denied"),
+    ("not a valid DuckDB", "it is no DuckDB file"),
+)
 # Where a row comes from.
 _PROVIDER, _WINDOW = "_provider", "_window"
 _TEXT = "VARCHAR"
@@ -66,7 +72,7 @@ class DuckdbDestination(Destination):
         super().__init__(root, "duckdb")
         try:
             with self._told():
-                self._db: Any = self._duckdb.connect(str(root / FILE))
+                self._db: Any = self._duckdb.connect(str(root / DUCKDB))
         except BaseException:
             super().close()
             raise
@@ -198,10 +204,11 @@ class DuckdbDestination(Destination):
         try:
             yield
         except self._duckdb.Error as error:
-            kind = type(error).__name__
+            text, kind = str(error), type(error).__name__
+            reason = next((why for sign, why in _REASONS if sign in text), kind)
         else:
             return
-        raise DestinationError(f"the DuckDB file cannot be written ({kind})")
+        raise DestinationError(f"the DuckDB file cannot be written: {reason}")
 
 
 def _rows_of(file: str, columns: int) -> str:

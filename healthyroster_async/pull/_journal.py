@@ -330,6 +330,11 @@ class Journal:
             text = str(error)
             if "locked" in text:
                 text = "another pull writes into it at this moment"
+            elif not isinstance(error, sqlite3.OperationalError):
+                text = (
+                    f"its journal is damaged ({text}). Bring back a copy of "
+                    "_healthyroster/journal.sqlite, or give another destination"
+                )
         else:
             return
         raise DestinationError(f"the destination cannot be used: {text}")

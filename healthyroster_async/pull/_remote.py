@@ -16,10 +16,13 @@ from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._policies.memory import state_folder
 from healthyroster_async.pull._destination import (
+    FILES,
     JOURNAL,
     OURS,
     Destination,
     agree_format,
+    check_empty,
+    holds_files,
     journal_beside,
 )
 from healthyroster_async.pull._duckdb import DuckdbDestination
@@ -52,8 +55,7 @@ class RemoteDestination(Destination):
         self._files, self._place = _reached(url)
         local = _local(url)
         self._local_journal = local / _JOURNAL
-        with _reaching():
-            self._agree_journal()
+        self._agree_journal()
         super().__init__(local, file_format)
         try:
             self._put(self._local_journal, _JOURNAL)
@@ -98,13 +100,14 @@ class RemoteDestination(Destination):
 
     def _agree_journal(self) -> None:
         """Take the journal from there if none is here, and none if none is there."""
-        if not self._files.exists(f"{self._place}/{_JOURNAL}"):
+        if not _has_journal(self._files, self._place):
             # Somebody emptied the place, or nothing was ever there.
             self._local_journal.unlink(missing_ok=True)
         elif not self._local_journal.exists():
             self._local_journal.parent.mkdir(parents=True, exist_ok=True)
             partial = self._local_journal.with_suffix(".partial")
-            self._files.get_file(f"{self._place}/{_JOURNAL}", str(partial))
+            with _reaching():
+                self._files.get_file(f"{self._place}/{_JOURNAL}", str(partial))
             partial.replace(self._local_journal)
 
 
@@ -127,16 +130,19 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
     """
     text = _checked(where, file_format)
     if "://" not in text:
-        journal = Journal(_MEMORY, copied=journal_beside(Path(text)))
+        there = journal_beside(Path(text))
+        if there is None:
+            check_empty(holds_files(Path(text)))
+        journal = Journal(_MEMORY, copied=there)
     else:
         files, place = _reached(text)
+        known = _has_journal(files, place)
         with tempfile.TemporaryDirectory() as folder:
-            copied, there = _local(text) / _JOURNAL, f"{place}/{_JOURNAL}"
-            with _reaching():
-                known = files.exists(there)
-                if known and not copied.exists():
-                    copied = Path(folder, JOURNAL)
-                    files.get_file(there, str(copied))
+            copied = _local(text) / _JOURNAL
+            if known and not copied.exists():
+                copied = Path(folder, JOURNAL)
+                with _reaching():
+                    files.get_file(f"{place}/{_JOURNAL}", str(copied))
             journal = Journal(_MEMORY, copied=copied if known else None)
     agree_format(journal, file_format)
     return journal
@@ -144,6 +150,10 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
 
 def _checked(where: str | Path, file_format: Format) -> str:
     text = str(where).removeprefix("file://")
+    if not text.strip():
+        raise DestinationError(
+            'the destination is empty; give a folder, or "." for the one you are in'
+        )
     if "://" in text and file_format == "duckdb":
         raise DestinationError(
             "a DuckDB file is written into a folder; give its path, no URL"
@@ -153,9 +163,29 @@ def _checked(where: str | Path, file_format: Format) -> str:
 
 def _reached(url: str) -> tuple[Any, str]:
     fsspec = extra("fsspec", "remote")
+    kind, _, _ = url.partition("://")
+    try:
+        known = fsspec.get_filesystem_class(kind)
+    except ValueError:
+        known = None
+    except ImportError:
+        # It says which package to install, and nothing else.
+        known_ones = extra("fsspec.registry", "remote").known_implementations
+        advice = known_ones.get(kind, {}).get("err", "")
+        raise DestinationError(f"{kind}:// cannot be used here. {advice}") from None
+    if known is None:
+        raise DestinationError(f"fsspec knows no place that begins with {kind}://")
     with _reaching():
         files, place = fsspec.core.url_to_fs(url)
     return files, str(place).rstrip("/")
+
+
+def _has_journal(files: Any, place: str) -> bool:
+    with _reaching():
+        known = bool(files.exists(f"{place}/{_JOURNAL}"))
+        holds = not known and bool(files.glob(f"{place}/{FILES}"))
+    check_empty(holds)
+    return known
 
 
 def _local(url: str) -> Path:

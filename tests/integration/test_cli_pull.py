@@ -190,10 +190,11 @@ async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
     ("arguments", "code", "text"),
     [
         (["lake", "1", "--since", "yesterday"], 2, "give a date such as"),
-        (["lake", "1", "--since", "last"], 2, "give since as a date"),
+        (["lake", "1", "--since", "last"], 2, "give first, the date"),
+        (["", "1"], 1, "the destination is empty"),
         (["/dev/null/lake", "1"], 1, "the destination cannot be written"),
         (["lake", "1", "--window", "hour"], 2, "hour"),
-        (["nonsense://secret@place", "1"], 1, "out of reach"),
+        (["nonsense://secret@place", "1"], 1, "no place that begins"),
     ],
 )
 @pytest.mark.usefixtures("elsewhere")

@@ -403,6 +403,58 @@ async def test_one_command_serves_the_first_night_and_all_others(tmp_path):
     assert (first.partitions, other.partitions) == (3, 1)
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(None, "holds rows of a pull, but not"), (b"", "holds rows of a pull, but not"),
+     (b"x" * 4096, "its journal is damaged")],
+)  # fmt: skip
+async def test_rows_without_a_sound_journal_are_not_pulled_over(
+    raw, text, file_format, tmp_path
+):
+    """
+    An analyst's copy of the folder, or a backup that left it out: rows would lie there
+    twice, and those that are gone for ever.
+    """
+    plan = PullPlan([1], sources=["Teams"], format=file_format)
+    journal = tmp_path / "_healthyroster" / "journal.sqlite"
+    async with Emulator(providers=1, rows=9) as emulator, emulator.pool() as pool:
+        await pool.pull(plan, tmp_path)
+        await asyncio.to_thread(journal.unlink)
+        if raw is not None:
+            await asyncio.to_thread(journal.write_bytes, raw)
+        for dry_run in (True, False):
+            with pytest.raises(DestinationError, match=text):
+                await pool.pull(plan, tmp_path, dry_run=dry_run)
+
+
+async def test_what_is_not_listed_any_more_is_told(tmp_path):
+    """
+    Its old rows stay there, and whoever reads them must know that they are old.
+    """
+    lists = [[{"id": 1, "name": "Teams"}, {"id": 2, "name": "Old one"}]]
+    row, detail = [{"id": 1}], {"id": 1, "fields": [], "parameters": []}
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return lists[0]
+        return row if request.label.endswith("/Data") else detail
+
+    async with scripted_pool(answer) as pool:
+        plan = PullPlan([1, 2], format="ndjson")
+        first = await pool.pull(plan, tmp_path)
+        lists[0] = lists[0][:1]
+        second = await pool.pull(plan, tmp_path)
+        some = await pool.pull(attrs.evolve(plan, sources=["Teams"]), tmp_path)
+
+    assert (first.gone, some.gone) == ((), ())
+    assert {(one.provider_id, one.folder) for one in second.gone} == {
+        ("1", "Old one"),
+        ("2", "Old one"),
+    }
+    assert [(t.id, t.folder) for t in second.totals] == [(1, "Teams")]
+
+
 async def test_last_needs_a_run_before(tmp_path):
     """
     A first date that nobody gave would be a guess.

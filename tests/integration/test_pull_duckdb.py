@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import sys
 import time
 from decimal import Decimal
 
@@ -93,13 +94,32 @@ async def test_rows_that_are_gone_are_gone_there_too(tmp_path):
     assert await asked(tmp_path, "SELECT count(*) FROM Patients") == [(0,)]
 
 
+ANALYST = """
+import sys, duckdb
+held = duckdb.connect(sys.argv[1], read_only=True)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
 async def test_a_file_that_is_open_elsewhere_or_none_is_said(tmp_path):
     """
     DuckDB lets one process write.
     """
-    await asyncio.to_thread((tmp_path / "rows.duckdb").write_text, "no database")
+    file = tmp_path / "rows.duckdb"
     async with Emulator(providers=2, rows=3) as emulator, emulator.pool() as pool:
-        with pytest.raises(DestinationError, match="DuckDB file"):
+        await pool.pull(PLAN, tmp_path)
+        analyst = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", ANALYST, file),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await analyst.stdout.readline()
+        with pytest.raises(DestinationError, match="another program has it open"):
+            await pool.pull(PLAN, tmp_path)
+        await analyst.communicate(b"")
+        await asyncio.to_thread(file.write_text, "no database")
+        with pytest.raises(DestinationError, match="it is no DuckDB file"):
             await pool.pull(PLAN, tmp_path)
         with pytest.raises(DestinationError, match="no URL"):
             await pool.pull(PLAN, "memory://lake")

@@ -9,6 +9,7 @@ import pytest
 
 from healthyroster_async import DestinationError, PullPlan
 from healthyroster_async.emulator import Emulator
+from healthyroster_async.pull._remote import open_destination, rehearsed
 
 LAST = "last"
 PLAN = PullPlan([1, 2], sources=["Patients"], since="2025-01-01", until="2025-04-01")
@@ -63,6 +64,42 @@ async def test_a_store_holds_what_a_folder_would(url):
         "_healthyroster/journal.sqlite",
         "_healthyroster/summary.json",
     }
+
+
+@pytest.mark.parametrize("call", [open_destination, rehearsed])
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("", "the destination is empty"),
+        ("s3://key:secret@bucket/lake", "Install s3fs"),
+        ("foo://key:secret@bucket", "knows no place that begins with foo://"),
+    ],
+)
+def test_a_place_that_is_none_says_what_to_give(place, text, call):
+    """
+    An unset variable must not fill the folder one is in, and a package is installed by
+    its name.
+    """
+    with pytest.raises(DestinationError, match=text) as raised:
+        call(place, "parquet")
+
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("call", [open_destination, rehearsed])
+async def test_rows_without_a_journal_are_not_pulled_over(url, call):
+    """
+    Nobody would know which of them are old, and they would lie there twice.
+    """
+    async with Emulator(providers=2, rows=30) as emulator, emulator.pool() as pool:
+        await pull(pool, url)
+    system, place = fsspec.core.url_to_fs(url)
+    await asyncio.to_thread(system.rm, f"{place}/_healthyroster", recursive=True)
+    before = await asyncio.to_thread(files, url)
+    with pytest.raises(DestinationError, match="holds rows of a pull, but not"):
+        await asyncio.to_thread(call, url, "parquet")
+
+    assert await asyncio.to_thread(files, url) == before
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
