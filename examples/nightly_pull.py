@@ -6,7 +6,6 @@ Run: ``python examples/nightly_pull.py lake 42 43``, with the settings of
 
 import asyncio
 import sys
-from pathlib import Path
 
 import duckdb
 
@@ -15,11 +14,12 @@ from healthyroster_async import ConnectionPool, PullPlan
 
 async def main(pool: ConnectionPool, folder: str, *providers: str) -> None:
     """Pull, and count what is there."""
-    first_time = not Path(folder).exists()  # noqa: ASYNC240 - once, before anything
-    plan = PullPlan(providers, since="2025-01-01" if first_time else "last")
+    plan = PullPlan(providers, since="last", first="2025-01-01")
     async with pool:
         report = await pool.pull(plan, folder)
     print(f"{report.rows} rows came, {len(report.failed)} partitions failed")
+    if report.failed:
+        sys.exit(report.failed[0].reason)  # a scheduler reads the exit code
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -134,6 +134,10 @@ def failure(
     )
 
 
+def _is_called(source: DataSource, name: str) -> bool:
+    return name == str(source.id) or name.casefold() == (source.name or "").casefold()
+
+
 @define
 class Findings:
     """What is denied, and what failed."""
@@ -190,11 +194,8 @@ class Discovery:
         missing = {*(self._plan.sources or ()), *self._plan.parameters}
         for provider, found in listed.items():
             clinic = self._session(provider)
-            for one in found:
-                names = {str(one.id), one.name}
-                if self._plan.sources and names.isdisjoint(self._plan.sources):
-                    continue
-                missing -= names
+            for one in self._wanted(found):
+                missing = {name for name in missing if not _is_called(one, name)}
                 key = str(one.id), one.name
                 if key not in sources:
                     name, id_ = one.name or str(one.id), str(one.id)
@@ -213,6 +214,18 @@ class Discovery:
                 "name or id is pulled"
             )
         return cells
+
+    def _wanted(self, listed: DataSources) -> Iterator[DataSource]:
+        """Yield what is asked for of a list; case counts where it tells two apart."""
+        names = self._plan.sources
+        known = {str(one.id) for one in listed} | {one.name for one in listed}
+        for one in listed:
+            if names is None or any(
+                name in {str(one.id), one.name}
+                or (name not in known and _is_called(one, name))
+                for name in names
+            ):
+                yield one
 
     async def _listed(self) -> Mapping[Any, DataSources]:
         """Return the data sources of each provider that told them.

@@ -428,6 +428,31 @@ async def test_rows_without_a_sound_journal_are_not_pulled_over(
                 await pool.pull(plan, tmp_path, dry_run=dry_run)
 
 
+async def test_a_name_need_not_have_the_right_case(tmp_path):
+    """
+    Unless two data sources differ in nothing else.
+    """
+    lists = [
+        [{"id": n, "name": name} for n, name in enumerate(["Teams", "teams", "X"])]
+    ]
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return lists[0]
+        end = request.label.endswith("/Data")
+        return [{"id": 1}] if end else {"id": 1, "fields": [], "parameters": []}
+
+    async with scripted_pool(answer) as pool:
+        pulled = []
+        for number, wanted in enumerate((["teams"], ["TEAMS", "x"], ["x"], ["2"])):
+            plan = PullPlan([1], sources=wanted, format="ndjson")
+            report = await pool.pull(plan, tmp_path / str(number))
+            assert report.complete
+            pulled.append([total.source for total in report.totals])
+
+    assert pulled == [["teams"], ["Teams", "teams", "X"], ["X"], ["X"]]
+
+
 async def test_what_is_not_listed_any_more_is_told(tmp_path):
     """
     Its old rows stay there, and whoever reads them must know that they are old.
