@@ -24,6 +24,9 @@ _REASONS = (
     ("Permission denied", "Permission denied"),
     ("not a valid DuckDB", "it is no DuckDB file"),
 )
+# Else it takes what memory there is. One partition is written at a time, and rows wait
+# for their decoding, not for it.
+_CONFIG = {"memory_limit": "256MB", "threads": 1}
 # Where a row comes from.
 _PROVIDER, _WINDOW = "_provider", "_window"
 _TEXT = "VARCHAR"
@@ -72,7 +75,7 @@ class DuckdbDestination(Destination):
         super().__init__(root, "duckdb")
         try:
             with self._told():
-                self._db: Any = self._duckdb.connect(str(root / DUCKDB))
+                self._db: Any = self._duckdb.connect(str(root / DUCKDB), config=_CONFIG)
         except BaseException:
             super().close()
             raise

@@ -1,6 +1,7 @@
 """Pulls into one DuckDB file."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import sys
 import time
@@ -92,6 +93,18 @@ async def test_rows_that_are_gone_are_gone_there_too(tmp_path):
         await pool.pull(PLAN, tmp_path)
 
     assert await asked(tmp_path, "SELECT count(*) FROM Patients") == [(0,)]
+
+
+def test_duckdb_does_not_take_all_memory_there_is(tmp_path):
+    """
+    By default that is four fifths of it, and the job has a small container.
+    """
+    with contextlib.closing(DuckdbDestination(tmp_path)) as destination:
+        (limit,) = destination._db.execute(
+            "SELECT current_setting('memory_limit')"
+        ).fetchone()
+
+    assert limit == "244.1 MiB"
 
 
 ANALYST = """
