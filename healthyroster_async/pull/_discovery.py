@@ -25,7 +25,7 @@ from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull._destination import Destination, folder_name
-from healthyroster_async.pull._journal import Cell
+from healthyroster_async.pull._journal import Cell, Journal
 from healthyroster_async.pull._plan import PullPlan
 from healthyroster_async.pull._report import PullDenial, PullFailure, PullGone
 from healthyroster_async.pull._schedule import Schedule
@@ -88,7 +88,7 @@ class Partition:
 
     @property
     def cell(self) -> Cell:
-        return Cell(str(self.source.one.id), str(self.clinic.provider_id))
+        return _cell(self.source.one, self.clinic.provider_id)
 
     @property
     def key(self) -> str:
@@ -132,6 +132,20 @@ def failure(
     return PullFailure(
         provider_id=provider, source=source, window=window, reason=reason
     )
+
+
+def _cell(source: DataSource, provider: int | str) -> Cell:
+    return Cell(str(source.id), str(provider))
+
+
+def _names(source: DataSource) -> tuple[str, str]:
+    """Return what the folder of a data source may be called.
+
+    What providers call the same lies in one folder, whatever its id: nobody says that
+    ids are the same for all of them.
+    """
+    name, id_ = source.name or str(source.id), str(source.id)
+    return folder_name(name), folder_name(f"{name}-{id_}")
 
 
 def _is_called(source: DataSource, name: str) -> bool:
@@ -186,25 +200,25 @@ class Discovery:
         self.calls = 0
         self._lists: Mapping[Any, DataSources] = {}
 
-    async def cells(self, folder: Callable[..., str]) -> list[Partition]:
+    async def cells(self, journal: Journal) -> list[Partition]:
         """Return each data source of each provider, as one that is whole."""
         listed = self._lists = await self._listed()
+        wanted = [(p, one) for p, all_ in listed.items() for one in self._wanted(all_)]
+        names = {_cell(one, provider): _names(one) for provider, one in wanted}
+        folders = await asyncio.to_thread(journal.folders, names)
         cells: list[Partition] = []
-        sources: dict[tuple[str, str | None], Source] = {}
+        sources: dict[tuple[str, str | None, str], Source] = {}
         missing = {*(self._plan.sources or ()), *self._plan.parameters}
-        for provider, found in listed.items():
+        for provider, one in wanted:
             clinic = self._session(provider)
-            for one in self._wanted(found):
-                missing = {name for name in missing if not _is_called(one, name)}
-                key = str(one.id), one.name
-                if key not in sources:
-                    name, id_ = one.name or str(one.id), str(one.id)
-                    called = folder_name(name), folder_name(f"{name}-{id_}")
-                    where = await asyncio.to_thread(folder, id_, *called)
-                    sources[key] = Source(one=one, folder=where)
-                if sources[key].detail is None and sources[key].asked < _ASKED:
-                    await self._describe(clinic, sources[key])
-                cells.append(Partition(clinic, sources[key], None))
+            missing = {name for name in missing if not _is_called(one, name)}
+            folder = folders[_cell(one, provider)]
+            key = str(one.id), one.name, folder
+            if key not in sources:
+                sources[key] = Source(one=one, folder=folder)
+            if sources[key].detail is None and sources[key].asked < _ASKED:
+                await self._describe(clinic, sources[key])
+            cells.append(Partition(clinic, sources[key], None))
         if listed:
             self._note_missing(missing, listed.values())
         unknown = sorted(missing.intersection(self._plan.parameters))

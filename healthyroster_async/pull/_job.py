@@ -158,7 +158,7 @@ class Job:
         await asyncio.to_thread(journal.agree, "environment", name, wrong)
         schedule = await asyncio.to_thread(Schedule, self._plan, journal)
         self._began = self._clock()
-        cells = await self._discovery.cells(journal.folder)
+        cells = await self._discovery.cells(journal)
         for source in {cell.source for cell in cells}:
             await asyncio.to_thread(self._parameters, source, journal.check, journal)
         self._discovery.note_gone(await asyncio.to_thread(journal.cells))
@@ -400,7 +400,9 @@ class Job:
 
     def _report(self, partitions: list[Partition], *, whole: bool = True) -> PullReport:
         """Return what came; of a run that is not *whole* something was not asked."""
-        sources = list(dict.fromkeys(p.source for p in partitions))
+        folders: dict[str, list[Source]] = {}
+        for source in dict.fromkeys(p.source for p in partitions):
+            folders.setdefault(source.folder, []).append(source)
         return PullReport(
             environment=self._environment.value,
             started=self._started,
@@ -414,16 +416,17 @@ class Job:
             seconds=round(self._clock() - self._began, 3),
             totals=tuple(
                 PullTotal(
-                    source=s.name,
-                    partitions=s.count["partitions"],
-                    rows=s.count["rows"],
-                    bytes=s.count["bytes"],
-                    drift=tuple(s.drift),
-                    whole=self._plan.since is not None and s.range is None,
-                    id=s.one.id,
-                    folder=unquote(s.folder),
+                    source=many[0].name,
+                    partitions=sum(s.count["partitions"] for s in many),
+                    rows=sum(s.count["rows"] for s in many),
+                    bytes=sum(s.count["bytes"] for s in many),
+                    drift=tuple(dict.fromkeys(line for s in many for line in s.drift)),
+                    whole=self._plan.since is not None
+                    and any(s.range is None for s in many),
+                    ids=tuple(dict.fromkeys(s.one.id for s in many)),
+                    folder=unquote(folder),
                 )
-                for s in sources
+                for folder, many in folders.items()
             ),
             providers=tuple(_by_provider(partitions)),
             denied=tuple(self._findings.denied),

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from attrs import frozen
 from healthyroster_async._core.date_ranges import Window
 from healthyroster_async._core.errors import DestinationError
 
-_VERSION = "1"
+_VERSION = "2"
 # OWASP's Password Storage Cheat Sheet: so many rounds of PBKDF2 with SHA-256.
 _ROUNDS = 600_000
 _TABLES = """
@@ -28,9 +28,11 @@ CREATE TABLE IF NOT EXISTS runs (
   id INTEGER PRIMARY KEY, arguments TEXT NOT NULL, until TEXT NOT NULL,
   started REAL NOT NULL, ended REAL, failed INTEGER
 ) STRICT;
-CREATE TABLE IF NOT EXISTS sources (
-  id TEXT PRIMARY KEY, folder TEXT NOT NULL UNIQUE COLLATE NOCASE, inclusive INTEGER
+CREATE TABLE IF NOT EXISTS folders (
+  source TEXT, provider TEXT, folder TEXT NOT NULL COLLATE NOCASE,
+  PRIMARY KEY (source, provider), UNIQUE (provider, folder)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, inclusive INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS cells (
   source TEXT, provider TEXT, since TEXT NOT NULL, watermark TEXT NOT NULL,
   PRIMARY KEY (source, provider)
@@ -202,23 +204,29 @@ class Journal:
                 (time.time(), failed, run),
             )
 
-    def folder(self, source: str, *wanted: str) -> str:
-        """Return the folder of a data source, which stays when its name changes.
+    def folders(self, wanted: Mapping[Cell, Iterable[str]]) -> dict[Cell, str]:
+        """Return the folder of each cell, which stays when a data source is renamed.
+
+        Data sources of several providers may share one, those of one provider may not.
 
         Args:
-            source: Its id.
-            *wanted: What it may be called; the first that no other has is taken.
+            wanted: What the folder of a cell may be called; the first that no other
+                data source of its provider has is taken.
         """
+        found: dict[Cell, str] = {}
         with self._held():
-            for folder in wanted:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO sources (id, folder) VALUES (?, ?)",
-                    (source, folder),
-                )
-            found = self._db.execute(
-                "SELECT folder FROM sources WHERE id = ?", (source,)
-            ).fetchone()
-        return str(found[0])
+            self._db.execute("BEGIN")
+            for cell, names in wanted.items():
+                own = (cell.source, cell.provider)
+                for name in names:
+                    self._db.execute(
+                        "INSERT OR IGNORE INTO folders VALUES (?, ?, ?)", (*own, name)
+                    )
+                (found[cell],) = self._db.execute(
+                    "SELECT folder FROM folders WHERE source = ? AND provider = ?", own
+                ).fetchone()
+            self._db.execute("COMMIT")
+        return found
 
     def inclusive(self, source: str) -> bool | None:
         """Return whether the end of a data source's date range is inclusive."""
@@ -226,13 +234,13 @@ class Journal:
             found = self._db.execute(
                 "SELECT inclusive FROM sources WHERE id = ?", (source,)
             ).fetchone()
-        return None if found is None or found[0] is None else bool(found[0])
+        return None if found is None else bool(found[0])
 
     def keep_inclusive(self, source: str, inclusive: bool) -> None:  # noqa: FBT001
         """Keep whether the end of a data source's date range is inclusive."""
         with self._held():
             self._db.execute(
-                "UPDATE sources SET inclusive = ? WHERE id = ?", (inclusive, source)
+                "INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, inclusive)
             )
 
     def mark(self, cell: Cell) -> tuple[dt.date, dt.date] | None:
@@ -278,7 +286,7 @@ class Journal:
         with self._held():
             found = self._db.execute(
                 "SELECT DISTINCT source, provider, folder FROM partitions "
-                "JOIN sources ON sources.id = source WHERE run > 0 AND rows > 0"
+                "JOIN folders USING (source, provider) WHERE run > 0 AND rows > 0"
             ).fetchall()
         return [(Cell(source, provider), folder) for source, provider, folder in found]
 

@@ -89,7 +89,7 @@ class PullTotal:
 
     Attributes:
         source: Its name.
-        id: Its id.
+        ids: Its ids, of which providers may have different ones.
         folder: What the destination calls it: the folder, or the table.
         partitions: How many came in this run.
         rows: Their rows.
@@ -105,7 +105,7 @@ class PullTotal:
     bytes: int
     drift: tuple[str, ...] = ()
     whole: bool = False
-    id: int | str | None = None
+    ids: tuple[int | str, ...] = ()
     folder: str | None = None
 
 

@@ -453,6 +453,55 @@ async def test_a_name_need_not_have_the_right_case(tmp_path):
     assert pulled == [["teams"], ["Teams", "teams", "X"], ["X"], ["X"]]
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
+async def test_providers_may_have_other_ids_for_the_same(file_format, tmp_path):
+    """
+    An analyst reads one folder of all providers, and in it nothing of another kind.
+    """
+    lists = {1: {1: "Teams", 2: "Patients"}, 2: {1: "Patients", 9: "Teams"}}
+
+    def answer(request):
+        own = lists[request.provider_id]
+        if request.label.endswith("/Datasources"):
+            return [{"id": id_, "name": name} for id_, name in own.items()]
+        if request.label.endswith("/Data"):
+            return [{"kind": own[int(request.url.split("/")[-2])]}]
+        fields = [{"name": "kind", "type": "string"}]
+        id_ = int(request.url.rpartition("/")[2])
+        return {"id": id_, "fields": fields, "parameters": []}
+
+    async with scripted_pool(answer) as pool:
+        plan = PullPlan([1, 2], format=file_format)
+        report = await pool.pull(plan, tmp_path)
+        again = await pool.pull(plan, tmp_path)
+
+    assert [(t.folder, t.ids, t.rows) for t in report.totals] == [
+        ("Teams", (1, 9), 2),
+        ("Patients", (2, 1), 2),
+    ]
+    assert again.totals == report.totals
+    found = await asyncio.to_thread(kinds, tmp_path, file_format)
+    assert found == [("Patients", "Patients", 2), ("Teams", "Teams", 2)]
+
+
+def kinds(folder, file_format):
+    """Return folders, what rows in them say, and how many say it."""
+    if file_format == "parquet":
+        query = "SELECT source, kind, count(*) FROM read_parquet(?) GROUP BY 1, 2"
+        files = f"{folder}/source=*/**/*.parquet"
+        return sorted(duckdb.execute(query, [files]).fetchall())
+    with duckdb.connect(str(folder / "rows.duckdb"), read_only=True) as file:
+        return [
+            (
+                name,
+                *file.execute(
+                    f"SELECT kind, count(*) FROM {name} GROUP BY 1"
+                ).fetchone(),
+            )
+            for name in ("Patients", "Teams")
+        ]
+
+
 async def test_what_is_not_listed_any_more_is_told(tmp_path):
     """
     Its old rows stay there, and whoever reads them must know that they are old.
@@ -477,7 +526,7 @@ async def test_what_is_not_listed_any_more_is_told(tmp_path):
         ("1", "Old one"),
         ("2", "Old one"),
     }
-    assert [(t.id, t.folder) for t in second.totals] == [(1, "Teams")]
+    assert [(t.ids, t.folder) for t in second.totals] == [((1,), "Teams")]
 
 
 async def test_last_needs_a_run_before(tmp_path):

@@ -145,10 +145,12 @@ def test_two_data_sources_of_one_name_have_two_folders(journal):
     """
     And each keeps its own when it is renamed.
     """
-    folders = [journal.folder(i, "Visits", f"Visits-{i}") for i in ("1", "2")]
+    one, two, other = Cell("1", "42"), Cell("2", "42"), Cell("9", "43")
+    folders = journal.folders({c: ("visits", f"visits-{c.source}") for c in (one, two)})
+    again = journal.folders({one: ("Encounters",), other: ("Visits", "Visits-9")})
 
-    assert folders == ["Visits", "Visits-2"]
-    assert journal.folder("1", "Encounters") == "Visits"
+    assert folders == {one: "visits", two: "visits-2"}
+    assert again == {one: "visits", other: "Visits"}
 
 
 def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
