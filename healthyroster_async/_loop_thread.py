@@ -195,5 +195,11 @@ class _Call(Generic[_T]):
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+    runner = asyncio.Runner(loop_factory=lambda: loop)
+    try:
         runner.get_loop().run_forever()
+    finally:
+        # It takes a thread to wait for others, and from Python 3.12 on none begins when
+        # the interpreter ends; the loop is closed all the same.
+        with suppress(RuntimeError):
+            runner.close()

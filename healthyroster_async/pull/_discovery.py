@@ -17,6 +17,10 @@ from healthyroster_async._core.errors import (
     ForbiddenError,
     HealthyRosterError,
     InvalidRequestError,
+    RateLimitedError,
+    ServerError,
+    ServiceUnavailableError,
+    TransportError,
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
@@ -40,6 +44,15 @@ _ASKED = 3
 _ALONE_S = 5.0
 # Names that a failure shows of those that there are.
 _SHOWN = 12
+
+# With these, the next call hardly fares better.
+OUTAGE = (TransportError, ServiceUnavailableError, ServerError, RateLimitedError)
+# It may be over soon; a job that hangs all night helps nobody.
+PATIENCE_S = 600.0
+
+
+class StopError(Exception):
+    """Nothing more is worth being asked for; the text says why."""
 
 
 @define(eq=False, kw_only=True)
@@ -246,6 +259,7 @@ class Discovery:
 
         Raises:
             AuthenticationError: The secret is refused, as with every other call.
+            CallError: The API is away for too long.
         """
         # One is asked alone: a secret that is refused to it is refused to all.
         first: asyncio.Task[DataSources] | None = None
@@ -303,16 +317,43 @@ class Discovery:
                 )
 
     async def _fan_out(self, call: Callable[[ProviderSession], Any]) -> Outcomes[Any]:
-        outcomes = await self._pool.fan_out(
-            self._plan.providers, call, environment=self._environment
-        )
+        clock = asyncio.get_running_loop().time
+        moved = clock()
+        lost: HealthyRosterError | None = None
+
+        async def patient(clinic: ProviderSession) -> Any:
+            nonlocal moved, lost
+            try:
+                found = await call(clinic)
+            except OUTAGE as error:
+                if clock() - moved < PATIENCE_S:
+                    raise
+                lost = error
+            else:
+                moved = clock()
+                return found
+            raise StopError
+
+        try:
+            outcomes = await self._pool.fan_out(
+                self._plan.providers, patient, environment=self._environment
+            )
+        except StopError:
+            assert lost is not None  # noqa: S101 - it is why
+            away = lost
+        else:
+            self._keep(outcomes)
+            return outcomes
+        raise away
+
+    def _keep(self, outcomes: Outcomes[Any]) -> None:
+        """Keep what of the first calls was denied or failed."""
         self.calls += len(self._plan.providers)
         for outcome in outcomes:
             if isinstance(outcome, Denied):
                 self._findings.deny(outcome.provider_id, None, outcome.error)
             elif isinstance(outcome, Failed):
                 self._findings.fail(outcome.provider_id, None, None, outcome.error)
-        return outcomes
 
     async def _describe(self, clinic: ProviderSession, source: Source) -> None:
         """Find out the columns and the date range of a data source."""

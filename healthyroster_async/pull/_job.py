@@ -21,11 +21,7 @@ from healthyroster_async._core.errors import (
     ForbiddenError,
     HealthyRosterError,
     MissingExtraError,
-    RateLimitedError,
     ResponseError,
-    ServerError,
-    ServiceUnavailableError,
-    TransportError,
     UsageError,
 )
 from healthyroster_async._core.settings import Environment
@@ -39,10 +35,13 @@ from healthyroster_async._rows.reader import (
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async.pull._destination import KEYS, Destination, writing
 from healthyroster_async.pull._discovery import (
+    OUTAGE,
+    PATIENCE_S,
     Discovery,
     Findings,
     Partition,
     Source,
+    StopError,
     failure,
 )
 from healthyroster_async.pull._journal import Cell, Journal, Kept
@@ -60,8 +59,6 @@ from healthyroster_async.pull._schedule import Schedule
 if TYPE_CHECKING:
     from healthyroster_async._pool import ConnectionPool
 
-# With these, the next call hardly fares better.
-_OUTAGE = (TransportError, ServiceUnavailableError, ServerError, RateLimitedError)
 PullCallback: TypeAlias = Callable[[PullProgress], None]
 
 _logger = logging.getLogger("healthyroster_async.pull")
@@ -69,14 +66,8 @@ _TELL_S = 0.25
 _LOG_S = 60.0
 # Nobody answers any more: what is left would only fail one by one.
 _LOST_IN_A_ROW = 40
-# An outage of the API may be over soon; a job that hangs all night helps nobody.
-_PATIENCE_S = 600.0
 _AWAY = "the API did not answer any more"
 _REFUSED = "the API refuses the application's id or secret (401)"
-
-
-class _StopError(Exception):
-    """Nothing more is worth being asked for; the text says why."""
 
 
 class Job:
@@ -269,7 +260,7 @@ class Job:
             first = errors.exceptions[0]
         else:
             return None
-        if isinstance(first, _StopError):
+        if isinstance(first, StopError):
             return str(first)
         raise first
 
@@ -301,20 +292,20 @@ class Job:
             self._lost = 0
             self._moved = self._clock()
         if stop is not None:
-            raise _StopError(stop)
+            raise StopError(stop)
 
     def _gives_up(self, error: HealthyRosterError) -> str | None:
         """Return why nothing more is asked for after an error, if so."""
         if isinstance(error, AuthenticationError):
             # Who goes on with a secret that was revoked is locked out.
             return _REFUSED
-        if not isinstance(error, _OUTAGE):
+        if not isinstance(error, OUTAGE):
             self._moved = self._clock()
             return None
         # The rest may still be fine where an answer says that something is wrong.
         self._lost += not isinstance(error, ResponseError)
         idle = self._clock() - self._moved
-        if self._lost >= _LOST_IN_A_ROW or idle >= _PATIENCE_S:
+        if self._lost >= _LOST_IN_A_ROW or idle >= PATIENCE_S:
             return _AWAY
         return None
 

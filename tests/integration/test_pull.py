@@ -29,6 +29,7 @@ from healthyroster_async import (
     PacingSettings,
     PullPlan,
     RetrySettings,
+    ServerError,
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
@@ -701,9 +702,12 @@ async def test_killed_at_any_instant_it_ends_the_same(tmp_path):
         for number in range(6):
             folder = tmp_path / str(number)
             process = await started(emulator, folder)
-            # At any instant of each sixth: a run may be faster than the one measured.
-            await asyncio.sleep((number + rng.random()) / 6 * whole)
-            if process.returncode is None:
+            # At any instant of each sixth.
+            instant, began = (number + rng.random()) / 6 * whole, time.monotonic()
+            try:
+                await asyncio.wait_for(process.wait(), instant)
+                whole = time.monotonic() - began  # it was faster than the one before
+            except TimeoutError:
                 process.kill()
             killed += await process.wait() == -signal.SIGKILL
             await check_whole(pool, emulator, folder)
@@ -836,7 +840,7 @@ async def test_an_api_that_refuses_or_fails_all_is_not_asked_for_all(
     A revoked secret that is sent a thousand times locks the application out, and a job
     that waits through every partition hangs for days.
     """
-    monkeypatch.setattr(_job, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(_job, "PATIENCE_S", 0.3)
     broken = Fault(kind="status", status=status, endpoint="rows")
     plan = PullPlan(range(1, 31), sources=["Teams", "Patients"], window="day", **DATES)
     async with (
@@ -853,6 +857,23 @@ async def test_an_api_that_refuses_or_fails_all_is_not_asked_for_all(
     assert f"{report.partitions - len(report.failed) + 1:,}".replace(",", "") in (
         report.failed[-1].reason
     )
+
+
+async def test_lists_that_nobody_answers_are_not_all_asked_for(tmp_path, monkeypatch):
+    """
+    Ten thousand providers would be asked one by one, a minute each.
+    """
+    monkeypatch.setattr(_discovery, "PATIENCE_S", 0.2)
+    broken = Fault(kind="status", status=500, endpoint="data_sources")
+    async with (
+        Emulator(providers=2000, faults=[broken], latency=0.05) as emulator,
+        emulator.pool(retry=RetrySettings(max_attempts=1)) as pool,
+    ):
+        with pytest.raises(ServerError):
+            await pool.pull(PullPlan(range(1, 2001)), tmp_path)
+        asked = emulator.seen.requests
+
+    assert 0 < asked < 1000
 
 
 async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):

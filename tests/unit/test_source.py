@@ -59,6 +59,7 @@ LOGGED = {
     "attempt", "delay", "environment", "extra", "fields", "kind", "label", "pause_s",
     "rate", "request_id", "source", "status", "what", "why",
     "done", "total", "rows",  # how many of them
+    "idle",  # seconds
 }  # fmt: skip
 _LEVELS = {"debug", "info", "warning", "error", "critical", "log", "exception"}
 
