@@ -50,6 +50,25 @@ def nothing_blocks():
         yield calls
 
 
+# Being measured takes these twice their time, and other tests go the same ways.
+UNMEASURED = frozenset({
+    "test_emulator_documents", "test_json_suite", "test_laboratory", "test_learning",
+})  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unmeasured(request):
+    """Let coverage look away while a module runs whose examples are many."""
+    measured = coverage.Coverage.current()
+    many = request.path.stem in UNMEASURED or request.path.parent.name == "property"
+    if measured is None or not many:
+        yield
+        return
+    measured.stop()
+    yield
+    measured.start()
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory, monkeypatch):
     """Let no test learn from another one, nor share its budget."""
