@@ -55,7 +55,7 @@ def tests(session: nox.Session) -> None:
     measured = ("coverage", "run", "-m") if session.python == OLDEST else ()
     # Many tests wait for clocks and processes, more than two cores have to do.
     # The files that take longest come first: else one core rests at the end.
-    side_by_side = ("--numprocesses=6", "--dist=loadfile", "--no-loadscope-reorder")
+    side_by_side = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
     session.run(*measured, "pytest", *side_by_side, *session.posargs)
 
 

@@ -18,10 +18,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Tests run in asyncio's debug mode, in which it and aiohttp note where each callback
-# and each request was made. Of whole stacks, half the time of many a test went there.
-asyncio.constants.DEBUG_STACK_DEPTH = 2
+# and each request was made. Nobody reads that, and a tenth to half of the time of many
+# a test went there; what the mode finds out it finds all the same.
+asyncio.constants.DEBUG_STACK_DEPTH = 0
 # In place: the C futures took hold of the function when asyncio was imported.
-traceback.extract_stack.__defaults__ = (None, 2)
+traceback.extract_stack.__defaults__ = (None, 0)
 
 
 @pytest.fixture(scope="session", autouse=True)
