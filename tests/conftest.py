@@ -54,6 +54,7 @@ def nothing_blocks():
 # Being measured takes these twice their time, and other tests go the same ways.
 UNMEASURED = frozenset({
     "test_emulator_documents", "test_json_suite", "test_laboratory", "test_learning",
+    "test_pacing",
 })  # fmt: skip
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from healthyroster_async._core.contract import Contract
     from healthyroster_async._pool import ConnectionPool
 
+# Turns of the loop until a connection that was just accepted is one, and is closed too.
+_ACCEPTING = 4
 _BACKLOG = 1024
 _SHUTDOWN_S = 0.1
 
@@ -164,6 +166,8 @@ class Emulator(Settings):
         for runner in runners:
             for site in tuple(runner.sites):
                 await site.stop()
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
         tasks = self._api.cancel()
         if tasks:
             await asyncio.wait(tasks)
