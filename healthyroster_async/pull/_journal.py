@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import json
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -204,29 +205,34 @@ class Journal:
                 (time.time(), failed, run),
             )
 
-    def folders(self, wanted: Mapping[Cell, Iterable[str]]) -> dict[Cell, str]:
+    def folders(self, wanted: Mapping[Cell, Sequence[str]]) -> dict[Cell, str]:
         """Return the folder of each cell, which stays when a data source is renamed.
 
         Data sources of several providers may share one, those of one provider may not.
 
         Args:
             wanted: What the folder of a cell may be called; the first that no other
-                data source of its provider has is taken.
+                data source of its provider has is taken, or the last with a number.
         """
-        found: dict[Cell, str] = {}
         with self._held():
             self._db.execute("BEGIN")
-            for cell, names in wanted.items():
-                own = (cell.source, cell.provider)
-                for name in names:
-                    self._db.execute(
-                        "INSERT OR IGNORE INTO folders VALUES (?, ?, ?)", (*own, name)
-                    )
-                (found[cell],) = self._db.execute(
-                    "SELECT folder FROM folders WHERE source = ? AND provider = ?", own
-                ).fetchone()
+            found = {cell: self._folder(cell, names) for cell, names in wanted.items()}
             self._db.execute("COMMIT")
         return found
+
+    def _folder(self, cell: Cell, names: Sequence[str]) -> str:
+        own = (cell.source, cell.provider)
+        numbered = (f"{names[-1]}-{number}" for number in itertools.count(2))
+        for name in itertools.chain(names, numbered):
+            self._db.execute(
+                "INSERT OR IGNORE INTO folders VALUES (?, ?, ?)", (*own, name)
+            )
+            found = self._db.execute(
+                "SELECT folder FROM folders WHERE source = ? AND provider = ?", own
+            ).fetchone()
+            if found is not None:
+                return str(found[0])
+        raise AssertionError("there are numbers enough")
 
     def inclusive(self, source: str) -> bool | None:
         """Return whether the end of a data source's date range is inclusive."""

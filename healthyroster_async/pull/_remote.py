@@ -144,7 +144,11 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
                 with _reaching():
                     files.get_file(f"{place}/{_JOURNAL}", str(copied))
             journal = Journal(_MEMORY, copied=copied if known else None)
-    agree_format(journal, file_format)
+    try:
+        agree_format(journal, file_format)
+    except BaseException:
+        journal.close()
+        raise
     return journal
 
 

@@ -151,6 +151,10 @@ def test_two_data_sources_of_one_name_have_two_folders(journal):
 
     assert folders == {one: "visits", two: "visits-2"}
     assert again == {one: "visits", other: "Visits"}
+    # One that is called as the second was made to be, and all that it may be called is
+    # taken: no reason for a pull to break.
+    third = Cell("3", "42")
+    assert journal.folders({third: ("visits", "visits-2")}) == {third: "visits-2-2"}
 
 
 def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
