@@ -847,7 +847,8 @@ async def test_an_api_that_refuses_or_fails_all_is_not_asked_for_all(
         Emulator(providers=30, rows=5, faults=[broken], latency=0.05) as emulator,
         emulator.pool(retry=RetrySettings(max_attempts=1)) as pool,
     ):
-        report = await pool.pull(plan, tmp_path, concurrency=4)
+        async with asyncio.timeout(30):
+            report = await pool.pull(plan, tmp_path, concurrency=4)
         asked = emulator.seen.by_endpoint["rows"]
 
     assert report.partitions == 30 * 2 * 120
@@ -869,8 +870,9 @@ async def test_lists_that_nobody_answers_are_not_all_asked_for(tmp_path, monkeyp
         Emulator(providers=2000, faults=[broken], latency=0.05) as emulator,
         emulator.pool(retry=RetrySettings(max_attempts=1)) as pool,
     ):
-        with pytest.raises(ServerError):
-            await pool.pull(PullPlan(range(1, 2001)), tmp_path)
+        async with asyncio.timeout(30):
+            with pytest.raises(ServerError):
+                await pool.pull(PullPlan(range(1, 2001)), tmp_path)
         asked = emulator.seen.requests
 
     assert 0 < asked < 1000
