@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import unquote
 
 from attrs import evolve
 
@@ -50,11 +49,10 @@ from healthyroster_async.pull._remote import open_destination, rehearsed
 from healthyroster_async.pull._report import (
     PullFailure,
     PullProgress,
-    PullProvider,
     PullReport,
-    PullTotal,
 )
 from healthyroster_async.pull._schedule import Schedule
+from healthyroster_async.pull._totals import by_folder, by_provider
 
 if TYPE_CHECKING:
     from healthyroster_async._pool import ConnectionPool
@@ -381,19 +379,18 @@ class Job:
             else:
                 name = partition.source.name
                 yield failure(provider, name, partition.key, error)
-        if unasked and whole and self._stopped is not None:
+        if unasked and whole:
             yield PullFailure(
                 provider_id="*",
                 source=None,
                 window=None,
-                reason=f"{unasked} partitions did not come, because {self._stopped}",
+                reason=f"{unasked} partitions did not come, because "
+                f"{self._stopped or _AWAY}",
             )
 
     def _report(self, partitions: list[Partition], *, whole: bool = True) -> PullReport:
         """Return what came; of a run that is not *whole* something was not asked."""
-        folders: dict[str, list[Source]] = {}
-        for source in dict.fromkeys(p.source for p in partitions):
-            folders.setdefault(source.folder, []).append(source)
+        dated = self._plan.since is not None
         return PullReport(
             environment=self._environment.value,
             started=self._started,
@@ -405,21 +402,8 @@ class Job:
             rows=self._now.rows,
             bytes=self._now.bytes,
             seconds=round(self._clock() - self._began, 3),
-            totals=tuple(
-                PullTotal(
-                    source=many[0].name,
-                    partitions=sum(s.count["partitions"] for s in many),
-                    rows=sum(s.count["rows"] for s in many),
-                    bytes=sum(s.count["bytes"] for s in many),
-                    drift=tuple(dict.fromkeys(line for s in many for line in s.drift)),
-                    whole=self._plan.since is not None
-                    and any(s.range is None for s in many),
-                    ids=tuple(dict.fromkeys(s.one.id for s in many)),
-                    folder=unquote(folder),
-                )
-                for folder, many in folders.items()
-            ),
-            providers=tuple(_by_provider(partitions)),
+            totals=tuple(by_folder(partitions, dated=dated)),
+            providers=tuple(by_provider(partitions)),
             denied=tuple(self._findings.denied),
             failed=tuple(self._failed(partitions, whole=whole)),
             gone=tuple(self._findings.gone),
@@ -472,21 +456,6 @@ class Job:
 
 def _leaves(partitions: list[Partition]) -> list[Partition]:
     return [leaf for partition in partitions for leaf in partition.leaves]
-
-
-def _by_provider(partitions: list[Partition]) -> Iterator[PullProvider]:
-    found: dict[int | str, list[Partition]] = {}
-    for partition in partitions:
-        found.setdefault(partition.clinic.provider_id, []).append(partition)
-    for provider, own in found.items():
-        yield PullProvider(
-            provider_id=provider,
-            partitions=len(own),
-            done=sum(p.done and not p.kept for p in own),
-            kept=sum(p.kept for p in own),
-            rows=sum(p.rows for p in own),
-            bytes=sum(p.bytes for p in own),
-        )
 
 
 @asynccontextmanager
