@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -38,16 +39,21 @@ class Tables(ABC):
 
     async def grouped(self) -> AsyncIterator[pa.Table]:
         """Yield tables of 64k rows or 8 MB, each of one chunk."""
+        async for held in self._groups():
+            yield await in_thread(self._builder.typed, held)
+
+    async def _groups(self) -> AsyncIterator[list[pa.Table]]:
+        """Yield the parts of such tables; who takes them empties the list."""
         held: list[pa.Table] = []
         rows = size = 0
         while await self._added_to(held):
             rows += held[-1].num_rows
             size += held[-1].get_total_buffer_size()
             if rows >= _MOST_ROWS or size >= _MOST_BYTES:
-                yield await in_thread(self._builder.typed, held)
+                yield held
                 rows = size = 0
         if held:
-            yield await in_thread(self._builder.typed, held)
+            yield held
 
     async def _added_to(self, held: list[pa.Table]) -> bool:
         table = await self.next()
@@ -62,12 +68,24 @@ class Tables(ABC):
 
     async def into(self, sink: TableSink) -> None:
         """Write all rows, and give what is written its name when it is whole."""
+
+        def write(held: list[pa.Table]) -> None:
+            sink.write(self._builder.typed(held))
+
+        def finish() -> None:
+            try:
+                sink.commit()
+            finally:
+                sink.close()
+
         try:
-            async for table in self.grouped():
-                await to_the_end(in_thread(sink.write, table))
-            await to_the_end(in_thread(sink.commit))
-        finally:
-            await to_the_end(in_thread(sink.close))
+            async for held in self._groups():
+                await to_the_end(in_thread(write, held))
+        except BaseException:
+            await to_the_end(asyncio.to_thread(sink.close))
+            raise
+        # It waits for the disk: those that make tables have something better to do.
+        await to_the_end(asyncio.to_thread(finish))
 
 
 class TableReader(Tables):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, strftime
 
 from rich.console import Group
 from rich.live import Live
@@ -84,8 +84,8 @@ def _lines() -> PullCallback:
         if monotonic() - told >= _LINE_S:
             told = monotonic()
             _console.message(
-                f"{now.done:,} of {now.total:,} partitions, {now.rows:,} rows, "
-                f"{now.failed:,} failed, {now.denied:,} denied"
+                f"{strftime('%H:%M:%S')}  {now.done:,} of {now.total:,} partitions, "
+                f"{now.rows:,} rows, {now.failed:,} failed, {now.denied:,} denied"
                 + (f"; nothing came for {now.idle} s" if now.idle > _LINE_S else "")
             )
 
