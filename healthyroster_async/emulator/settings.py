@@ -239,6 +239,9 @@ class Settings:
             for environment in self.environments
         }
         self._provider_ids = {str(provider): provider for provider in self.providers}
+        named = [fault.provider for fault in self.faults]
+        for provider in (*named, *(provider for provider, _ in self._denied)):
+            self._check_provider(provider)
 
     @property
     def style(self) -> Style:
@@ -276,8 +279,13 @@ class Settings:
         Args:
             fault: What goes wrong; or else
             **settings: what ``Fault`` takes: ``add_fault(kind="reset", times=1)``.
+
+        Raises:
+            ConfigurationError: A setting is wrong, or there is no such provider.
         """
-        self._plan.add(Fault(**settings) if fault is None else fault)
+        made = Fault(**settings) if fault is None else fault
+        self._check_provider(made.provider)
+        self._plan.add(made)
 
     def clear_faults(self) -> None:
         """Let nothing go wrong from now on."""
@@ -288,14 +296,23 @@ class Settings:
         return self._plan.next(endpoint, provider)
 
     def deny(self, provider: ProviderId = "*", endpoint: str = "*") -> None:
-        """Take a grant away; ``*`` stands for all of them."""
+        """Take a grant away; ``*`` stands for all of them.
+
+        Raises:
+            ConfigurationError: There is no such provider or endpoint.
+        """
+        self._check_provider(provider)
         self._denied.add((str(provider), endpoint_name(endpoint)))
 
     def grant(self, provider: ProviderId = "*", endpoint: str = "*") -> None:
         """Undo denials of this provider and this endpoint; ``*`` undoes all of them.
 
         A denial that was made with ``*`` is undone with ``*``.
+
+        Raises:
+            ConfigurationError: There is no such provider or endpoint.
         """
+        self._check_provider(provider)
         endpoint_name(endpoint)
         self._denied = {
             (p, e)
@@ -311,6 +328,13 @@ class Settings:
     def provider(self, text: str) -> ProviderId | None:
         """Return the provider that a path names, if there is one."""
         return self._provider_ids.get(text)
+
+    def _check_provider(self, provider: ProviderId) -> None:
+        if provider != "*" and self.provider(str(provider)) is None:
+            raise ConfigurationError(
+                f"provider is {provider!r}, which the emulator does not have; give one "
+                "of its providers, or '*'"
+            )
 
     def source_id(self, source: Source) -> SourceId:
         """Return the id of a data source in the style that was set."""

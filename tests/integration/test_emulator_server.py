@@ -155,10 +155,10 @@ async def test_rejections_come_in_the_documented_order():
     401 before the limit, the limit before 403, 403 before 404.
     """
     limit = RateLimit(rate=1, per=1000, burst=2)
-    async with running(rate_limit=limit, denied=[("99", "*")]) as (_, caller):
+    async with running(rate_limit=limit, denied=[("*", "data_sources")]) as (_, caller):
         unknown, _ = await caller.list(99, headers={})
         denied, _ = await caller.list(99)
-        missing, _ = await caller.list(98)
+        missing, _ = await caller.rows(98, 1)
         limited, _ = await caller.list(99)
 
         assert [unknown.status, denied.status] == [401, 403]

@@ -244,6 +244,24 @@ def test_what_is_set_at_run_time_is_checked_too():
         emulator.capacity = 0
 
 
+def test_a_provider_that_is_not_there_can_have_no_fault_and_no_grant():
+    """
+    A test with a typing error would pass, for nothing went wrong.
+    """
+    fault = Fault(kind="reset", provider=9)
+    with pytest.raises(ConfigurationError, match="provider is 9"):
+        Emulator(providers=3, faults=[fault])
+    with pytest.raises(ConfigurationError, match="provider is '9'"):
+        Emulator(providers=3, denied=[(9, "rows")])
+    emulator = Emulator(providers=3)
+    for change in (emulator.deny, emulator.grant):
+        with pytest.raises(ConfigurationError, match="provider is 9"):
+            change(9)
+    with pytest.raises(ConfigurationError, match="provider is 9"):
+        emulator.add_fault(fault)
+    assert not emulator.faults
+
+
 def test_the_secret_is_in_no_repr():
     """
     A failing test prints its fixtures.
