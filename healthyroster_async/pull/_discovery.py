@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from attrs import define, evolve, field
@@ -37,9 +38,12 @@ from healthyroster_async.pull._schedule import Schedule
 if TYPE_CHECKING:
     from healthyroster_async._pool import ConnectionPool
 
+T = TypeVar("T")
 _WHOLE = "all"
 # Providers that are asked to describe a data source, until one does.
 _ASKED = 3
+# Data sources that are asked about at once, where each provider has ids of its own.
+_AT_ONCE = 32
 # Who is asked alone has so long; then the others are asked all the same.
 _ALONE_S = 5.0
 # Names that a failure shows of those that there are.
@@ -69,7 +73,6 @@ class Source:
     range: DateRange | None = None
     denial: ForbiddenError | None = None
     failure: HealthyRosterError | None = None
-    asked: int = 0
     seen: tuple[int, int] = (0, 0)
     drift: dict[str, None] = field(factory=dict)
     count: Counter[str] = field(factory=Counter)
@@ -212,6 +215,8 @@ class Discovery:
         self._findings = findings
         self.calls = 0
         self._lists: Mapping[Any, DataSources] = {}
+        self._clock = asyncio.get_running_loop().time
+        self._moved = self._clock()
 
     async def cells(self, journal: Journal) -> list[Partition]:
         """Return each data source of each provider, as one that is whole."""
@@ -220,6 +225,7 @@ class Discovery:
         names = {_cell(one, provider): _names(one) for provider, one in wanted}
         folders = await asyncio.to_thread(journal.folders, names)
         cells: list[Partition] = []
+        clinics: defaultdict[Source, list[ProviderSession]] = defaultdict(list)
         sources: dict[tuple[str, str | None, str], Source] = {}
         missing = {*(self._plan.sources or ()), *self._plan.parameters}
         for provider, one in wanted:
@@ -229,9 +235,9 @@ class Discovery:
             key = str(one.id), one.name, folder
             if key not in sources:
                 sources[key] = Source(one=one, folder=folder)
-            if sources[key].detail is None and sources[key].asked < _ASKED:
-                await self._describe(clinic, sources[key])
+            clinics[sources[key]].append(clinic)
             cells.append(Partition(clinic, sources[key], None))
+        await _at_once(lambda one: self._describe(one, clinics[one]), clinics)
         if listed:
             self._note_missing(missing, listed.values())
         unknown = sorted(missing.intersection(self._plan.parameters))
@@ -317,20 +323,18 @@ class Discovery:
                 )
 
     async def _fan_out(self, call: Callable[[ProviderSession], Any]) -> Outcomes[Any]:
-        clock = asyncio.get_running_loop().time
-        moved = clock()
         lost: HealthyRosterError | None = None
 
         async def patient(clinic: ProviderSession) -> Any:
-            nonlocal moved, lost
+            nonlocal lost
             try:
                 found = await call(clinic)
             except OUTAGE as error:
-                if clock() - moved < PATIENCE_S:
+                if self._clock() - self._moved < PATIENCE_S:
                     raise
                 lost = error
             else:
-                moved = clock()
+                self._moved = self._clock()
                 return found
             raise StopError
 
@@ -355,22 +359,37 @@ class Discovery:
             elif isinstance(outcome, Failed):
                 self._findings.fail(outcome.provider_id, None, None, outcome.error)
 
-    async def _describe(self, clinic: ProviderSession, source: Source) -> None:
-        """Find out the columns and the date range of a data source."""
-        self.calls += 1
-        source.asked += 1
-        source.denial = source.failure = None
-        try:
-            source.detail = detail = await clinic.reporting.data_source(source.one)
-        except ForbiddenError as error:
-            # Without a date range it can be pulled whole.
-            source.denial = error if self._plan.since is not None else None
-        except HealthyRosterError as error:
-            source.failure = error
-        else:
-            given = self._plan.end_inclusive
-            source.range = date_range_of(detail, end_inclusive=given)
-            self._check(source, detail)
+    async def _describe(self, source: Source, clinics: list[ProviderSession]) -> None:
+        """Find out the columns and the date range of a data source.
+
+        Raises:
+            ConfigurationError: The plan has a filter that it does not have.
+            AuthenticationError: The secret is refused, as with every other call.
+            CallError: The API is away for too long.
+        """
+        for clinic in clinics[:_ASKED]:
+            self.calls += 1
+            source.denial = source.failure = None
+            try:
+                detail = await clinic.reporting.data_source(source.one)
+            except AuthenticationError:
+                raise
+            except ForbiddenError as error:
+                # Without a date range it can be pulled whole.
+                source.denial = error if self._plan.since is not None else None
+            except HealthyRosterError as error:
+                if isinstance(error, OUTAGE) and (
+                    self._clock() - self._moved >= PATIENCE_S
+                ):
+                    raise
+                source.failure = error
+            else:
+                self._moved = self._clock()
+                source.detail = detail
+                given = self._plan.end_inclusive
+                source.range = date_range_of(detail, end_inclusive=given)
+                self._check(source, detail)
+                return
 
     def _check(self, source: Source, detail: DataSourceDetail) -> None:
         """Refuse filters that a data source does not have, or that windows set.
@@ -422,35 +441,53 @@ class Discovery:
     ) -> None:
         """Find out of each data source whether the end of its dates is inclusive."""
         journal = destination.journal
+        clinics: defaultdict[Source, list[Partition]] = defaultdict(list)
         for cell in cells:
-            source = cell.source
-            range_ = source.range
-            if schedule.whole or range_ is None or range_.inclusive is not None:
-                continue
-            since = await asyncio.to_thread(schedule.since, cell.cell)
-            if source.failure is not None or since >= schedule.until:
-                continue
-            key = cell.cell.source
-            known = await asyncio.to_thread(journal.inclusive, key)
-            if known is None:
-                try:
-                    known = await ends_inclusive(
-                        cell.clinic.reporting,
-                        source.one,
-                        range_,
-                        since,
-                        schedule.until,
-                        parameters=self._plan.parameters_of(source.one),
-                    )
-                except ForbiddenError:
-                    continue  # the pull itself says so
-                except HealthyRosterError as error:
-                    source.failure = error
+            clinics[cell.source].append(cell)
+
+        async def find(source: Source) -> None:
+            key = str(source.one.id)
+            for cell in clinics[source]:
+                range_ = source.range
+                if range_ is None or range_.inclusive is not None or source.failure:
+                    return
+                since = await asyncio.to_thread(schedule.since, cell.cell)
+                if since >= schedule.until:
                     continue
+                known = await asyncio.to_thread(journal.inclusive, key)
                 if known is None:
-                    continue  # another provider may have rows
-                await asyncio.to_thread(journal.keep_inclusive, key, known)
-            source.range = evolve(range_, inclusive=known)
+                    known = await self._edge(cell, range_, since, schedule.until)
+                    if known is None:
+                        continue  # another provider may have rows
+                    await asyncio.to_thread(journal.keep_inclusive, key, known)
+                source.range = evolve(range_, inclusive=known)
+
+        if not schedule.whole:
+            await _at_once(find, clinics)
+
+    async def _edge(
+        self, cell: Partition, range_: DateRange, since: dt.date, until: dt.date
+    ) -> bool | None:
+        """Return whether the end is inclusive; ``None`` if rows of a cell say nothing.
+
+        What fails is the failure of its data source.
+        """
+        source = cell.source
+        filters = self._plan.parameters_of(source.one)
+        try:
+            return await ends_inclusive(
+                cell.clinic.reporting,
+                source.one,
+                range_,
+                since,
+                until,
+                parameters=filters,
+            )
+        except ForbiddenError:
+            return None  # the pull itself says so
+        except HealthyRosterError as error:
+            source.failure = error
+            return None
 
     def _session(self, provider: int | str) -> ProviderSession:
         session = self._pool.session(
@@ -458,3 +495,19 @@ class Discovery:
         )
         # A deadline is for somebody who waits; bulk calls wait as long as it takes.
         return session.with_options(deadline=None)
+
+
+async def _at_once(do: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+    """Do something to each item, several at a time, and raise what it raises."""
+    left = iter(items)
+
+    async def work() -> None:
+        for item in left:
+            await do(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

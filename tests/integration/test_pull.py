@@ -22,6 +22,7 @@ from children import unwatched, variables
 from pyarrow import parquet
 
 from healthyroster_async import (
+    AuthenticationError,
     ConfigurationError,
     DestinationError,
     Environment,
@@ -876,6 +877,50 @@ async def test_lists_that_nobody_answers_are_not_all_asked_for(tmp_path, monkeyp
         asked = emulator.seen.requests
 
     assert 0 < asked < 1000
+
+
+async def test_data_sources_are_described_at_once(tmp_path):
+    """
+    Where each provider has ids of its own, one after the other takes minutes.
+    """
+    spans = []
+
+    def note(event):
+        if event.label.endswith("/DataSources/{datasourceid}"):
+            spans.append((event.started, event.started + event.duration_s))
+
+    async with (
+        Emulator(providers=2, rows=3, latency=0.1) as emulator,
+        emulator.pool(on_attempt=note) as pool,
+    ):
+        report = await pool.pull(PullPlan([1, 2]), tmp_path, dry_run=True)
+
+    assert report.calls == 2 + 9 + 18
+    assert len(spans) == 9
+    assert max(began for began, _ in spans) < min(ended for _, ended in spans)
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"), [(401, AuthenticationError), (500, ServerError)]
+)
+async def test_descriptions_that_nobody_gives_are_not_all_asked_for(
+    status, raised, tmp_path, monkeypatch
+):
+    """
+    A secret that is revoked meanwhile locks the application out; an outage takes hours.
+    """
+    monkeypatch.setattr(_discovery, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(_discovery, "_AT_ONCE", 2)
+    broken = Fault(kind="status", status=status, endpoint="data_source")
+    async with (
+        Emulator(providers=2, rows=3, faults=[broken], latency=0.05) as emulator,
+        emulator.pool(retry=RetrySettings(max_attempts=1)) as pool,
+    ):
+        with pytest.raises(raised):
+            await pool.pull(PullPlan([1, 2]), tmp_path)
+        asked = emulator.seen.by_endpoint["data_source"]
+
+    assert 1 <= asked <= 2
 
 
 async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
