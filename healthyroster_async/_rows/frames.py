@@ -275,14 +275,17 @@ class FrameBuilder:
         if known is None and self._declared and name not in self._declared:
             self._note(name, "not in the data source's list of fields")
         kind = promoted(held, seen)
-        if kind == "number" and (name in self._long or not within(values, 2**53)):
-            kind = "text"  # a float would not hold the integers that came
-        if kind == "decimal" and not _fit_decimal(values):
+        came = str(seen)
+        if (
+            # A float would not hold the integers that came.
+            kind == "number" and (name in self._long or not within(values, 2**53))
+        ) or (kind == "decimal" and not _fit_decimal(values)):
             kind = "text"
+            came += " of too many digits"
         if held not in {kind, "unknown"}:
             said = self._words.get(name) if held == declared else None
             said = said or held
-            self._note(name, f"{said}, but {seen} came; the column is {kind}")
+            self._note(name, f"{said}, but {came} came; the column is {kind}")
         self._kinds[name] = kind
         return kind
 

@@ -232,6 +232,18 @@ def test_each_change_of_a_column_names_what_it_was():
     )
 
 
+def test_digits_that_a_column_cannot_hold_are_told_as_such():
+    """
+    "decimal, but decimal came" tells nobody anything.
+    """
+    builder = FrameBuilder({"n": "decimal"})
+    builder.take(b'{"rows":[{"n":1e40}]}')
+
+    assert builder.drift["n"] == (
+        "decimal, but decimal of too many digits came; the column is text"
+    )
+
+
 def test_a_column_that_no_row_has_is_there():
     """
     A query that reads it works whatever came.
