@@ -48,19 +48,32 @@ def in_thread(call: Callable[..., _P], *args: Any) -> asyncio.Future[_P]:
     return loop.run_in_executor(_threads[loop][on_last_core.get()], call, *args)
 
 
+def blocking(call: Callable[..., _P], *args: Any) -> asyncio.Future[_P]:
+    """Do what waits for the disk in another thread.
+
+    It is no task: a loop that is closed cancels those, and the thread goes on.
+    """
+    return asyncio.get_running_loop().run_in_executor(None, call, *args)
+
+
 async def to_the_end(doing: Awaitable[_P]) -> _P:
     """Await what must not go on when nobody waits for it any more.
 
-    A file is closed when nothing writes into it, also by who is cancelled.
+    A file is closed when nothing writes into it, also by who is cancelled, and by who
+    is cancelled again meanwhile, as when somebody presses Ctrl-C twice.
     """
     task = asyncio.ensure_future(doing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # who is cancelled does not want to know, but it is seen
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # who is cancelled does not want to know, but it is seen
+    raise cancelled
 
 
 class TooManyRowsError(Exception):

@@ -15,7 +15,13 @@ from healthyroster_async._core.errors import UsageError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.messages import Request
 from healthyroster_async._rows.frames import FrameBuilder
-from healthyroster_async._rows.reader import Connection, Reader, RowSource, to_the_end
+from healthyroster_async._rows.reader import (
+    Connection,
+    Reader,
+    RowSource,
+    blocking,
+    to_the_end,
+)
 from healthyroster_async._rows.row_type import RowType
 from healthyroster_async._rows.sinks import (
     CsvSink,
@@ -269,14 +275,14 @@ class RowStream:
         async with self:
             try:
                 while (rows := await self._next_rows()) is not None:
-                    await to_the_end(asyncio.to_thread(sink.write, rows))
-                await to_the_end(asyncio.to_thread(sink.commit))
+                    await to_the_end(blocking(sink.write, rows))
+                await to_the_end(blocking(sink.commit))
             except BrokenRowsError as error:  # it can be read, but not be written
                 failure = self._connection.not_understood(str(error))
             else:
                 return self.row_count
             finally:
-                await to_the_end(asyncio.to_thread(sink.close))
+                await to_the_end(blocking(sink.close))
         raise failure
 
     async def to_duckdb(self, path: str | Path, table: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
-from healthyroster_async._rows.reader import Connection, Reader, in_thread, to_the_end
+from healthyroster_async._rows.reader import (
+    Connection,
+    Reader,
+    blocking,
+    in_thread,
+    to_the_end,
+)
 from healthyroster_async._rows.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -82,10 +87,10 @@ class Tables(ABC):
             async for held in self._groups():
                 await to_the_end(in_thread(write, held))
         except BaseException:
-            await to_the_end(asyncio.to_thread(sink.close))
+            await to_the_end(blocking(sink.close))
             raise
         # It waits for the disk: those that make tables have something better to do.
-        await to_the_end(asyncio.to_thread(finish))
+        await to_the_end(blocking(finish))
 
 
 class TableReader(Tables):

@@ -55,7 +55,8 @@ class TerminatedError(Exception):
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end, on uvloop where it is installed.
 
-    Ctrl-C and SIGTERM cancel it, so that everything it opened is closed.
+    Ctrl-C and SIGTERM cancel it, so that everything it opened is closed; so they do
+    again while that is closed. The third Ctrl-C ends it wherever it is.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -63,28 +64,33 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     # The server of the emulator logs whoever hangs up, with a traceback.
     logging.getLogger("aiohttp.server").addHandler(logging.NullHandler())
-    terminated = False
+    came: list[signal.Signals] = []
 
     async def guarded() -> T:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
 
-        def terminate() -> None:
-            nonlocal terminated
-            terminated = True
+        def end(why: signal.Signals) -> None:
+            came.append(why)
+            if came.count(signal.SIGINT) > 1:
+                loop.remove_signal_handler(signal.SIGINT)
             if task is not None:
                 task.cancel()
 
-        # Windows has no such handlers, and only a main thread may have one.
+        # Windows has no such handlers, and only a main thread may have one. Python's
+        # own raises the second Ctrl-C between any two steps, also of closing files.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(signal.SIGTERM, terminate)
+            for one in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(one, end, one)
         return await main()
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(guarded())
     except asyncio.CancelledError:
-        if terminated:
+        if came and came[0] == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        if came:
             raise TerminatedError from None
         raise
 

@@ -28,6 +28,7 @@ from healthyroster_async._rows.frames import arrow
 from healthyroster_async._rows.reader import (
     CORES,
     TooManyRowsError,
+    blocking,
     on_last_core,
     to_the_end,
 )
@@ -136,7 +137,7 @@ class Job:
             await self._pull_all(ordered, destination, schedule)
             report = self._report(_leaves(ordered))
             finish = self._finish
-            done = asyncio.to_thread(finish, partitions, destination, schedule, report)
+            done = blocking(finish, partitions, destination, schedule, report)
             await to_the_end(done)
             return report
 
@@ -354,7 +355,7 @@ class Job:
             kept = Kept(window, schedule.run)
             journal.keep(cell, partition.key, kept, rows, size)
 
-        await to_the_end(asyncio.to_thread(publish))
+        await to_the_end(blocking(publish))
         partition.done, partition.rows, partition.bytes = True, rows, size
         source.saw(rows, window)
         source.drift.update(dict.fromkeys(stream.drift))
@@ -460,17 +461,14 @@ def _leaves(partitions: list[Partition]) -> list[Partition]:
 
 @asynccontextmanager
 async def _held(where: str | Path, plan: PullPlan) -> AsyncIterator[Destination]:
-    opening = asyncio.ensure_future(
-        asyncio.to_thread(open_destination, where, plan.format)
-    )
+    opening = blocking(open_destination, where, plan.format)
     try:
-        destination = await asyncio.shield(opening)
+        destination = await to_the_end(opening)
     except asyncio.CancelledError:
-        await asyncio.wait([opening])
         if opening.exception() is None:
-            await asyncio.to_thread(opening.result().close)
+            await to_the_end(blocking(opening.result().close))
         raise
     try:
         yield destination
     finally:
-        await to_the_end(asyncio.to_thread(destination.close))
+        await to_the_end(blocking(destination.close))

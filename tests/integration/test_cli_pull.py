@@ -236,6 +236,35 @@ async def test_interrupted_it_goes_on(tmp_path):
     assert 0 < json.loads(out)["kept"] < 6
 
 
+@pytest.mark.parametrize("presses", [2, 3])
+@pytest.mark.parametrize("pause", [0.0, 0.02, 0.05])
+async def test_pressed_again_it_breaks_off_as_quietly(pause, presses, tmp_path):
+    """
+    Whoever is impatient must not get a crash in the middle of a file that is written.
+    """
+    lake = tmp_path / "lake"
+    async with Emulator(providers=2, rows=50_000) as emulator:
+        process = await start(emulator, lake, 1, 2)
+
+        def wait_for_parts():
+            while len([*lake.glob("_healthyroster/partial/.*.partial")]) < 2:
+                time.sleep(0.01)
+
+        async with asyncio.timeout(30):
+            await asyncio.to_thread(wait_for_parts)
+            for _ in range(presses):
+                if process.returncode is None:
+                    process.send_signal(signal.SIGINT)
+                await asyncio.sleep(pause)
+            _, err = await process.communicate()
+
+    # The third one ends it wherever it is.
+    if presses == 2:
+        assert process.returncode == 130
+        assert err.strip() == b"Broken off. The same command again goes on from here."
+    assert process.returncode in {130, -signal.SIGINT}
+
+
 async def test_a_folder_that_is_taken_is_said(tmp_path):
     """
     Two nightly jobs at once would mix their rows.
