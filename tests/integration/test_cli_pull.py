@@ -258,11 +258,11 @@ async def test_pressed_again_it_breaks_off_as_quietly(pause, presses, tmp_path):
                 await asyncio.sleep(pause)
             _, err = await process.communicate()
 
+    # The system says it where Python is on its way out.
+    assert process.returncode in {130, -signal.SIGINT}
     # The third one ends it wherever it is.
     if presses == 2:
-        assert process.returncode == 130
         assert err.strip() == b"Broken off. The same command again goes on from here."
-    assert process.returncode in {130, -signal.SIGINT}
 
 
 async def test_a_folder_that_is_taken_is_said(tmp_path):
