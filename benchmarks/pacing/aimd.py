@@ -71,7 +71,7 @@ class Aimd:
         """Learn from an answer."""
         self._under_way -= 1
         sent = self._sent.pop(ticket)
-        if verdict is not Verdict.THROTTLED:
+        if not verdict.throttles:
             return
         self._closed_until = max(self._closed_until, now + (announced.wait or 0.1))
         if sent >= self._reacted_at:

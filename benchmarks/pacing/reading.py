@@ -14,6 +14,7 @@ from healthyroster_async._core.verdicts import Verdict, verdict_of
 _OUTCOMES = {
     Verdict.ACCEPTED: ACCEPTED,
     Verdict.THROTTLED: THROTTLED,
+    Verdict.MUTE: THROTTLED,
     Verdict.FAULT: FAULT,
 }
 _ACCEPTED = (ACCEPTED, Verdict.ACCEPTED, SILENT)
@@ -44,6 +45,6 @@ def read(answer: Answer, wall: float) -> tuple[int, Verdict, Announced]:
     if verdict is Verdict.FAULT:
         return FAULT, verdict, SILENT
     now = datetime.fromtimestamp(wall, UTC)
-    if verdict is Verdict.THROTTLED:
+    if verdict.throttles:
         return THROTTLED, verdict, announced_by_rejection(headers, body, now=now)
     return ACCEPTED, verdict, announced(headers, now=now)

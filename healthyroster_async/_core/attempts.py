@@ -22,7 +22,7 @@ def told_by(error: BaseException) -> tuple[Verdict, Announced]:
     if isinstance(error, ResponseError):
         answer = error.response
         verdict = verdict_of(answer.status, answer.headers, answer.body)
-        if verdict is Verdict.THROTTLED:
+        if verdict.throttles:
             return verdict, announced_by_rejection(answer.headers, answer.body)
         return verdict, announced(answer.headers)
     failed = isinstance(error, TransportError)

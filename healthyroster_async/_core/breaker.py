@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from attrs import define, field
 
 _FAULTS = 5
+# A limiter that says nothing lets calls through again before that, most likely.
+_MUTE_S = 10.0
 _FIRST_S = 2.0
 _LONGEST_S = 10.0
 
@@ -12,6 +16,8 @@ _LONGEST_S = 10.0
 @define(eq=False)
 class Breaker:
     """Opens after several faults in a row; one probe at a time finds the way back.
+
+    It opens as well when for some time all that comes are refusals that say nothing.
 
     Attributes:
         is_open: Whether only probes go.
@@ -24,11 +30,18 @@ class Breaker:
     opened: int = field(init=False, default=0)
     since: float = field(init=False, default=0.0)
     faults: int = field(init=False, default=0)
+    _mute_since: float = field(init=False, default=math.inf)
     _wait: float = field(init=False, default=_FIRST_S)
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether an answer would change anything."""
+        return self.faults > 0 or self._mute_since < math.inf
 
     def answered(self) -> bool:
         """Note that the API answered; return whether it had been down."""
         self.faults = 0
+        self._mute_since = math.inf
         if not self.is_open:
             return False
         self.is_open = False
@@ -40,9 +53,18 @@ class Breaker:
         self.faults += 1
         if self.faults < _FAULTS or self.is_open:
             return False
+        self.open(now)
+        return True
+
+    def turned_away(self, now: float) -> bool:
+        """Note a refusal that says nothing; return whether that lasts too long."""
+        self._mute_since = min(self._mute_since, now)
+        return not self.is_open and now - self._mute_since >= _MUTE_S
+
+    def open(self, now: float) -> None:
+        """Let only probes go from now on."""
         self.is_open, self.since = True, now
         self.opened += 1
-        return True
 
     def wait(self) -> float:
         """Return how many seconds to wait before the next probe."""

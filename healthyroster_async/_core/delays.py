@@ -27,6 +27,8 @@ class Fault(enum.Enum):
 
     THROTTLED = "throttled"
     """The API wants fewer calls: nothing was carried out."""
+    MUTE = "mute"
+    """It was turned away without a word why; it may have been carried out."""
     UNSENT = "unsent"
     """Nothing reached the API."""
     TIMEOUT = "timeout"
@@ -35,6 +37,8 @@ class Fault(enum.Enum):
     """The answer is missing or says that the API failed; it may have been done."""
 
 
+# These wait for the pause that holds everybody, and cost nothing.
+TURNED_AWAY = frozenset({Fault.THROTTLED, Fault.MUTE})
 # The other 5xx are about what was asked, not about how things are going.
 _FAILED_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 
@@ -60,8 +64,8 @@ def fault_of(error: BaseException) -> Fault | None:
         return None
     answer = error.response
     verdict = verdict_of(answer.status, answer.headers, answer.body)
-    if verdict is Verdict.THROTTLED:
-        return Fault.THROTTLED
+    if verdict.throttles:
+        return Fault.MUTE if verdict is Verdict.MUTE else Fault.THROTTLED
     return Fault.FAILED if answer.status in _FAILED_STATUSES else None
 
 
@@ -125,7 +129,7 @@ class RetryBudget:
 
     def spend(self, fault: Fault) -> bool:
         """Pay for a retry; return whether there was enough for it."""
-        if fault is Fault.THROTTLED:
+        if fault in TURNED_AWAY:
             return True
         cost = self.timeout_cost if fault is Fault.TIMEOUT else self.fault_cost
         if cost > self.left:
@@ -167,7 +171,7 @@ class RetryPlan:
         if not is_retryable(error, safe=safe):
             return None
         fault = fault_of(error)
-        if fault is Fault.THROTTLED:
+        if fault in TURNED_AWAY:
             self._throttles += 1
             asked = getattr(error, "retry_after", None) or 0.0
             more = self._throttles < self.settings.max_throttles

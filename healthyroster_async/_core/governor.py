@@ -214,13 +214,13 @@ class Governor:
                 now=now,
                 last=self.sent,
                 in_flight=self.in_flight,
-                ok=verdict is not Verdict.THROTTLED,
+                ok=not verdict.throttles,
             )
             self.quotas.hear(announced.quotas, heard)
         if verdict is Verdict.ACCEPTED:
             self._accepted(ticket, now)
-        elif verdict is Verdict.THROTTLED:
-            self._throttled(ticket, now, announced)
+        elif verdict.throttles:
+            self._rejected(ticket, now, verdict, announced)
         elif verdict is Verdict.FAULT:
             self._failed(ticket, now)
         if ticket.probe:
@@ -350,7 +350,7 @@ class Governor:
 
     def _accepted(self, ticket: Ticket, now: float) -> None:
         breaker = self.breaker
-        up = breaker.faults > 0 and breaker.answered()
+        up = breaker.in_trouble and breaker.answered()
         if ticket.probe:
             self._open(ticket, now)
         if up:
@@ -372,9 +372,25 @@ class Governor:
         self.learner.free(ticket.sent, now)
         self._react("resumed" if self.learner.rule is known else "rate")
 
+    def _rejected(
+        self, ticket: Ticket, now: float, verdict: Verdict, announced: Announced
+    ) -> None:
+        """Go slower; refusals that never say why, and never end, are an outage."""
+        breaker = self.breaker
+        if verdict is Verdict.MUTE:
+            self._throttled(ticket, now, announced)
+            if breaker.turned_away(now) and ticket.probe:
+                breaker.open(now)
+            if breaker.is_open and ticket.probe:
+                self._react("down")
+            return
+        up = breaker.answered()
+        self._throttled(ticket, now, announced)
+        if up:
+            self._react("up")
+
     def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
         self.rejections += 1
-        up = self.breaker.answered()
         asked = announced.wait
         if asked is not None and asked < _LEAST_GUESS_S:
             asked = None  # rounded down to nothing: it does not say how long
@@ -399,8 +415,6 @@ class Governor:
                 self._close(now, asked, self._pause)
         elif asked is not None:
             self._close(now, asked, 0.0)
-        if up:
-            self._react("up")
 
     def _go_by(self, rule: Limit, now: float) -> None:
         """Go by a limit that a rejection states, if no quota is about it."""

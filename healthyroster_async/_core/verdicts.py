@@ -20,10 +20,17 @@ class Verdict(enum.Enum):
     """The API looked at the call: any answer that is no throttle and no fault."""
     THROTTLED = "throttled"
     """The API wants fewer calls: nothing was carried out."""
+    MUTE = "mute"
+    """The call was turned away without a word why: by a limiter, or in an outage."""
     FAULT = "fault"
     """The API, or the way to it, failed."""
     NOTHING = "nothing"
     """The attempt was given up, so nothing is known."""
+
+    @property
+    def throttles(self) -> bool:
+        """Whether fewer calls may help."""
+        return self is Verdict.THROTTLED or self is Verdict.MUTE
 
 
 def verdict_of(status: int, headers: Mapping[str, str], body: bytes = b"") -> Verdict:
@@ -31,8 +38,9 @@ def verdict_of(status: int, headers: Mapping[str, str], body: bytes = b"") -> Ve
 
     A used-up quota may come as 403, which otherwise speaks of permissions: it has to
     ask for a wait or to name the quota. A 503 is how the limiter of ASP.NET Core turns
-    a call away, with nothing in it; a page or a text comes from a gateway or from a
-    server whose application is down.
+    a call away, with nothing in it, and how an application says that something behind
+    it is down; a page or a text comes from a gateway, or from a server without its
+    application.
 
     Args:
         status: HTTP status code.
@@ -42,11 +50,13 @@ def verdict_of(status: int, headers: Mapping[str, str], body: bytes = b"") -> Ve
     if status == _TOO_MANY:
         return Verdict.THROTTLED
     if status in {_FORBIDDEN, _UNAVAILABLE}:
-        if announced(headers).wait is not None or names_limit(body):
+        said = announced(headers)
+        if said.wait is not None or names_limit(body):
             return Verdict.THROTTLED
         if status == _FORBIDDEN:
             return Verdict.ACCEPTED
-        return Verdict.THROTTLED if _is_bare(headers, body) else Verdict.FAULT
+        bare = Verdict.THROTTLED if said.quotas else Verdict.MUTE
+        return bare if _is_bare(headers, body) else Verdict.FAULT
     if status >= _FAILED or status in {_TIMED_OUT, _TOO_EARLY}:
         return Verdict.FAULT
     return Verdict.ACCEPTED
@@ -56,7 +66,7 @@ def asked_wait(
     status: int, headers: Mapping[str, str], body: bytes = b""
 ) -> float | None:
     """Return how many seconds an answer asks to wait, or ``None`` if it does not."""
-    if verdict_of(status, headers, body) is Verdict.THROTTLED:
+    if verdict_of(status, headers, body).throttles:
         return rejection_wait(headers, body)
     return announced(headers).wait
 

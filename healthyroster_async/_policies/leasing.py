@@ -89,7 +89,7 @@ class Leasing:
 
         One overload is one cut: what left before another process reacted tells nothing.
         """
-        if verdict is Verdict.THROTTLED:
+        if verdict.throttles:
             budget = self._store.read()
             if budget is not None:
                 self._agree(budget, now)

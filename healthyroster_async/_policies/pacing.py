@@ -196,7 +196,7 @@ class PacingPolicy:
         except CallError as error:
             verdict, said = told_by(error)
             error.probing = waiter.probe
-            if verdict is Verdict.THROTTLED and isinstance(error, ResponseError):
+            if verdict.throttles and isinstance(error, ResponseError):
                 self.throttled += 1
                 # Not the error: its frames hold secrets and would live on.
                 pacer.refusal = evolve(error.response, body=b"")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import backoff
 
 from healthyroster_async._core.delays import (
-    Fault,
+    TURNED_AWAY,
     RetryBudget,
     RetryPlan,
     fault_of,
@@ -120,7 +120,7 @@ class RetryPolicy:
                 first.request, self._retried, _First(first), call, *args
             )
         except ServerError as error:
-            if fault_of(error) is not Fault.THROTTLED:
+            if fault_of(error) not in TURNED_AWAY:
                 raise
             # Whatever its status, it asked for fewer calls.
             limited = RateLimitedError(error.response)

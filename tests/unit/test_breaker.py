@@ -30,6 +30,22 @@ def test_an_answer_in_between_begins_the_count_anew():
     assert not breaker.is_open
 
 
+def test_refusals_that_say_nothing_are_an_outage_when_nothing_else_comes():
+    """
+    A limiter lets somebody through in the meantime.
+    """
+    breaker = Breaker()
+
+    assert not any(breaker.turned_away(second) for second in range(10))
+    assert breaker.turned_away(10.0)
+    breaker.answered()
+    assert not breaker.in_trouble
+    assert not breaker.turned_away(11.0)
+    assert breaker.in_trouble
+    breaker.open(12.0)
+    assert not breaker.turned_away(30.0)
+
+
 def test_the_waits_between_probes_grow_up_to_ten_seconds():
     """
     An API that comes back must be noticed soon, however long it was gone.

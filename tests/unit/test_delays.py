@@ -47,7 +47,7 @@ PAGE = error_for(response(503, body=b"<html>Service Unavailable</html>"))
         (error(425), True, False),
         (error(500), True, False),
         (error(502), True, False),
-        (error(503), True, True),
+        (error(503), True, False),
         (PAGE, True, False),
         (error(504), True, False),
         (error(302), False, False),

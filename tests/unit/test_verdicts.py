@@ -17,7 +17,7 @@ from healthyroster_async import (
     ServerError,
 )
 from healthyroster_async._core.attempts import told_by
-from healthyroster_async._core.delays import Fault, fault_of
+from healthyroster_async._core.delays import TURNED_AWAY, Fault, fault_of
 from healthyroster_async._core.errors import error_for
 from healthyroster_async._core.ratelimits import SILENT, Announced, Quota
 from healthyroster_async._core.verdicts import Verdict, asked_wait, verdict_of
@@ -30,6 +30,7 @@ QUOTA = (
 )
 
 A, T, F = Verdict.ACCEPTED, Verdict.THROTTLED, Verdict.FAULT
+M = Verdict.MUTE
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,13 @@ A, T, F = Verdict.ACCEPTED, Verdict.THROTTLED, Verdict.FAULT
     [
         (429, {}, b"", T),
         (429, {"content-type": "text/html"}, HTML, T),
-        (503, {}, b"", T),
-        (503, {"content-type": "text/plain"}, b" \r\n", T),
-        (503, {"content-type": "application/problem+json"}, PROBLEM, T),
-        (503, {}, PROBLEM, T),
-        (503, {}, b"[]", T),
+        (503, {}, b"", M),
+        (503, {"content-type": "text/plain"}, b" \r\n", M),
+        (503, {"content-type": "application/problem+json"}, PROBLEM, M),
+        (503, {}, PROBLEM, M),
+        (503, {}, b"[]", M),
         (503, {"retry-after": "5"}, HTML, T),
+        (503, {"ratelimit": '"a";r=0;t=30'}, b"", T),
         (503, {"retry-after-ms": "5"}, HTML, T),
         (503, {}, b"API calls quota exceeded! maximum admitted 5 per 1s.", T),
         (503, {"content-type": "text/html"}, HTML, F),
@@ -217,7 +219,8 @@ def test_retries_and_the_governor_go_by_one_rule(status, asked, body):
     failure = error_for(response(status, headers=asked, body=body))
     verdict, _ = told_by(failure)
 
-    assert (fault_of(failure) is Fault.THROTTLED) is (verdict is Verdict.THROTTLED)
+    assert (fault_of(failure) in TURNED_AWAY) is verdict.throttles
+    assert (fault_of(failure) is Fault.MUTE) is (verdict is Verdict.MUTE)
     assert (fault_of(failure) is not Fault.FAILED) or verdict is Verdict.FAULT
 
 
