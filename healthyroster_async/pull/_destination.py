@@ -133,6 +133,12 @@ def journal_beside(root: Path) -> Path | None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        for around in root.absolute().parents:
+            if (around / OURS / JOURNAL).exists():
+                raise DestinationError(
+                    "the destination lies inside that of another pull, whose readers "
+                    "would find its rows too; give a folder beside that"
+                )
         journal = root / OURS / JOURNAL
         # SQLite makes an empty file first.
         return journal if journal.exists() and journal.stat().st_size else None

@@ -44,6 +44,13 @@ CREATE TABLE IF NOT EXISTS partitions (
   PRIMARY KEY (source, provider, window)
 ) STRICT;
 """
+# What runs that ended without a row were asked for binds no other one. Before the first
+# file has its name, the journal knows what its data source was asked with.
+_FORGET = """
+DELETE FROM facts WHERE name NOT IN ('version', 'salt')
+  AND NOT EXISTS (SELECT 1 FROM facts WHERE name GLOB 'parameters of *')
+  AND NOT EXISTS (SELECT 1 FROM runs WHERE ended IS NULL)
+"""
 
 
 @frozen
@@ -101,6 +108,8 @@ class Journal:
                     self._db.execute(statement)
                 self._db.execute("COMMIT")
             self.agree("version", _VERSION, "was written by another version of this")
+            with self._held():
+                self._db.execute(_FORGET)
         except BaseException:
             self._db.close()
             raise
@@ -148,7 +157,7 @@ class Journal:
         if known not in {None, value}:
             both = f" ({known}, not {value})" if shown else ""
             raise DestinationError(
-                f"the destination {otherwise}{both}; give another one"
+                f"the destination {otherwise}{both}; give another destination"
             )
 
     def digest(self, parameters: Mapping[str, Any]) -> str:

@@ -879,6 +879,44 @@ async def test_lists_that_nobody_answers_are_not_all_asked_for(tmp_path, monkeyp
     assert 0 < asked < 1000
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
+async def test_what_a_run_that_brought_nothing_was_asked_for_binds_nobody(
+    file_format, tmp_path
+):
+    """
+    The name of a data source is spelled wrongly, and the second try has no dates.
+    """
+    wrong = PullPlan([1], sources=["Teems"], format="csv", **DATES)
+    async with Emulator(providers=1, rows=9) as emulator, emulator.pool() as pool:
+        report = await pool.pull(wrong, tmp_path)
+        assert report.failed
+        assert not report.rows
+        plan = PullPlan([1], sources=["Teams"], format=file_format)
+        report = await pool.pull(plan, tmp_path)
+        assert report.complete
+        assert report.rows == 9
+        with pytest.raises(DestinationError, match="another format"):
+            await pool.pull(wrong, tmp_path)
+        with pytest.raises(DestinationError, match="other windows"):
+            await pool.pull(attrs.evolve(plan, **DATES), tmp_path)
+
+
+async def test_no_destination_lies_inside_another_one(tmp_path):
+    """
+    Who reads the outer one would find each row twice.
+    """
+    plan = PullPlan([1], sources=["Teams"])
+    async with Emulator(providers=1, rows=9) as emulator, emulator.pool() as pool:
+        await pool.pull(plan, tmp_path / "lake")
+        for inner in ("lake/source=Teams", "lake/more/rows"):
+            for dry_run in (True, False):
+                with pytest.raises(DestinationError, match="inside that of another"):
+                    await pool.pull(plan, tmp_path / inner, dry_run=dry_run)
+        await pool.pull(plan, tmp_path / "lake2")
+
+    assert not [*tmp_path.glob("lake/more")]
+
+
 async def test_data_sources_are_described_at_once(tmp_path):
     """
     Where each provider has ids of its own, one after the other takes minutes.
