@@ -137,7 +137,7 @@ class ProviderSession:
         if priority is not None:
             check_priority(priority)
         if weight is not None:
-            check_number("weight", weight, above=0)
+            check_number("weight", weight, least=0.001, most=1000)
         given: dict[str, Any] = {
             "timeouts": timeouts,
             "retry": retry,

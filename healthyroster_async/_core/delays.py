@@ -168,15 +168,14 @@ class RetryPlan:
         Returns:
             Seconds, or ``None`` to give up and raise *error*.
         """
-        if not is_retryable(error, safe=safe):
+        asked = getattr(error, "retry_after", None) or 0.0
+        if not is_retryable(error, safe=safe) or asked > self.max_pause:
             return None
         fault = fault_of(error)
         if fault in TURNED_AWAY:
             self._throttles += 1
-            asked = getattr(error, "retry_after", None) or 0.0
-            more = self._throttles < self.settings.max_throttles
             # The governor puts the jitter on top, and keeps its place in the queue.
-            return asked if more and asked <= self.max_pause else None
+            return asked if self._throttles < self.settings.max_throttles else None
         if error.probing and self.settings.max_attempts > 1:
             return 0.0
         self._faults += 1

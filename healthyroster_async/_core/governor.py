@@ -260,18 +260,33 @@ class Governor:
         down = self.breaker.is_open
         return down and now - self.breaker.since > self.settings.max_pause
 
-    def held_for(self, now: float) -> float:
-        """Return for how many seconds nobody goes: a pause, or a used-up quota."""
+    def held_for(self, now: float, *, urgent: bool = False) -> float:
+        """Return for how many seconds nobody goes: a pause, or a used-up quota.
+
+        Of a quota a part is left to *urgent* calls.
+        """
         wait = self._pause_left(now)
         if self.quotas.accounts:
-            used_up = self.quotas.opens_at(now, self.sent, urgent=False) - now
+            used_up = self.quotas.opens_at(now, self.sent, urgent=urgent) - now
             if used_up > _PAUSE_S:
                 wait = max(wait, used_up)
         return wait
 
-    def wait_at_least(self, ticket: Ticket, now: float) -> float:
-        """Return the least number of seconds that a queued call has to wait."""
-        wait = self.queue.ahead_of(ticket) / self.learner.rate
+    def wait_at_least(
+        self, ticket: Ticket, now: float, *, enough: float = 0.0
+    ) -> float:
+        """Return the least number of seconds that a queued call has to wait.
+
+        Who goes before it is not found out where even the last one in the queue waits
+        less than *enough*: that takes a look at everybody who waits.
+        """
+        wait = self._wait_behind(len(self.queue), ticket, now)
+        if wait < enough:
+            return wait
+        return self._wait_behind(self.queue.ahead_of(ticket), ticket, now)
+
+    def _wait_behind(self, ahead: int, ticket: Ticket, now: float) -> float:
+        wait = ahead / self.learner.rate
         if self.lease is None:
             wait += max(0.0, self._last + 1.0 / self.learner.rate - now)
         if self.learner.starting:

@@ -59,6 +59,7 @@ def check_number(
     *,
     above: float | None = None,
     least: float | None = None,
+    most: float | None = None,
     whole: bool = False,
 ) -> None:
     """Refuse what is no finite number within its bounds.
@@ -76,6 +77,8 @@ def check_number(
         raise ConfigurationError(f"{name} is {value!r}; it must be above {above}")
     if least is not None and value < least:
         raise ConfigurationError(f"{name} is {value!r}; the least is {least}")
+    if most is not None and value > most:
+        raise ConfigurationError(f"{name} is {value!r}; the most is {most}")
 
 
 def check_type(name: str, value: Any, kind: type | tuple[type, ...], give: str) -> None:

@@ -150,10 +150,13 @@ class PacingPolicy:
         gate = self._stream_gate
         waiter = Waiter(request.provider_id, request.priority)
         if self._closed or not self.streams.ask(waiter, 0.0):
+            # Those that have the places may be waiting for the end of a pause.
+            failure = self._in_vain(waiter, self._pacer_of(request), request)
             if len(self.streams.queue) > self._settings.max_queue:
+                failure = QueueFullError(request.label, self._settings.max_queue)
+            if failure is not None and not self._closed:
                 gate.abandon(waiter)
-                full = QueueFullError(request.label, self._settings.max_queue)
-                raise of_call(full, request)
+                raise of_call(failure, request)
             await self._wait(waiter, gate, request)
         handed_over = False
         try:
@@ -173,7 +176,7 @@ class PacingPolicy:
     async def _attempt(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        pacer = self._pacer or self.pacers.of(request.provider_id)
+        pacer = self._pacer_of(request)
         loop, governor = self._loop, pacer.governor
         waiter = vars(request).pop(_PLACE, None) or Waiter(
             request.provider_id, request.priority, request.weight, request.label
@@ -247,7 +250,8 @@ class PacingPolicy:
             if len(governor.queue) > self._settings.max_queue and waiter.place is None:
                 failure = QueueFullError(request.label, self._settings.max_queue)
             elif request.deadline is not None:
-                wait = governor.wait_at_least(waiter, now)
+                left = request.deadline - now
+                wait = governor.wait_at_least(waiter, now, enough=left)
                 if now + wait >= request.deadline:
                     failure = DeadlineExceededError(request.label, wait)
         if failure is not None:
@@ -259,10 +263,10 @@ class PacingPolicy:
     ) -> CallError | None:
         """Return why a call is not to wait for the end of a pause or an outage."""
         governor, now = pacer.governor, self._loop.time()
-        pause = governor.held_for(now)
+        urgent = waiter.priority is Priority.INTERACTIVE
+        pause = governor.held_for(now, urgent=urgent)
         if governor.refuses(waiter.priority, now):
             return ServiceUnavailableError(request.label, pause)
-        urgent = waiter.priority is Priority.INTERACTIVE
         if urgent and pause > self._settings.max_pause:
             # Else it was another process that was turned away.
             refusal = pacer.refusal or Response(request=request, status=429)
@@ -272,6 +276,9 @@ class PacingPolicy:
         if request.deadline is not None and now + pause >= request.deadline:
             return DeadlineExceededError(request.label, pause)
         return None
+
+    def _pacer_of(self, request: Request) -> Pacer:
+        return self._pacer or self.pacers.of(request.provider_id)
 
     def note_waiting(self, pacer: Pacer) -> bool:
         """Say what the governor did, if a call of this pool waits for it."""
@@ -284,11 +291,11 @@ class PacingPolicy:
     def release(self, pacer: Pacer) -> None:
         """Wake whoever waits in vain since a pause or an outage began."""
         for waiter, request in tuple(self._waiting.items()):
-            if waiter.gate is pacer.gate and waiter.queued:
+            if self._pacer_of(request) is pacer and waiter.queued:
                 failure = self._in_vain(waiter, pacer, request)
                 if failure is not None:
                     waiter.failure = of_call(failure, request)
-                    pacer.gate.turn_away(waiter)
+                    waiter.gate.turn_away(waiter)
 
     async def _wait(self, waiter: Waiter, gate: Gate, request: Request) -> bool:
         """Wait for a turn; return whether it came, and not that it never will."""

@@ -722,6 +722,21 @@ def test_the_least_wait_counts_the_pause_and_who_goes_before():
     assert 22.9 <= governor.wait_at_least(waiting[-1], now) <= 24.0
 
 
+def test_who_goes_before_is_counted_only_where_it_matters():
+    """
+    Else thousands that wait with a deadline hold the loop: each looks at all others.
+    """
+    governor = made(rate=Limit(10, 1))
+    _, now = under_way(governor, 1)
+    for _ in range(30):
+        asked(governor, now)
+    click = asked(governor, now, priority=Priority.INTERACTIVE)
+    exact = governor.wait_at_least(click, now)
+
+    assert governor.wait_at_least(click, now, enough=2.0) == exact
+    assert exact < governor.wait_at_least(click, now, enough=60.0) < 5.0
+
+
 def test_while_the_rate_doubles_the_least_wait_is_not_that_of_the_rate_now():
     """
     Calls were given up that would have been in time.
