@@ -212,7 +212,8 @@ class Contract:
             source: Path, URL, bytes or dict. What a URL names is fetched without
                 secrets, over https, and blocking: in a running event loop with ``await
                 asyncio.to_thread(Contract.from_swagger, url)``.
-            base_urls: Base URL of each environment.
+            base_urls: Base URL of each environment; of one that is left out it is that
+                of the document.
             application_id_header: Name of the header field of the application id.
             application_secret_header: Name of the header field of the secret.
             rows_key: Where the rows stand in an answer that wraps them.
@@ -234,12 +235,19 @@ class Contract:
 
         document = Document.of(load(source))
         read = swagger.read(document)
-        urls = read.base_urls if base_urls is None else base_urls
-        if base_urls is None and not urls:
+        given = {} if base_urls is None else base_urls
+        check_type("base_urls", given, Mapping, _GIVE_URLS)
+        urls = {**read.base_urls, **given}
+        if not urls:
             raise ConfigurationError(
                 f"the swagger document {read.about_servers}; give base_urls="
-                f"{_GIVE_URLS}"
+                f"{_GIVE_URLS}, or set HEALTHYROSTER_SANDBOX_BASE_URL (or PRODUCTION)"
             )
+        for name, field_name in (
+            ("application_id_header", application_id_header),
+            ("application_secret_header", application_secret_header),
+        ):
+            check_type(name, field_name or "", str, "the name of a header field")
         id_header = application_id_header or read.application_id_header
         secret_header = application_secret_header or read.application_secret_header
         _check_headers(id_header, secret_header, read.headers)

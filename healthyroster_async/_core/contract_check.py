@@ -150,7 +150,7 @@ def check(document: Document, given: Given | None = None) -> Check:
     """
     given = given or Given()
     read = swagger.read(document)
-    urls = dict(given.base_urls) or dict(read.base_urls)
+    urls = {**read.base_urls, **given.base_urls}
     id_header = _header("application_id_header", read, given)
     secret_header = _header("application_secret_header", read, given)
     headers = (id_header.name, secret_header.name)

@@ -139,7 +139,8 @@ def check_credentials(credentials: Any, hosts: Container[Environment]) -> None:
         if environment not in hosts:
             raise ConfigurationError(
                 f"there are credentials of {environment.value}, but the contract has "
-                "no base URL for it; give base_urls="
+                "no base URL for it; give base_urls=, or set "
+                f"HEALTHYROSTER_{environment.name}_BASE_URL"
             )
     check_apart(
         {e: given for e, given in credentials.items() if isinstance(given, Credentials)}

@@ -202,7 +202,13 @@ class Job:
         for partition in partitions:
             partition.kept = partition.done
         self._kept = sum(p.kept for p in partitions)
-        self._now = PullProgress(total=len(partitions), done=self._kept)
+        failed, denied = len(self._findings.failed), len(self._findings.denied)
+        self._now = PullProgress(
+            total=len(partitions) + failed + denied,
+            done=self._kept,
+            failed=failed,
+            denied=denied,
+        )
         ticking = asyncio.create_task(self._tick())
         try:
             # What did not come is asked once more, when the others are through.
@@ -212,7 +218,7 @@ class Job:
                     for p in _leaves(partitions)
                     if not p.done and p.cell not in self._closed
                 ]
-                self._now = evolve(self._now, failed=0)
+                self._now = evolve(self._now, failed=failed)
                 self._stopped = await self._some(left, destination, schedule)
                 if self._stopped == _REFUSED:
                     break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -19,7 +19,8 @@ class PullProgress:
     A partition is a window of a data source of a provider, or all of it.
 
     Attributes:
-        total: Partitions of the run.
+        total: Partitions of the run, and what was denied or failed before there were
+            any: a provider's list, or a data source of it.
         done: ... that are in the destination, those from before it was broken off
             included.
         failed: ... that failed so far; they are asked for once more at the end.
@@ -130,6 +131,10 @@ class PullProvider:
     bytes: int = 0
 
 
+def _number_of(many: Sequence[object]) -> str:
+    return str(len(many))
+
+
 @frozen(kw_only=True)
 class PullReport:
     """What came of a pull.
@@ -163,9 +168,9 @@ class PullReport:
     seconds: float
     totals: tuple[PullTotal, ...] = ()
     providers: tuple[PullProvider, ...] = field(default=(), repr=False)
-    denied: tuple[PullDenial, ...] = field(default=(), repr=False)
-    failed: tuple[PullFailure, ...] = field(default=(), repr=False)
-    gone: tuple[PullGone, ...] = field(default=(), repr=False)
+    denied: tuple[PullDenial, ...] = field(default=(), repr=_number_of)
+    failed: tuple[PullFailure, ...] = field(default=(), repr=_number_of)
+    gone: tuple[PullGone, ...] = field(default=(), repr=_number_of)
     calls: int | None = None
     started: dt.datetime | None = None
     since: dt.date | str | None = None
@@ -177,24 +182,37 @@ class PullReport:
         return not self.failed
 
     def _repr_html_(self) -> str:
-        figures = (
-            ("partitions", f"{self.done:,} came, {self.kept:,} were there already"),
-            ("rows", f"{self.rows:,}"),
-            ("bytes", f"{self.bytes:,}"),
-            ("seconds", f"{self.seconds:.1f}"),
-            ("calls", None if self.calls is None else f"{self.calls:,} at least"),
-        )
-        totals = ((t.source, f"{t.partitions:,}", f"{t.rows:,}") for t in self.totals)
-        gone = (
+        if self.calls is not None:
+            figures = [
+                ("partitions", f"{self.partitions:,}, {self.kept:,} are there already"),
+                ("calls", f"{self.calls:,} at least"),
+            ]
+            asked = ((t.source, f"{t.partitions:,}") for t in self.totals)
+            tables = [
+                table(f"A pull from {self.environment} would ask", ("", ""), figures),
+                table("For what", ("data source", "partitions"), asked),
+            ]
+        else:
+            figures = [
+                ("partitions", f"{self.done:,} came, {self.kept:,} were there already"),
+                ("rows", f"{self.rows:,}"),
+                ("bytes", f"{self.bytes:,}"),
+                ("seconds", f"{self.seconds:.1f}"),
+            ]
+            came = ((t.source, f"{t.partitions:,}", f"{t.rows:,}") for t in self.totals)
+            tables = [
+                table(f"A pull from {self.environment}", ("", ""), figures),
+                table("What came", ("data source", "partitions", "rows"), came),
+            ]
+        gone = [
             (one.provider_id, one.source, what, one.reason)
             for what, many in (("failed", self.failed), ("denied", self.denied))
             for one in many
-        )
-        return (
-            table(f"A pull from {self.environment}", ("", ""), figures)
-            + table("What came", ("data source", "partitions", "rows"), totals)
-            + table("What did not", ("provider", "data source", "", "why"), gone)
-        )
+        ]
+        if gone:
+            names = ("provider", "data source", "what", "why")
+            tables.append(table("What did not come", names, gone))
+        return "".join(tables)
 
     def to_dict(self) -> Mapping[str, Any]:
         """Return the report as plain values, as ``summary.json`` has it."""

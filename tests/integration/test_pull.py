@@ -961,6 +961,25 @@ async def test_descriptions_that_nobody_gives_are_not_all_asked_for(
     assert 1 <= asked <= 2
 
 
+async def test_who_looks_at_a_pull_sees_what_did_not_come(tmp_path):
+    """
+    In the progress, in a notebook and in a script; a dry run does not read like a pull.
+    """
+    told = []
+    plan = PullPlan([1, 2, 99], sources=["Teams"])
+    async with Emulator(providers=2, rows=3) as emulator, emulator.pool() as pool:
+        emulator.deny(2, "data_sources")
+        tried = await pool.pull(plan, tmp_path, dry_run=True)
+        report = await pool.pull(plan, tmp_path, progress=told.append)
+
+    last = told[-1]
+    assert (last.total, last.done, last.failed, last.denied) == (3, 1, 1, 1)
+    assert "denied=1, failed=1" in repr(report)
+    assert "would ask" in tried._repr_html_()
+    assert "came" not in tried._repr_html_().replace("did not come", "")
+    assert "would ask" not in report._repr_html_()
+
+
 async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
     """
     It is a bug of theirs, and they look for it.

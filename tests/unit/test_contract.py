@@ -98,6 +98,26 @@ def test_arguments_win_over_the_document():
     assert (read.application_id_header, read.application_secret_header) == ("A", "B")
 
 
+def test_a_base_url_that_is_given_takes_nothing_from_the_other_environment():
+    """
+    Whoever adds production keeps the sandbox that the document names.
+    """
+    own = {Environment.PRODUCTION: "https://own.example.test"}
+    read = Contract.from_swagger(DOCUMENT, base_urls=own)
+    alone = Contract.from_swagger(DOCUMENT)
+
+    assert read.base_urls == {**alone.base_urls, **own}
+    assert len(read.base_urls) == 2
+
+
+def test_a_header_that_is_no_text_is_refused_by_name():
+    """
+    Not with what Python says of the number that it is.
+    """
+    with pytest.raises(ConfigurationError, match="application_id_header"):
+        Contract.from_swagger(DOCUMENT, application_id_header=3)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
