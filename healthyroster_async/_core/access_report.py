@@ -133,6 +133,18 @@ class AccessReport:
         )
 
     @property
+    def failed(self) -> tuple[AccessFinding, ...]:
+        """Cells that stay unknown because a call told nothing about them."""
+        return tuple(
+            finding
+            for finding in self
+            if finding.grant is Grant.UNKNOWN
+            and finding.basis is Basis.ASKED
+            # There was nothing to ask for.
+            and finding.reason != self._not_asked.get(finding.endpoint.label)
+        )
+
+    @property
     def answered(self) -> bool:
         """Whether any call was answered; if none was, no cause can be told."""
         return bool(self._grid.answering_endpoints)

@@ -56,8 +56,8 @@ def command(
     with white space between. Few calls tell the whole matrix, and only safe ones are
     made.
 
-    It ends with 3 if a grant is missing, and with 1 if something could not be found
-    out.
+    It ends with 3 if a grant is missing, and with 1 if a call failed; what there is no
+    safe way to ask for stays unknown and is no failure.
     """
     if as_csv + letter + as_json > 1:
         raise click.UsageError("give one of --json, --csv and --letter")
@@ -121,7 +121,7 @@ def _code(report: AccessReport) -> int:
     grants = report.grants()
     if grants[Grant.DENIED]:
         return _run.NO_ACCESS
-    return _run.FAILED if grants[Grant.UNKNOWN] else _run.DONE
+    return _run.FAILED if report.failed else _run.DONE
 
 
 @contextmanager

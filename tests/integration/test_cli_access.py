@@ -137,6 +137,8 @@ async def test_the_exit_code_says_if_anything_is_missing_or_unknown(emulator):
     )
     unknown, out, _ = await access(emulator, "99", "--operation", "data_sources")
     *_, half = await access(emulator, "99", "--operation", "data_sources", "--letter")
+    asked = ("--operation", "data_sources", "--operation", "get_appointment")
+    unasked, shown, _ = await access(emulator, "1", *asked)
     wrong, _, why = await access(emulator, "1", "--operation", "data_sorces")
     both, _, which = await access(emulator, "1", "--json", "--csv")
     emulator.outage = Fault(kind="status", status=401)
@@ -147,6 +149,8 @@ async def test_the_exit_code_says_if_anything_is_missing_or_unknown(emulator):
     assert "missing, so there is nothing to ask for" in told
     assert "missing as far as is known; 1 could not be found out" in half
     assert unknown == 1
+    assert unasked == 0
+    assert "no appointmentId is known" in shown
     assert "data_sources, answered 404: 99" in out
     assert wrong == 2
     assert "did you mean data_sources" in why
