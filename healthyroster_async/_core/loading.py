@@ -24,6 +24,7 @@ from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.settings import check_type
 
 _FETCH_TIMEOUT_S = 30.0
+_REFUSED = frozenset({401, 403})
 _MAX_BYTES = 32 * 2**20
 # Deeper than any document, and far from the interpreter's own bound.
 _DEEPEST = 200
@@ -46,14 +47,21 @@ def load(source: str | Path | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
         MissingExtraError: It is YAML, and the extra ``yaml`` is not installed.
         UsageError: It would have to be fetched while an event loop runs here.
     """
+    where = ""
     if isinstance(source, Mapping):
         document: Any = _plain(source, {})
+    elif isinstance(source, bytes):
+        document = _parse(source)
     else:
-        raw = source if isinstance(source, bytes) else _read(_place(source))
-        document = _parse(raw)
+        raw, where = _read(_place(source)), f" ({_shown(str(source))})"
+        try:
+            document = _parse(raw)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{error}{where}") from None
     if not isinstance(document, Mapping) or not {"swagger", "openapi"} & set(document):
         raise ConfigurationError(
             "this is no swagger document: it has neither 'swagger' nor 'openapi'"
+            + where
         )
     return document
 
@@ -70,6 +78,14 @@ def _parse(raw: bytes) -> Any:
         raise ConfigurationError(
             f"the swagger document is no {encoding.upper()}, at byte {error.start}"
         ) from None
+    begins = text.lstrip()[:1]
+    if not begins:
+        raise ConfigurationError("the swagger document is empty")
+    if begins == "<":
+        raise ConfigurationError(
+            "the swagger document is a page, of HTML or XML: give what it shows or "
+            "links to, the JSON or YAML itself"
+        )
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -77,7 +93,7 @@ def _parse(raw: bytes) -> Any:
             raise ConfigurationError(
                 "the swagger document is nested too deep"
             ) from None
-        if text.lstrip()[:1] not in {"", "{", "["}:
+        if begins not in {"{", "["}:
             return yaml_text.parse(text)
         raise ConfigurationError(
             f"the swagger document is no JSON: line {error.lineno}, "
@@ -174,7 +190,7 @@ def _read(source: str | Path) -> bytes:
     text = str(source)
     try:
         if not re.match(r"https?://", text, re.IGNORECASE):
-            return Path(source).read_bytes()
+            return Path(text.removeprefix("file://")).expanduser().read_bytes()
         _refuse_to_block()
         _refuse_plain(text)
         opener = urllib.request.build_opener(_Redirects)
@@ -184,6 +200,8 @@ def _read(source: str | Path) -> bytes:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
             why: object = error
+            if error.code in _REFUSED:
+                why = f"{error} (no secret is sent; fetch it, and give its file)"
         else:
             why = getattr(error, "reason", None) or error
         raise ConfigurationError(

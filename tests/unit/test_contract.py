@@ -281,3 +281,38 @@ def test_a_header_name_that_cannot_be_is_refused(bad):
         contract(application_id_header=bad)
     with pytest.raises(ConfigurationError, match="both"):
         contract(application_id_header="x-app-secret")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is empty"),
+        (" \r\n", "is empty"),
+        ("\n<!DOCTYPE html><html><title>Swagger UI</title></html>", "is a page"),
+        ("{nothing}", "is no JSON: line 1, column 2"),
+        ('{"title": "Login"}', "neither 'swagger' nor 'openapi'"),
+    ],
+)
+def test_what_is_no_document_is_said_with_its_place(text, why, tmp_path):
+    """
+    The page of a swagger UI is what people give most often.
+    """
+    file = tmp_path / "api.json"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        Contract.from_swagger(file)
+
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["~/api.json", "file://{home}/api.json"])
+def test_a_place_is_found_as_people_write_it(place, tmp_path, monkeypatch):
+    """
+    No shell expands what stands in a variable or in a profile.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "api.json").write_text(json.dumps(DOCUMENT))
+
+    read = Contract.from_swagger(place.format(home=tmp_path))
+
+    assert read == Contract.from_swagger(DOCUMENT)
