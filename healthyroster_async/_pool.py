@@ -704,7 +704,9 @@ class ConnectionPool:
 
     @property
     def _state(self) -> str:
-        return "closed" if self._running is None or self._closed else "open"
+        if self._closed:
+            return "closed"
+        return "not started" if self._running is None else "open"
 
     @override
     def __repr__(self) -> str:
@@ -740,6 +742,11 @@ class ConnectionPool:
                 "shared with a forked one: make and start a pool after the fork"
             )
         if running.loop is not asyncio.get_running_loop():
+            if running.loop.is_closed():
+                raise UsageError(
+                    "the event loop that the pool was started in is closed: await "
+                    "pool.start() opens it in this one"
+                )
             raise _wrong_loop()
         return running
 

@@ -229,6 +229,23 @@ def test_a_pool_may_be_used_in_one_loop_after_another():
     assert [asyncio.run(use()) for _ in range(3)] == [0, 0, 0]
 
 
+def test_a_pool_whose_loop_is_over_says_how_to_go_on():
+    """
+    A script that left its pool open cannot close it in a loop that is gone.
+    """
+    own = pool()
+    asyncio.run(own.start())
+
+    async def use():
+        with pytest.raises(UsageError, match=r"is closed: await pool.start\(\) opens"):
+            own.stats()
+        await own.start()
+        async with own:
+            return own.stats()[SANDBOX].attempts
+
+    assert asyncio.run(use()) == 0
+
+
 def test_starting_twice_at_once_works_in_one_loop_after_another():
     """
     Web apps start a pool at the first request, and there are two of them.

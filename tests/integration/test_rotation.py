@@ -242,7 +242,7 @@ async def test_a_wrong_function_is_told_when_the_pool_starts(fetch, sentence):
     )
 
     assert SECRET not in "".join(shown.format())
-    assert "closed" in repr(own)
+    assert "not started" in repr(own)
 
 
 async def test_two_environments_are_never_given_one_secret(own):

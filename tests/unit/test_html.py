@@ -133,15 +133,15 @@ def test_a_pool_and_a_session_show_no_secret():
     """
     A notebook with a pool in its last line must be safe to hand on.
     """
-    closed = pool()
-    for shown in (closed, closed.session(42)):
+    unused = pool()
+    for shown in (unused, unused.session(42)):
         html = shown._repr_html_() + repr(shown)
 
         assert "sandbox" in html
         assert SECRET not in html
         assert "app-1" not in html
-    assert "42" in closed.session(42)._repr_html_()
-    assert "closed" in closed._repr_html_()
+    assert "42" in unused.session(42)._repr_html_()
+    assert "not started" in unused._repr_html_()
 
 
 def test_a_long_table_is_cut_and_says_so():
