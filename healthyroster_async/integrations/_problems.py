@@ -41,7 +41,7 @@ _MEANINGS: dict[type, tuple[int, str]] = {
     ProviderIdError: (422, "This is no id of a provider"),
     InvalidRequestError: (422, "The request was not accepted"),
     RateLimitedError: (_LATER, _BUSY),
-    ServiceUnavailableError: (_LATER, _BUSY),
+    ServiceUnavailableError: (_LATER, "The clinical records do not answer"),
     QueueFullError: (_LATER, _BUSY),
     PoolClosedError: (_LATER, _BUSY),
     AttemptTimeoutError: (504, "The clinical records took too long"),
@@ -114,7 +114,8 @@ def problem_of(error: Exception) -> Problem:
     if wait is not None or status == _LATER:
         asked = getattr(error, "retry_after", None) if wait is None else wait
         seconds = max(1, math.ceil(_SOON_S if asked is None else asked))
-        return Problem(status=_LATER, title=_BUSY, retry_after=seconds)
+        title = title if status == _LATER else _BUSY
+        return Problem(status=_LATER, title=title, retry_after=seconds)
     return Problem(status=status, title=title)
 
 

@@ -279,3 +279,14 @@ def test_a_web_app_says_when_to_come_again(error, status, wait):
     problem = problem_of(error)
 
     assert (problem.status, problem.headers.get("Retry-After")) == (status, wait)
+
+
+def test_who_waits_for_the_api_is_told_whether_it_is_busy_or_away():
+    """
+    People press the button again for the one, and call somebody for the other.
+    """
+    away = problem_of(ServiceUnavailableError("GET /x/{id}", 4.0))
+    busy = problem_of(DeadlineExceededError("GET /x/{id}", 4.0))
+
+    assert "do not answer" in away.title
+    assert "busy" in busy.title
