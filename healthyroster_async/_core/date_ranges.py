@@ -128,13 +128,18 @@ def check_unit(value: Any) -> Unit:
 
 
 def as_date(name: str, value: Any) -> dt.date:
-    """Return a date given as such or as text.
+    """Return a date given as such, as its midnight or as text.
 
     Raises:
         ConfigurationError: It is none.
     """
     if type(value) is dt.date:
         return value
+    # pandas has no other dates than midnights.
+    if isinstance(value, dt.datetime) and value == value.replace(
+        hour=0, minute=0, second=0, microsecond=0
+    ):
+        return value.date()
     try:
         # Python would take weeks too.
         if _DATE.fullmatch(value):

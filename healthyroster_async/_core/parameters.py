@@ -34,6 +34,11 @@ def check_parameter(name: str, value: Any) -> None:
         _check_single(name, value, f"{_KINDS}, or a list or dict of them")
 
 
+def plain(value: Any) -> Any:
+    """Return a number, text or list of numpy and pandas as Python has it."""
+    return value.tolist() if hasattr(value, "dtype") else value
+
+
 def query_string(query: Any) -> str:
     """Return a query, ``?`` included, or nothing if it is empty.
 
@@ -54,6 +59,7 @@ def query_string(query: Any) -> str:
 
 def _texts(name: Any, value: Any) -> Iterator[str]:
     check_type("a name of query", name, str, "a text")
+    value = plain(value)
     for item in value if isinstance(value, list | tuple) else (value,):
         if item is None:
             raise ConfigurationError(
@@ -67,6 +73,8 @@ def _check_single(name: str, value: Any, give: str) -> None:
     check_type(f"the parameter {name}", value, _SINGLE, give)
     if isinstance(value, float | Decimal) and not math.isfinite(value):
         raise ConfigurationError(f"the parameter {name} is no finite number")
+    if isinstance(value, date) and value != value:  # noqa: PLR0124 - so is pandas' NaT
+        raise ConfigurationError(f"the parameter {name} is no date or time (NaT)")
 
 
 def _text(value: Any) -> str:

@@ -236,8 +236,12 @@ def _id_of(source: _Source) -> int | str:
 
 
 def body_of(parameters: dict[str, Any]) -> bytes:
-    from healthyroster_async._core.parameters import check_parameter  # noqa: PLC0415
+    from healthyroster_async._core.parameters import (  # noqa: PLC0415
+        check_parameter,
+        plain,
+    )
 
+    parameters = {name: plain(value) for name, value in parameters.items()}
     for name, value in parameters.items():
         check_parameter(name, value)
     try:
@@ -249,8 +253,11 @@ def body_of(parameters: dict[str, Any]) -> bytes:
 
 
 def _plain(value: object) -> Any:
-    from decimal import Decimal  # noqa: PLC0415 - asked only what orjson does not know
+    from datetime import date  # noqa: PLC0415 - asked only what orjson does not know
+    from decimal import Decimal  # noqa: PLC0415
 
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, date):  # a class of its own, such as pandas' Timestamp
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} is not known")

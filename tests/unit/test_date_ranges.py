@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,12 +193,13 @@ def test_values_ask_for_the_window_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    "value", ["31.01.2025", None, 20250131, dt.datetime(2025, 1, 1)]
+    "value", ["31.01.2025", None, 20250131, dt.datetime(2025, 1, 1, 8), pd.NaT]
 )
 def test_what_is_no_date_is_refused(value):
     """
-    A date-time has a zone that nobody said.
+    Nor is a date-time, as its zone is one that nobody said; its midnight is.
     """
+    assert as_date("since", pd.Timestamp("2025-01-31")) == dt.date(2025, 1, 31)
     with pytest.raises(ConfigurationError, match="give a date such as"):
         as_date("since", value)
     with pytest.raises(ConfigurationError, match="give one of day"):

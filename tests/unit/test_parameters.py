@@ -1,5 +1,6 @@
 """Parameters: sent as what they are, or not at all."""
 
+import json
 import math
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -7,6 +8,8 @@ from enum import Enum
 from urllib.parse import parse_qs
 from uuid import UUID
 
+import numpy as np
+import pandas as pd
 import pytest
 from fakes import pool
 from hypothesis import given
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from healthyroster_async import ConfigurationError, PoolClosedError
 from healthyroster_async._core.parameters import check_parameter, query_string
+from healthyroster_async._resources.reporting import body_of
 
 ROUTE = "/HealthcareProvider/{id}/Anything"
 
@@ -165,3 +169,29 @@ def test_what_has_a_meaning_passes(good):
     Filters are lists and objects too.
     """
     check_parameter("Weight", good)
+
+
+def test_what_pandas_and_numpy_hold_is_sent_as_what_it_is():
+    """
+    Analysts take filters out of a frame.
+    """
+    filters = {
+        "from": pd.Timestamp("2025-06-01T08:30"),
+        "id": np.int64(101),
+        "ids": np.array([1, 2]),
+        "active": np.bool_(True),
+        "rate": np.float64(0.5),
+    }
+
+    assert json.loads(body_of(filters)) == {
+        "from": "2025-06-01T08:30:00",
+        "id": 101,
+        "ids": [1, 2],
+        "active": True,
+        "rate": 0.5,
+    }
+    assert query_string({"id": np.int64(101), "ids": np.array([1, 2])}) == (
+        "?id=101&ids=1&ids=2"
+    )
+    with pytest.raises(ConfigurationError, match="parameter from is no date"):
+        body_of({"from": pd.NaT})
