@@ -10,8 +10,8 @@ A frozen class without slots is built in half the time: lists of these are long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, SupportsIndex, overload
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, SupportsIndex, TypeVar, overload
 
 from attrs import field, frozen
 from typing_extensions import override
@@ -64,6 +64,21 @@ class DataSource:
         return table("A data source", _SOURCE, (row,))
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str | None: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def _called(name: str, many: Iterable[_N]) -> _N | None:
+    """Return the one of a name; case counts where it tells two apart."""
+    alike = [one for one in many if (one.name or "").casefold() == name.casefold()]
+    exact = (one for one in alike if one.name == name)
+    return next(exact, alike[0] if alike else None)
+
+
 class DataSources(list[DataSource]):
     """Data sources in the API's order, which are also found by name.
 
@@ -84,9 +99,9 @@ class DataSources(list[DataSource]):
     ) -> DataSource | list[DataSource]:
         if not isinstance(index, str):
             return super().__getitem__(index)
-        for source in self:
-            if source.name == index:
-                return source
+        found = _called(index, self)
+        if found is not None:
+            return found
         names = ", ".join(repr(source.name) for source in self)
         raise KeyError(f"no data source is called {index!r}; there are {names}")
 
@@ -169,10 +184,13 @@ class DataSourceDetail:
         Raises:
             KeyError: There is none.
         """
-        for one in self._named:
-            if one.name == name:
-                return one
-        raise KeyError(f"{self.name} has neither a column nor a filter {name!r}")
+        found = _called(name, self._named)
+        if found is not None:
+            return found
+        names = ", ".join(map(repr, self))
+        raise KeyError(
+            f"{self.name} has neither a column nor a filter {name!r}; there are {names}"
+        )
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

@@ -20,6 +20,7 @@ from healthyroster_async.pull._destination import DUCKDB, Destination
 # What DuckDB says of a file, and what it means; other texts may tell values.
 _REASONS = (
     ("Could not set lock", "another program has it open"),
+    ("different configuration", "this program has it open itself; close it"),
     ("No space left", "No space left on device"),
     ("Permission denied", "Permission denied"),
     ("not a valid DuckDB", "it is no DuckDB file"),

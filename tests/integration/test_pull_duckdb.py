@@ -131,6 +131,10 @@ async def test_a_file_that_is_open_elsewhere_or_none_is_said(tmp_path):
         with pytest.raises(DestinationError, match="another program has it open"):
             await pool.pull(PLAN, tmp_path)
         await analyst.communicate(b"")
+        own = await asyncio.to_thread(duckdb.connect, file)
+        with pytest.raises(DestinationError, match="this program has it open itself"):
+            await pool.pull(PLAN, tmp_path)
+        await asyncio.to_thread(own.close)
         await asyncio.to_thread(file.write_text, "no database")
         with pytest.raises(DestinationError, match="it is no DuckDB file"):
             await pool.pull(PLAN, tmp_path)

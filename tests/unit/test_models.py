@@ -33,3 +33,27 @@ def test_a_model_can_stand_in_a_set(model):
     assert model != other
     assert {model, other} - {twin} == {other}
     assert {attrs.evolve(model, name="Other"): 1}.get(model) is None
+
+
+def test_what_is_looked_up_by_name_is_found_in_any_case_unless_that_tells_two_apart():
+    """
+    Whoever is wrong is shown what there is.
+    """
+    sources = models.DataSources(
+        models.DataSource(id=1, name=name) for name in ("Teams", "Notes", "notes")
+    )
+    detail = models.DataSourceDetail(
+        name="Teams", fields=(models.DataSourceField(name="teamId"),)
+    )
+
+    assert sources["teams"].name == "Teams"
+    assert [sources[name].name for name in ("Notes", "notes", "NOTES")] == [
+        "Notes",
+        "notes",
+        "Notes",
+    ]
+    assert detail["TEAMID"].name == "teamId"
+    with pytest.raises(KeyError, match="'Notes', 'notes'"):
+        sources["Patients"]
+    with pytest.raises(KeyError, match="'id'; there are 'teamId'"):
+        detail["id"]
