@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import itertools
 import os
 import secrets
@@ -205,8 +206,8 @@ class DuckdbSink(TableSink):
             with self._duckdb.connect(str(self._path)) as connection:
                 connection.execute(
                     f'CREATE OR REPLACE TABLE "{name}" AS '  # noqa: S608 - quoted
-                    "SELECT * FROM read_parquet(?)",
-                    [str(self._partial)],
+                    "SELECT * FROM read_parquet(?, hive_partitioning = false)",
+                    [glob.escape(str(self._partial))],
                 )
         except self._duckdb.IOException as error:
             raise OSError(str(error)) from None

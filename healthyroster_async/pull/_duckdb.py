@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,7 +199,8 @@ class DuckdbDestination(Destination):
         """Return the columns of a file and their types in DuckDB."""
         names = arrow().parquet.read_schema(file).names
         found = self._db.execute(
-            "DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [file]
+            "DESCRIBE FROM read_parquet(?, hive_partitioning = false)",
+            [glob.escape(file)],
         )
         return list(zip(names, [kind for _, kind, *_ in found.fetchall()], strict=True))
 
@@ -221,7 +223,8 @@ def _rows_of(file: str, columns: int) -> str:
     To DuckDB some of the file's own names may be one.
     """
     names = ", ".join(f"c{number}" for number in range(columns))
-    return f"read_parquet({_literal(file)}, hive_partitioning = false) t({names})"
+    path = _literal(glob.escape(file))
+    return f"read_parquet({path}, hive_partitioning = false) t({names})"
 
 
 def _as_text(value: str, kind: str) -> str:

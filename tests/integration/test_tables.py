@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import secrets
 import subprocess
 import sys
 
@@ -154,6 +155,35 @@ async def test_what_fails_leaves_no_file(kind, tmp_path):
         lambda: [(p.name, p.read_bytes()) for p in tmp_path.iterdir()]
     )
     assert left == [("rows", b"older")]
+
+
+async def test_to_duckdb_the_name_of_a_folder_says_nothing(
+    reporting, tmp_path, monkeypatch
+):
+    """
+    It takes brackets for a pattern of other folders, and ``=`` for another column.
+    """
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "0")
+    table = await reporting.rows(1).to_arrow()
+    file = tmp_path / "year=[26]" / "rows.db"
+
+    def beside():
+        file.parent.mkdir()
+        other = tmp_path / "year=2" / ".rows.db.0.partial"
+        other.parent.mkdir()
+        pa.parquet.write_table(table.slice(1), other)
+
+    def found():
+        with extras.extra("duckdb", "duckdb").connect(str(file)) as connection:
+            rows = connection.execute("SELECT * FROM Patients ORDER BY id")
+            return [name for name, *_ in rows.description], rows.fetchall()
+
+    await asyncio.to_thread(beside)
+    await reporting.rows(1).to_duckdb(file, "Patients")
+    names, rows = await asyncio.to_thread(found)
+
+    assert names == table.column_names
+    assert len(rows) == ROWS
 
 
 async def test_a_folder_that_is_not_there_is_an_error_of_the_system(
