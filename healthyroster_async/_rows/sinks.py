@@ -72,10 +72,13 @@ class LinesSink(_Named):
         self._file: IO[bytes] | None = None
 
     def write(self, rows: list[dict[str, Any]]) -> None:
-        """Append rows."""
-        if self._file is None:
-            self._file = self._partial.open("wb")
-        self._file.writelines(map(_line, rows))
+        """Append rows; the list is empty then."""
+        try:
+            if self._file is None:
+                self._file = self._partial.open("wb")
+            self._file.writelines(map(_line, rows))
+        finally:
+            rows.clear()  # error reporters print local variables
 
     def commit(self) -> None:
         """Give the file its name."""

@@ -75,11 +75,19 @@ class Tables(ABC):
         """Write all rows, and give what is written its name when it is whole."""
 
         def write(held: list[pa.Table]) -> None:
-            sink.write(self._builder.typed(held))
+            try:
+                sink.write(self._builder.typed(held))
+            except BaseException as error:
+                held.clear()
+                error.__traceback__ = None  # error reporters print local variables
+                raise
 
         def finish() -> None:
             try:
                 sink.commit()
+            except BaseException as error:
+                error.__traceback__ = None
+                raise
             finally:
                 sink.close()
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 import orjson
@@ -192,4 +193,20 @@ def writing() -> Iterator[None]:
         text = error.strerror or type(error).__name__
     else:
         return
-    raise DestinationError(f"the destination cannot be written: {text}")
+    give_up(f"the destination cannot be written: {text}")
+
+
+def give_up(text: str) -> NoReturn:
+    """Raise our error, and nothing along with it.
+
+    What went wrong would be its context: an error reporter prints the text of that, and
+    the local variables of its frames, which hold rows.
+
+    Raises:
+        DestinationError: Always.
+    """
+    error = DestinationError(text)
+    try:
+        raise error
+    finally:
+        error.__context__ = None

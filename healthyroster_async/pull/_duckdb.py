@@ -12,11 +12,10 @@ from urllib.parse import unquote
 
 from typing_extensions import override
 
-from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._rows.frames import arrow
 from healthyroster_async._rows.sinks import free_name
-from healthyroster_async.pull._destination import DUCKDB, Destination
+from healthyroster_async.pull._destination import DUCKDB, Destination, give_up
 
 # What DuckDB says of a file, and what it means; other texts may tell values.
 _REASONS = (
@@ -214,7 +213,7 @@ class DuckdbDestination(Destination):
             reason = next((why for sign, why in _REASONS if sign in text), kind)
         else:
             return
-        raise DestinationError(f"the DuckDB file cannot be written: {reason}")
+        give_up(f"the DuckDB file cannot be written: {reason}")
 
 
 def _rows_of(file: str, columns: int) -> str:

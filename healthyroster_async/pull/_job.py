@@ -327,6 +327,7 @@ class Job:
             values |= source.range.values(window)
         what = source.detail or source.one
         stream = partition.clinic.reporting.rows(what, **values)
+        del values  # error reporters print local variables
         most = schedule.most_rows
         if partition.divisible and most is not None:
             stream._give_up_after(most)  # noqa: SLF001 - nobody else needs it

@@ -22,6 +22,7 @@ from healthyroster_async.pull._destination import (
     Destination,
     agree_format,
     check_empty,
+    give_up,
     holds_files,
     journal_beside,
 )
@@ -210,4 +211,4 @@ def _reaching() -> Iterator[None]:
         kind = type(error).__name__
     else:
         return
-    raise DestinationError(f"the destination is out of reach ({kind})")
+    give_up(f"the destination is out of reach ({kind})")

@@ -149,8 +149,9 @@ async def test_a_file_that_is_open_elsewhere_or_none_is_said(tmp_path):
             await pool.pull(PLAN, tmp_path)
         await asyncio.to_thread(own.close)
         await asyncio.to_thread(file.write_text, "no database")
-        with pytest.raises(DestinationError, match="it is no DuckDB file"):
+        with pytest.raises(DestinationError, match="it is no DuckDB file") as caught:
             await pool.pull(PLAN, tmp_path)
+        assert caught.value.__context__ is None  # its text may tell values
         with pytest.raises(DestinationError, match="no URL"):
             await pool.pull(PLAN, "memory://lake")
 

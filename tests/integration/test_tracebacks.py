@@ -1,10 +1,13 @@
 """What a crash report shows that prints local variables, however a call ends."""
 
 import asyncio
+import random
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
+import pyarrow as pa
 import pytest
 from fakes import SECRET
 from scripted_server import HANG_UP, RESET, SILENCE, Server, answer
@@ -14,15 +17,21 @@ from healthyroster_async import (
     AttemptTimeoutError,
     ConnectionLostError,
     DeadlineExceededError,
+    DestinationError,
     PacingSettings,
     PoolClosedError,
+    PullPlan,
     RetrySettings,
     Timeouts,
 )
+from healthyroster_async.testing import scripted_pool
 
 WHO, WHAT = "Quillfeather", "Featherquill"
+BROKEN = (OSError, DestinationError)
 ONCE = RetrySettings(max_attempts=1)
-FOLDERS = tuple(str(Path(m.__file__).parent) for m in (healthyroster_async, aiohttp))
+FOLDERS = tuple(
+    str(Path(module.__file__).parent) for module in (healthyroster_async, aiohttp, pa)
+)
 ROW = b'{"patient": "%s"}' % WHAT.encode()
 HALF = answer(body=b"[%s%s" % ((ROW + b",") * 5000, b" " * 1000))[:-500]
 BEGUN = answer(body=b"[%s%s" % (ROW[:-1], b" " * 1000))[:-500]
@@ -85,7 +94,7 @@ def chain(error):
 
 
 def shown(error):
-    """Return the local variables in frames of this package and of aiohttp."""
+    """Return the local variables in frames of this package and of what it uses."""
     return {
         f"{'/'.join(Path(frame.filename).parts[-2:])} {frame.name} {name}": value
         for one in chain(error)
@@ -154,6 +163,55 @@ async def test_a_call_that_waits_for_its_turn_tells_nobody_either(call):
         await asyncio.wait(waiting)
 
     assert "_policies/pacing.py _wait waiter" in variables
+    for private in (SECRET, WHO, WHAT):
+        assert not [name for name, value in variables.items() if private in value]
+
+
+@contextmanager
+def full_disk():
+    """Let no file become larger, as if the disk were full."""
+    resource = pytest.importorskip("resource", reason="no such limit on Windows")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def pulled(own, folder, kind):
+    parameters = {"Patients": {"patient": WHO}}
+    plan = PullPlan([1], sources=["Patients"], format=kind, parameters=parameters)
+    await own.pull(plan, folder)
+
+
+async def written(own, folder, kind):
+    rows = own.session(1).reporting.rows(7, patient=WHO)
+    more = ("table",) if kind == "duckdb" else ()
+    await getattr(rows, f"to_{kind}")(folder / "file", *more)
+
+
+@pytest.mark.parametrize("call", [written, pulled])
+@pytest.mark.parametrize("kind", ["csv", "duckdb", "ndjson", "parquet"])
+async def test_a_full_disk_shows_no_row(call, kind, tmp_path):
+    """
+    It happens at night, and what an error reporter sends lies with somebody else.
+    """
+    rng = random.Random(7)
+    rows = [{"patient": f"{WHAT}{rng.getrandbits(1600)}"} for _ in range(2000)]
+
+    def answers(request):
+        if request.stream:
+            return rows
+        one = {"id": 7, "name": "Patients", "parameters": [{"name": "patient"}]}
+        return [one] if request.label.endswith("s") else one
+
+    async with scripted_pool(answers) as own:
+        with full_disk(), pytest.raises(BROKEN, match="too large") as caught:
+            await call(own, tmp_path, kind)
+
+    variables = shown(caught.value)
+    assert variables
     for private in (SECRET, WHO, WHAT):
         assert not [name for name, value in variables.items() if private in value]
 
