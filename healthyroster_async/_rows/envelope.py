@@ -10,7 +10,8 @@ from attrs import frozen
 # The byte order mark, which some servers write (RFC 8259, section 8.1).
 _MARK = b"\xef\xbb\xbf"
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive: else each character of a text takes a hundred bytes while it is read.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 # All up to a bracket that stands in no text, and the bracket.
 _TO_BRACKET = re.compile(
     rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL
@@ -154,24 +155,19 @@ class _Scanner:
 
     def _skip(self) -> None:
         """Step over a value, whatever it is."""
+        first = self._peek()
+        if first == b'"':
+            self._string()
+            return
+        step = _TO_BRACKET if first in b"[{" else _SCALAR
         depth = 0
         while True:
-            first = self._peek()
-            if first == b'"':
-                self._string()
-            elif first in b"[{":
-                self._at += 1
-                depth += 1
-            elif first in b"]}":
-                self._at += 1
-                depth -= 1
-            elif first in b",:":
-                self._at += 1
-            else:
-                found = _SCALAR.match(self._head, self._at)
-                if found is None:
-                    raise _NeedMoreError
-                self._at = found.end()
+            found = step.match(self._head, self._at)
+            if found is None:
+                raise _NeedMoreError
+            self._at = found.end()
+            if step is _TO_BRACKET:
+                depth += 1 if found[1] in b"[{" else -1
             if depth == 0:
                 return
 

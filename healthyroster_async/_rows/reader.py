@@ -254,10 +254,12 @@ class Reader(Generic[_P]):
         splitter = self.splitter
         while self._pieces or await self._gather(splitter.wanted):
             self._taken, self._pieces = self._pieces, []
-            part = await self._feed_in_thread() if self._threaded else self._feed()
+            threaded = self._threaded or splitter.looks_far
+            part = await self._feed_in_thread() if threaded else self._feed()
             if part is not None:
                 return part
-        last = await in_thread(splitter.finish) if self._threaded else splitter.finish()
+        threaded = self._threaded or splitter.looks_far
+        last = await in_thread(splitter.finish) if threaded else splitter.finish()
         if splitter.complete:
             self._disconnect()
         return last

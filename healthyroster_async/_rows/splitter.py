@@ -108,6 +108,11 @@ class Splitter(Generic[T]):
         """How many bytes more it takes until a cut is tried."""
         return max(0, self._wait_for - self._size)
 
+    @property
+    def looks_far(self) -> bool:
+        """Whether so much stands before the rows that it takes long to find them."""
+        return self._place is None and self._size >= 4 * PART
+
     def expect_lines(self) -> None:
         """Take the answer for one row a line (NDJSON), and not for one document."""
         self._lines = True

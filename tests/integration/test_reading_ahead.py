@@ -1,6 +1,7 @@
 """A part is made in a thread, while the next one is read: no more, and none is lost."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 
@@ -9,6 +10,7 @@ import pytest
 from fakes import request, response
 
 from healthyroster_async import ConnectionLostError, DecodingError, UsageError
+from healthyroster_async._rows import splitter as module
 from healthyroster_async._rows.reader import Connection, Reader
 from healthyroster_async._rows.splitter import (
     PART,
@@ -16,6 +18,7 @@ from healthyroster_async._rows.splitter import (
     Splitter,
     rows_of,
 )
+from healthyroster_async._rows.stream import RowStream
 
 ROWS = [{"id": number, "note": "x" * 500} for number in range(4000)]
 RAW = orjson.dumps(ROWS)
@@ -163,3 +166,25 @@ async def test_a_reader_that_is_cancelled_while_it_reads_ahead_ends(caplog):
     with pytest.raises(UsageError, match="first error"):
         await reader.next()
     assert not caplog.records
+
+
+@pytest.mark.parametrize("rows", [b'[{"id":1}]', b"null"])
+async def test_what_stands_before_the_rows_does_not_hold_the_loop(rows, monkeypatch):
+    """
+    Some MiB of it may be looked through for seconds, also where rows come as dicts.
+    """
+    looked = []
+
+    def find(head, wanted):
+        if len(head) > 5 * PART:
+            looked.append(threading.current_thread())
+        return find_rows(head, wanted)
+
+    find_rows = module.find_rows
+    monkeypatch.setattr(module, "find_rows", find)
+    raw = b'{"meta":[' + b"1," * 2**17 + b'1],"rows":' + rows + b"}"
+    with contextlib.suppress(DecodingError):
+        await RowStream(request(stream=True), Source(Body(raw)), None).to_list()
+
+    assert looked
+    assert threading.main_thread() not in looked

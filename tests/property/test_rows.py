@@ -1,6 +1,7 @@
 """Laws of cutting an answer into rows."""
 
 import json
+import tracemalloc
 
 import orjson
 import pytest
@@ -227,6 +228,22 @@ def test_what_stands_before_the_rows_is_not_looked_at_again_and_again(monkeypatc
     assert drive(row_splitter(max_row=1 << 20), raw, [50]) == [{"id": 1}]
     assert len(looks) < 15
     assert sum(looks) < 4 * len(raw)
+
+
+@pytest.mark.parametrize("beside", [b"[", b""])
+def test_a_long_text_before_the_rows_takes_no_memory(beside):
+    """
+    4 MiB of it took half a GiB.
+    """
+    head = b'{"note":' + beside + b'"' + b"x" * 2**18
+    tracemalloc.start()
+    try:
+        assert find_rows(head) is None
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2**20
 
 
 @pytest.mark.parametrize("depth", [1, 5, 20])
