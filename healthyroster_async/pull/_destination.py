@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 import shutil
@@ -24,6 +25,8 @@ OURS, JOURNAL, DUCKDB = "_healthyroster", "journal.sqlite", "rows.duckdb"
 FILES = "source=*/provider=*/window=*/rows.*"
 # What the folders say; readers of Hive partitions hide a column of such a name.
 KEYS = frozenset({"source", "provider", "window"})
+# File systems take 255 bytes, also for "source=" before it and a number behind it.
+_LONGEST = 200
 
 
 class Destination:
@@ -166,8 +169,18 @@ def check_empty(holds: bool) -> None:  # noqa: FBT001
 
 
 def folder_name(name: str) -> str:
-    """Return the name of a data source as readers of Hive partitions expect it."""
-    return _named(" ".join(name.split()))
+    """Return the name of a data source as readers of Hive partitions expect it.
+
+    One too long for a file system is cut, and told from others by a checksum.
+    """
+    text = " ".join(name.split())
+    if len(_named(text)) <= _LONGEST:
+        return _named(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    text = text[:_LONGEST]
+    while len(_named(text)) > _LONGEST:
+        text = text[:-1]
+    return f"{_named(text)}-{digest}"
 
 
 def _named(text: str) -> str:

@@ -94,7 +94,8 @@ class RemoteDestination(Destination):
             if known & _OBJECT_STORES:
                 self._files.put_file(str(file), there)
                 return
-            partial = f"{self._place}/{OURS}/{name.replace('/', '.')}.partial"
+            token = hashlib.sha256(name.encode()).hexdigest()[:32]
+            partial = f"{self._place}/{OURS}/{token}.partial"
             self._files.makedirs(f"{self._place}/{OURS}", exist_ok=True)
             self._files.put_file(str(file), partial)
             self._files.mv(partial, there)

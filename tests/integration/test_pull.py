@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from urllib.parse import quote
 
 import attrs
 import duckdb
@@ -502,6 +503,36 @@ def kinds(folder, file_format):
             )
             for name in ("Patients", "Teams")
         ]
+
+
+@pytest.mark.parametrize("remote", [False, True])
+async def test_a_long_name_has_a_folder_like_any_other(remote, tmp_path, monkeypatch):
+    """
+    The name of one data source must not end the pull of all providers.
+    """
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    long = "患者" * 20
+    names = [long, f"{long}一", f"{long}二"]
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": id_, "name": name} for id_, name in enumerate(names)]
+        return [{"id": 1}] if request.stream else {"id": 1}
+
+    lake = tmp_path / "lake"
+    async with scripted_pool(answer) as pool:
+        where = f"local://{lake}" if remote else lake
+        report = await pool.pull(PullPlan(["p" * 36]), where)
+        again = await pool.pull(PullPlan(["p" * 36]), where)
+
+    folders = await asyncio.to_thread(
+        lambda: [file.relative_to(lake).parts[0] for file in lake.glob("*/*/*/rows.*")]
+    )
+    assert report.complete
+    assert len({*folders}) == 3
+    assert max(map(len, folders)) < 240
+    assert [total.source for total in report.totals] == names
+    assert {f"source={quote(total.folder)}" for total in again.totals} == {*folders}
 
 
 async def test_what_is_not_listed_any_more_is_told(tmp_path):
