@@ -63,7 +63,7 @@ class Destination:
             with writing():
                 # What a killed run left behind; nobody else is here.
                 shutil.rmtree(self._partial, ignore_errors=True)
-                self._partial.mkdir()
+                self._partial.mkdir(mode=0o700)
         except BaseException:
             self.journal.close()
             raise

@@ -25,6 +25,7 @@ from healthyroster_async.pull._destination import (
     give_up,
     holds_files,
     journal_beside,
+    writing,
 )
 from healthyroster_async.pull._duckdb import DuckdbDestination
 from healthyroster_async.pull._journal import Journal
@@ -56,6 +57,10 @@ class RemoteDestination(Destination):
         self._files, self._place = _reached(url)
         local = _local(url)
         self._local_journal = local / _JOURNAL
+        with writing():
+            # Each by itself: a mode is not that of the folders around.
+            for folder in (local.parent.parent, local.parent, local):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._agree_journal()
         super().__init__(local, file_format)
         try:

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sqlite3
+import stat
 import sys
 import threading
 import time
@@ -35,6 +36,7 @@ from healthyroster_async import (
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
+from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.testing import scripted_pool
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
@@ -621,6 +623,24 @@ async def test_a_place_that_cannot_be_written_is_said(tmp_path):
 
     assert not names
     assert not await asyncio.to_thread(lake.exists)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such modes there")
+@pytest.mark.parametrize("remote", [False, True])
+def test_rows_on_their_way_are_open_to_nobody_else(remote, tmp_path, monkeypatch):
+    """
+    They lie in the folder of a user, or in one that many share.
+    """
+    state = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    lake = tmp_path / "lake"
+    where = f"local://{lake}" if remote else lake
+    with contextlib.closing(open_destination(where, "parquet")) as destination:
+        partial = destination.partial().parent
+        ours = [f for f in partial.parents if f.is_relative_to(state / "healthyroster")]
+        modes = [stat.S_IMODE(f.stat().st_mode) for f in [partial, *ours[1:]]]
+
+    assert modes == [0o700] * (4 if remote else 1)
 
 
 async def test_odd_ids_stay_in_the_folder(tmp_path):
