@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,13 +94,19 @@ class Recorder:
         await asyncio.to_thread(self._write)
 
     def _write(self) -> None:
-        partial = self._path.with_name(f".{self._path.name}.partial")
+        token = secrets.token_hex(8)
+        partial = self._path.with_name(f".{self._path.name}.{token}.partial")
         option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         tape = {"version": _VERSION, "calls": self._calls}
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600 if self._scrubber is None else 0o666)
-        partial.write_bytes(orjson.dumps(tape, option=option))
-        partial.replace(self._path)
+        mode = 0o600 if self._scrubber is None else 0o666
+        # A file that is there already is somebody else's, who would read along.
+        own = functools.partial(os.open, mode=mode)
+        try:
+            with open(partial, "xb", opener=own) as file:
+                file.write(orjson.dumps(tape, option=option))
+            partial.replace(self._path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @property
     def _transport(self) -> Transport:

@@ -1,7 +1,9 @@
 """Recordings: what is in them, and that they play as it was."""
 
 import asyncio
+import contextlib
 import json
+import secrets
 import stat
 import sys
 
@@ -79,6 +81,26 @@ async def test_whoever_wants_health_data_has_to_say_so(tmp_path):
     assert str(rows[0]["id"]) in text
     if sys.platform != "win32":
         assert stat.S_IMODE((await asyncio.to_thread(path.stat)).st_mode) == 0o600
+
+
+def test_nobody_can_hold_the_file_of_a_recording_before_it_is_written(
+    tmp_path, monkeypatch
+):
+    """
+    In a folder of many, whoever made it or has it open would read along.
+    """
+    recorder = Recorder(tmp_path / "clinic.json", keep_health_data=True)
+    known = tmp_path / ".clinic.json.partial"
+    known.mkdir()
+    recorder._write()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [known.name, "clinic.json"]
+
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "0")
+    guessed = tmp_path / ".clinic.json.0.partial"
+    guessed.write_text("")
+    with guessed.open() as theirs, contextlib.suppress(FileExistsError):
+        recorder._write()
+        assert theirs.read() == ""
 
 
 async def test_errors_tell_nothing_in_a_recording_either(tmp_path):
