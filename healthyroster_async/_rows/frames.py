@@ -37,6 +37,8 @@ _EXACT = float(2**53)
 _SHORTEST_MOMENT = len("2026-01-31T08:30")
 _SCALE, _PRECISION = 10, 38
 _MOST_OF_FIRST = 64 * 2**10
+# No report has so many. Each costs memory in every row, also where a row lacks it.
+_MOST_COLUMNS = 5000
 _decoder = json.JSONDecoder()
 
 
@@ -235,6 +237,8 @@ class FrameBuilder:
             names = self._first_row(rows[0])
         for row in rows:
             names.update(dict.fromkeys(row))
+        if len(names) > _MOST_COLUMNS:
+            raise BrokenRowsError(f"the rows have more than {_MOST_COLUMNS:,} columns")
         if not names:  # rows without a member are rows still
             return pa.table({"": pa.nulls(len(rows))}).drop_columns([""])
         known = dict(self._kinds)

@@ -42,10 +42,7 @@ def declared_kind(word: str | None) -> Kind:
 
 def kind_of(values: Iterable[Any]) -> Kind:
     """Return the kind that holds JSON values, nulls aside; mixed ones are text."""
-    types: set[type] = set()
-    for value in values:
-        types.add(type(value))
-    types.discard(type(None))
+    types = {*map(type, values)} - {type(None)}
     if not types:
         return "unknown"
     if types == {bool}:

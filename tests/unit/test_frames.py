@@ -513,6 +513,17 @@ def test_what_is_nested_too_deep_is_refused():
                 table_of(f'[{{"note":{value}{more}}}]'.encode())
 
 
+@pytest.mark.parametrize("wide", [True, False])
+def test_more_columns_than_any_report_has_are_refused(wide):
+    """
+    100 kB of rows with ever new columns took a GB: all have a place in every row.
+    """
+    names = [f"c{number}" for number in range(5001)]
+    rows = [dict.fromkeys(names, 1)] if wide else [{name: 1} for name in names]
+    with pytest.raises(BrokenRowsError, match="more than 5,000 columns"):
+        of_rows(*rows, size=1 << 20, part=1 << 20)
+
+
 def test_date_times_are_written_as_json_has_them():
     """
     In a CSV file, and where a column became text.
