@@ -52,8 +52,6 @@ _P = ParamSpec("_P")
 _S = TypeVar("_S")
 _T = TypeVar("_T")
 _V = TypeVar("_V")
-# Items that are fetched from the loop at once: a hop costs as much as some rows.
-_PART = 500
 
 
 class _Twin:
@@ -63,28 +61,16 @@ class _Twin:
         self._inner = inner
         self._thread = thread
 
-    def _iterate(self, items: AsyncIterator[_T], part: int = _PART) -> Iterator[_T]:
-        """Yield what an async iterator gives, fetched in parts."""
-
-        async def fetched() -> tuple[list[_T], BaseException | None]:
-            taken: list[_T] = []
-            try:
-                async for item in items:
-                    taken.append(item)
-                    if len(taken) >= part:
-                        return taken, None
-            except Exception as error:  # noqa: BLE001 - it comes after what came before
-                return taken, error
-            return taken, StopAsyncIteration()
-
+    def _iterate(self, items: AsyncIterator[_T]) -> Iterator[_T]:
+        """Yield what an async iterator gives."""
         try:
-            end: BaseException | None = None
-            while end is None:
-                taken, end = self._thread.run(fetched)
-                yield from taken
-                del taken
-            if not isinstance(end, StopAsyncIteration):
-                raise end
+            while True:
+                try:
+                    item = self._thread.run(items.__anext__)
+                except StopAsyncIteration:
+                    return
+                yield item
+                del item
         finally:
             close = getattr(items, "aclose", None)
             if close is not None and self._thread.running:
@@ -201,11 +187,12 @@ class SyncRowStream(_Twin):
 
     def as_(self, model: type[_T], *, strict: bool = False) -> Iterator[_T]:
         """Return an iterator of the rows as instances of an attrs class."""
-        return self._iterate(self._inner.as_(model, strict=strict))
+        typed = self._inner._typed(model, strict=strict)  # noqa: SLF001 - its twin
+        return self._taken(typed.come)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as Arrow record batches of 64k rows or 8 MB."""
-        return self._iterate(self._inner.batches(), part=1)
+        return self._iterate(self._inner.batches())
 
     def __enter__(self) -> Self:
         self._thread.run(self._inner.__aenter__)
@@ -220,7 +207,18 @@ class SyncRowStream(_Twin):
         self._thread.run(partial(self._inner.__aexit__, kind, error, trace))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._iterate(self._inner)
+        pending = self._inner._pending  # noqa: SLF001 - its twin
+        return self._taken(lambda: pending.rows)
+
+    def _taken(self, come: Callable[[], Iterator[_T]]) -> Iterator[_T]:
+        """Yield what has come, then what comes; what is not taken stays there."""
+        more = self._inner._pending.more  # noqa: SLF001 - its twin
+        while True:
+            yield from come()
+            try:
+                self._thread.run(more)
+            except StopAsyncIteration:
+                return
 
 
 class SyncReporting(_Twin):
@@ -285,7 +283,7 @@ class SyncOperationCall(_Twin):
     ) -> Iterator[Any]:
         """Return every item of a list that comes in pages, page after page."""
         items = self._inner.pages(paging=paging, raw=raw, **arguments)
-        return self._iterate(items, part=1)
+        return self._iterate(items)
 
 
 class SyncOperations(_Twin):
@@ -567,7 +565,7 @@ class SyncPool(_Twin):
                 skip_denied=skip_denied,
             )
 
-        return self._iterate(self._thread.run(outcomes), part=1)
+        return self._iterate(self._thread.run(outcomes))
 
     @_waits_for(ConnectionPool.pull)
     def pull(self) -> None:

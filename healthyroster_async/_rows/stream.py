@@ -158,6 +158,9 @@ class RowStream:
             DecodingError: With ``strict``, a row does not fit.
             HealthyRosterError: As for a call.
         """
+        return self._typed(model, strict=strict)
+
+    def _typed(self, model: type[_M], *, strict: bool) -> TypedRows[_M]:
         kind = RowType(model)
         if kind.exact:
             if self._rows is not None and self._loads is not exact_loads:

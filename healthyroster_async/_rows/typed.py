@@ -134,6 +134,15 @@ class TypedRows(Generic[T]):
             raise self._wrong(made.reason)
         return made
 
+    def come(self) -> Iterator[T]:
+        """Yield an instance of each row that has come, for who does not await."""
+        for made in self._instances:
+            if made is None:
+                return
+            if isinstance(made, Misfit):
+                raise self._wrong(made.reason)
+            yield made
+
     # A generator keeps what it knows of the row before. Nothing is raised where a row
     # is a local variable: error reporters print those.
     def _instances_so_far(self) -> Iterator[T | Misfit | None]:

@@ -12,6 +12,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import attrs
 import pytest
@@ -157,6 +158,22 @@ class Person:
     """A row, as far as a test needs it."""
 
     id: int
+
+
+def test_a_loop_over_rows_goes_on_where_the_one_before_stopped(pool):
+    """
+    A look at the first row must not cost the hundreds that came with it.
+    """
+    with pool.session(1).reporting.rows(1) as rows:
+        every = list(rows.as_(Person))
+    with pool.session(1).reporting.rows(1) as rows:
+        one = list(islice(rows, 1))
+        people = list(islice(rows.as_(Person), 2))
+        people += islice(rows.as_(Person), 3)
+        rest = list(rows)
+
+    assert people == every[1:6]
+    assert len(one) + len(people) + len(rest) == len(every) == 1200
 
 
 def test_rows_as_classes_pages_and_pulls_work_too(pool, tmp_path):
