@@ -70,6 +70,10 @@ class Memory:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
 
+    def timed(self, request: Request) -> Request:
+        """Set no deadline."""
+        return request
+
     async def open(self, request: Request) -> Response:
         """Answer."""
         return Response(request=request, status=200, stream=Memory(self._raw))

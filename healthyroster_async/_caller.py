@@ -73,14 +73,14 @@ class Caller:
         request = self.request(endpoint, *values)
         if self.skip_denied:
             self._refuse(request)
-        return pipeline.send(request)
+        return pipeline.send(self.timed(request))
 
     def send_request(self, request: Request) -> Awaitable[Response]:
         """Send a request and return its answer, read whole."""
         pipeline = self._pipeline()
         if self.skip_denied:
             self._refuse(request)
-        return pipeline.send(request)
+        return pipeline.send(self.timed(request))
 
     def open(self, request: Request) -> Awaitable[Response]:
         """Make one attempt, without deadline and retry."""
@@ -180,7 +180,6 @@ class Caller:
             timeouts=self.timeouts,
             headers=headers,
             body=body,
-            deadline=self._deadline(),
             stream=stream,
         )
 
@@ -204,12 +203,14 @@ class Caller:
                 "is no URL, and is not followed",
             )
             raise of_call(error, before)
-        return evolve(before, url=there, deadline=self._deadline())
+        return evolve(before, url=there)
 
-    def _deadline(self) -> float | None:
-        if self.deadline is None:
-            return None
-        return self.deadline + asyncio.get_running_loop().time()
+    def timed(self, request: Request) -> Request:
+        """Return a request whose deadline runs from now, unless it runs already."""
+        if self.deadline is None or request.deadline is not None:
+            return request
+        now = asyncio.get_running_loop().time()
+        return evolve(request, deadline=now + self.deadline)
 
     def _refuse(self, request: Request) -> None:
         """Raise what is known of a request that would be denied."""

@@ -175,6 +175,7 @@ class _Reporting:
             headers=_JSON,
             stream=True,
         )
+        request = caller.timed(request)
         await caller.repeat(request, partial(_glance, caller, request))
 
 

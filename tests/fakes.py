@@ -12,6 +12,7 @@ from healthyroster_async import (
     PacingSettings,
     Request,
     Response,
+    testing,
 )
 from healthyroster_async._core.errors import error_for
 
@@ -90,6 +91,14 @@ class ScriptedTransport:
         if isinstance(step, Exception):
             raise step
         return step
+
+
+class SlowScript(testing.ScriptedTransport):
+    """Answers as a script says, but only after a while."""
+
+    async def send(self, signed):
+        await asyncio.sleep(0.6)
+        return await super().send(signed)
 
 
 def logged(record):

@@ -83,6 +83,10 @@ class TooManyRowsError(Exception):
 class RowSource(Protocol):
     """What a reader needs of the way of a request."""
 
+    def timed(self, request: Request) -> Request:
+        """Return a request whose deadline runs from now, unless it runs already."""
+        ...
+
     def open(self, request: Request) -> Awaitable[Response]:
         """Make one attempt."""
         ...
@@ -133,6 +137,10 @@ class Connection:
     def open(self) -> bool:
         """Whether there is an answer to read."""
         return self._body is not None
+
+    def begin(self) -> None:
+        """Let the deadline run from now, unless it runs already."""
+        self.request = self.source.timed(self.request)
 
     async def connect(self) -> None:
         """Make one attempt to get an answer."""

@@ -329,6 +329,7 @@ class RowStream:
         self._opened = True
         self._began = asyncio.get_running_loop().time()
         connection = self._connection
+        connection.begin()
         try:
             await connection.source.repeat(connection.request, connection.connect)
         except BaseException as error:

@@ -69,6 +69,8 @@ class WindowedRows(RowStream):
             raise UsageError("a row stream is read once; ask for the rows again")
         self._opened = True
         self._streams = await self._cut()
+        for stream in self._streams:
+            stream._connection.begin()  # noqa: SLF001 - one deadline for all windows
         self._waiting.extend(self._streams)
         try:
             await self.current()

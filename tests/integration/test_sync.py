@@ -193,6 +193,20 @@ def test_rows_as_classes_pages_and_pulls_work_too(pool, tmp_path):
     assert report.rows == 1200
 
 
+def test_rows_and_pages_have_a_deadline_too(emulator):
+    """
+    They are made outside of the loop whose clock says when it has passed.
+    """
+    contract = emulator.contract()
+    with SyncPool(emulator.credentials, contract=contract, deadline=60.0) as pool:
+        clinic = pool.session(1)
+        rows = clinic.reporting.rows(1).to_list()
+        patients = list(clinic.operations.get_patients.pages())
+
+    assert len(rows) == 1200
+    assert patients
+
+
 def test_an_error_in_the_middle_comes_after_the_rows_before_it(serve):
     """
     What was read is not lost because of what was not.

@@ -1,10 +1,14 @@
 """Lists that come in pages are gone through to their end, and no item comes twice."""
 
+import asyncio
+
 import pytest
 from documents import document, operation, patients, query
+from fakes import SlowScript
 
 from healthyroster_async import ConfigurationError, Contract, Paging
 from healthyroster_async._core.paging import Pages, PagesError, detect, next_link, shown
+from healthyroster_async.testing import scripted_pool
 
 WHOLE, TEXT = {"type": "integer"}, {"type": "string"}
 
@@ -278,3 +282,21 @@ def test_a_paging_can_be_shown():
     )
     assert shown(Paging(kind="link")) == "by link, the answer is the list"
     assert "not paged" in shown(None)
+
+
+async def test_the_deadline_of_a_page_runs_from_its_request():
+    """
+    Whoever takes long over a page, or to begin, must not see the next one fail unsent.
+    """
+    get = operation(query("page", WHOLE), query("pageSize", WHOLE))
+    contract = Contract.from_swagger(document(GetPatients=get))
+    script = SlowScript([[{"id": 1}], [{"id": 2}], []])
+    async with scripted_pool(script, contract=contract, deadline=1.0) as pool:
+        items = pool.session(1).operations.get_patients.pages()
+        await asyncio.sleep(2.0)
+        ids = []
+        async for item in items:
+            ids.append(item.id)
+            await asyncio.sleep(2.0)
+
+    assert ids == [1, 2]

@@ -5,11 +5,18 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from fakes import request, response
+from fakes import SlowScript, request, response
 
-from healthyroster_async import ConnectionLostError, DecodingError, UsageError
+from healthyroster_async import (
+    ConnectionLostError,
+    DeadlineExceededError,
+    DecodingError,
+    UsageError,
+)
 from healthyroster_async._rows.reader import to_the_end
 from healthyroster_async._rows.stream import RowStream
+from healthyroster_async.models import DataSourceDetail, DataSourceParameter
+from healthyroster_async.testing import scripted_pool
 
 ROWS = [{"id": number, "note": "x" * 500} for number in range(1000)]
 RAW = orjson.dumps(ROWS)
@@ -41,6 +48,9 @@ class Source:
 
     def __init__(self, raw=RAW, **settings):
         self.body = Body(raw, **settings)
+
+    def timed(self, request_):
+        return request_
 
     async def open(self, request_):
         return response(stream=self.body)
@@ -191,3 +201,32 @@ async def test_who_is_cancelled_waits_for_what_writes(times):
         await working
 
     assert steps == ["begun", "written", "closed"]
+
+
+async def test_its_deadline_runs_from_its_opening():
+    """
+    Whoever makes streams first and reads them in turn must not see them fail unsent.
+    """
+    async with scripted_pool(SlowScript([[{"id": 1}]]), deadline=1.0) as pool:
+        rows = pool.session(1).reporting.rows(7)
+        await asyncio.sleep(2.0)
+
+        assert await rows.to_list() == [{"id": 1}]
+
+
+async def test_all_windows_have_one_deadline_from_the_opening():
+    """
+    A range of dates is one thing to read, in however many answers it comes.
+    """
+    dates = (DataSourceParameter(name=n, type="date") for n in ("FromDate", "ToDate"))
+    visits = DataSourceDetail(id=1, parameters=tuple(dates))
+    window = {"since": "2025-01-01", "window": "month", "end_inclusive": True}
+    async with scripted_pool(SlowScript(lambda _: [{"id": 1}]), deadline=1.0) as pool:
+        reporting = pool.session(1).reporting
+        few = reporting.rows(visits, until="2025-04-01", **window)
+        many = reporting.rows(visits, until="2025-07-01", **window)
+        await asyncio.sleep(2.0)
+
+        assert len(await few.to_list()) == 3
+        with pytest.raises(DeadlineExceededError):
+            await many.to_list()

@@ -37,6 +37,9 @@ class Source:
     def __init__(self, size):
         self.size = size
 
+    def timed(self, request_):
+        return request_
+
     async def open(self, request_):
         return response(request=request_, stream=Body(RAW, self.size))
 

@@ -42,6 +42,9 @@ class Source:
     def __init__(self, raw):
         self.raw = raw
 
+    def timed(self, request_):
+        return request_
+
     async def open(self, request_):
         return response(stream=Body(self.raw))
 
