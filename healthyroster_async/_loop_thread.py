@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import math
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -47,10 +49,21 @@ class LoopThread:
         """Whether there is a thread; a fork of the process has none."""
         return self._thread is not None and os.getpid() == self._process
 
-    def run(self, call: Callable[[], Awaitable[_T]]) -> _T:
+    def run(
+        self,
+        call: Callable[[], Awaitable[_T]],
+        *,
+        opening: bool = True,
+        timeout: float = math.inf,
+    ) -> _T:
         """Call on the loop, and wait for what comes of it.
 
         Ctrl-C, and the stop button of a notebook, cancel the call.
+
+        Args:
+            call: What to call.
+            opening: Whether to open before it, if that has not been done.
+            timeout: Seconds after which it counts as stopped.
 
         Raises:
             UsageError: It is called on the loop itself, or after a fork; or it was
@@ -69,7 +82,7 @@ class LoopThread:
         loop, thread = self._started()
 
         async def opened() -> _T:
-            if not self._opened:
+            if opening and not self._opened:
                 await self._opening()
                 self._opened = True
             return await call()
@@ -77,7 +90,7 @@ class LoopThread:
         under_way = _Call(opened, loop, thread)
         try:
             under_way.begin()
-            task = under_way.wait()
+            task = under_way.wait(timeout)
         except PoolClosedError:
             raise
         except BaseException:
@@ -162,9 +175,10 @@ class _Call(Generic[_T]):
         # In the caller's context: spans find their parent, a notebook its cell.
         self._tell(self._begin)
 
-    def wait(self) -> asyncio.Task[_T]:
+    def wait(self, timeout: float = math.inf) -> asyncio.Task[_T]:
+        until = time.monotonic() + timeout
         while not self._ended.wait(_LOOK_S):
-            if not self._thread.is_alive():
+            if not self._thread.is_alive() or time.monotonic() > until:
                 break
         if self._task is None or not self._task.done():
             raise PoolClosedError(_CLOSED)

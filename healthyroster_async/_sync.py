@@ -13,6 +13,7 @@ from collections.abc import (
     Mapping,
 )
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -22,6 +23,7 @@ from typing_extensions import override
 
 from healthyroster_async._core.access import AccessMap
 from healthyroster_async._core.contract import Contract
+from healthyroster_async._core.errors import PoolClosedError
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.paging import Paging
@@ -453,9 +455,12 @@ class SyncPool(_Twin):
 
     def close(self, *, timeout: float = 10.0) -> None:
         """Let calls under way end, at most *timeout* seconds, and close everything."""
+        closing = partial(self._inner.close, timeout=timeout)
         try:
             if self._thread.running:
-                self._thread.run(partial(self._inner.close, timeout=timeout))
+                # What waits for a vault would keep it waiting as long.
+                with suppress(PoolClosedError):
+                    self._thread.run(closing, opening=False, timeout=timeout + 1.0)
         finally:
             self._thread.stop(timeout=timeout)
 

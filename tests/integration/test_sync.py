@@ -20,6 +20,7 @@ from children import variables
 
 from healthyroster_async import (
     CallError,
+    ConfigurationError,
     ConnectionPool,
     ForbiddenError,
     PoolClosedError,
@@ -336,6 +337,49 @@ def test_a_call_under_way_is_told_when_another_thread_closes_the_pool(serve):
         pool.close(timeout=0)
         with pytest.raises(PoolClosedError):
             call.result(timeout=20)
+
+
+def test_closing_does_not_open_what_could_not_be_opened(emulator):
+    """
+    It would ask the vault once more, fail once more, or wait for it at the end.
+    """
+    asked = []
+
+    async def vault():
+        asked.append(1)
+        raise OSError
+
+    credentials = dict.fromkeys(emulator.credentials, vault)
+    pool = SyncPool(credentials, contract=emulator.contract())
+    with pytest.raises(ConfigurationError):
+        pool.start()
+    pool.close()
+
+    assert len(asked) == 1
+
+
+def test_closing_does_not_wait_for_who_waits_for_a_vault(emulator):
+    """
+    A vault that is not there must not hold up the end of the interpreter.
+    """
+    asked = threading.Event()
+
+    async def vault():
+        asked.set()
+        await asyncio.Event().wait()
+
+    credentials = dict.fromkeys(emulator.credentials, vault)
+    pool = SyncPool(credentials, contract=emulator.contract())
+    with ThreadPoolExecutor(2) as threads:
+        start = threads.submit(pool.start)
+        asked.wait(20)
+        closing = threads.submit(pool.close, timeout=0)
+        try:
+            closing.result(timeout=20)
+        finally:
+            pool._thread.stop()
+        with pytest.raises(PoolClosedError):
+            start.result(timeout=20)
 
 
 def test_a_notebook_shows_it_as_the_async_one(pool):
