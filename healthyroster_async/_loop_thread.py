@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Generic, TypeVar
 
 from healthyroster_async._core.errors import PoolClosedError, UsageError
@@ -117,15 +117,16 @@ class LoopThread:
         with self._lock:
             thread, loop = self._thread, self._loop
             self._thread = self._loop = None
+            _open.discard(self)
             self._opened, self._stopped = False, True
         if thread is not None and loop is not None and os.getpid() == self._process:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(max(_END_S, timeout))
 
-    def _close_at_exit(self) -> None:
-        # A fork may have got the lock as somebody else held it. And the interpreter
-        # waits for other threads, which may call until they end: with the process.
-        if self.running and not any(map(_goes_on, threading.enumerate())):
+    def close_at_exit(self) -> None:
+        """Close what is open."""
+        # A fork may have got the lock as somebody else held it.
+        if self.running:
             self._closing()
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
@@ -141,10 +142,25 @@ class LoopThread:
                     target=_serve, args=(self._loop,), name=_NAME, daemon=True
                 )
                 self._thread.start()
-                # Before the threads of executors are gone, which closing needs.
-                early = getattr(threading, "_register_atexit", atexit.register)
-                early(self._close_at_exit)
+                _open.add(self)
             return self._loop, self._thread
+
+
+# Each is closed in the end, also one that nobody else keeps.
+_open: set[LoopThread] = set()
+
+
+def _close_all() -> None:
+    # The interpreter waits for other threads, which may call until they end: with the
+    # process.
+    if not any(map(_goes_on, threading.enumerate())):
+        with ExitStack() as all_of_them:
+            for one in tuple(_open):
+                all_of_them.callback(one.close_at_exit)
+
+
+# Before the threads of executors are gone, which closing needs.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
 def _goes_on(thread: threading.Thread) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import gc
 import inspect
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -243,6 +245,21 @@ def test_it_is_opened_by_the_first_call_and_closed_once(emulator):
         pool.session(1).reporting.data_sources()
     assert len(pool.start().session(1).reporting.data_sources()) == 9
     pool.close()
+
+
+def test_a_closed_pool_is_kept_by_nobody(emulator):
+    """
+    A server that makes one for each job must not grow with each.
+    """
+    pool = SyncPool(emulator.credentials, contract=emulator.contract())
+    for _ in range(2):
+        pool.start().session(1).reporting.data_sources()
+        pool.close()
+    kept = weakref.ref(pool)
+    del pool
+    gc.collect()
+
+    assert kept() is None
 
 
 async def test_it_works_inside_a_running_loop():
@@ -562,3 +579,41 @@ def test_a_script_that_closes_nothing_ends_without_a_word(serve):
     assert "after the fork" in ran.stdout
     assert ran.stdout.endswith("child 0\nend\n")
     assert ran.stderr == "" or "fork()" in ran.stderr
+
+
+UNCLOSED = """
+    import gc
+    from healthyroster_async import Contract, Credentials, Environment, SyncPool
+    from healthyroster_async.testing import ScriptedTransport
+
+    class Api(ScriptedTransport):
+        async def close(self):
+            print("closed")
+
+    contract = Contract(
+        base_urls={Environment.SANDBOX: "https://sandbox.example.test"},
+        application_id_header="X-Id",
+        application_secret_header="X-Secret",
+    )
+    credentials = {Environment.SANDBOX: Credentials("app", "secret")}
+    for _ in range(2):
+        SyncPool(credentials, contract=contract, transport=Api([])).start()
+    gc.collect()
+    print("end")
+"""
+
+
+def test_pools_that_nobody_has_any_more_are_closed_at_the_end():
+    """
+    A function may open one and forget it; what it remembers is written when it closes.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(UNCLOSED)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == "end\nclosed\nclosed\n"
