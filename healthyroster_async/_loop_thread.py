@@ -99,7 +99,8 @@ class LoopThread:
             raise
         if task.cancelled() and self._thread is not thread:
             raise PoolClosedError(_CLOSED)
-        return task.result()
+        task.result()
+        return under_way.returned
 
     def start(self) -> None:
         """Start, also after it was stopped; the first call does it too."""
@@ -173,7 +174,14 @@ async def _nothing() -> None:
 
 
 class _Call(Generic[_T]):
-    """A call that one thread waits for, and another one makes."""
+    """A call that one thread waits for, and another one makes.
+
+    Attributes:
+        returned: What came of it. The task has none: its ``repr`` would show that, and
+            asyncio logs it of one that takes long in debug mode.
+    """
+
+    returned: _T
 
     def __init__(
         self,
@@ -185,13 +193,13 @@ class _Call(Generic[_T]):
         self._loop = loop
         self._thread = thread
         self._ended = threading.Event()
-        self._task: asyncio.Task[_T] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         # In the caller's context: spans find their parent, a notebook its cell.
         self._tell(self._begin)
 
-    def wait(self, timeout: float = math.inf) -> asyncio.Task[_T]:
+    def wait(self, timeout: float = math.inf) -> asyncio.Task[None]:
         until = time.monotonic() + timeout
         while not self._ended.wait(_LOOK_S):
             if not self._thread.is_alive() or time.monotonic() > until:
@@ -208,8 +216,11 @@ class _Call(Generic[_T]):
                 task.exception()  # nobody wants to know, but it is seen
 
     def _begin(self) -> None:
-        self._task = self._loop.create_task(self._call())
+        self._task = self._loop.create_task(self._make())
         self._task.add_done_callback(lambda _: self._ended.set())
+
+    async def _make(self) -> None:
+        self.returned = await self._call()
 
     def _cancel(self) -> None:
         if self._task is None:  # the loop keeps the order, so it never begins

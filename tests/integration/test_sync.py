@@ -440,6 +440,19 @@ def test_calls_run_in_the_context_of_their_caller(pool):
     assert pool.fan_out([1], look).succeeded == {1: "found"}
 
 
+def test_in_debug_mode_asyncio_logs_no_rows(emulator, monkeypatch, caplog):
+    """
+    It shows the result of a task that took long, and a call of many rows does.
+    """
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    with SyncPool(emulator.credentials, contract=emulator.contract()) as pool:
+        pool._thread._loop.slow_callback_duration = 0.0
+        rows = pool.session(1).reporting.rows(1).to_list()
+
+    assert "Executing <Task finished" in caplog.text
+    assert rows[0]["createdAt"] not in caplog.text
+
+
 THREADS = """
     import sys, threading, time
     from concurrent.futures import ThreadPoolExecutor
