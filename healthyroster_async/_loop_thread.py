@@ -25,7 +25,11 @@ _NAME = "healthyroster"
 
 
 class LoopThread:
-    """Runs coroutines on a loop of its own, and waits for what they return."""
+    """Runs coroutines on a loop of its own, and waits for what they return.
+
+    Attributes:
+        kept: What is iterated, whose tasks must not be collected before it is closed.
+    """
 
     def __init__(
         self, opening: Callable[[], Awaitable[Any]], closing: Callable[[], Any]
@@ -43,11 +47,17 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process = os.getpid()
+        self.kept: set[object] = set()
 
     @property
     def running(self) -> bool:
         """Whether there is a thread; a fork of the process has none."""
         return self._thread is not None and os.getpid() == self._process
+
+    @property
+    def here(self) -> bool:
+        """Whether this runs on the loop, which must not wait for itself."""
+        return threading.current_thread() is self._thread
 
     def run(
         self,
@@ -74,7 +84,7 @@ class LoopThread:
                 "this pool was opened in another process, and its thread is not in a "
                 "fork of it: make a pool after the fork"
             )
-        if threading.current_thread() is self._thread:
+        if self.here:
             raise UsageError(
                 "this runs on the event loop of the pool, which would wait for itself: "
                 "here the async session is at hand, so return its call or await it"

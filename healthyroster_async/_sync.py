@@ -65,6 +65,8 @@ class _Twin:
 
     def _iterate(self, items: AsyncIterator[_T]) -> Iterator[_T]:
         """Yield what an async iterator gives."""
+        kept = self._thread.kept
+        kept.add(items)
         try:
             while True:
                 try:
@@ -74,8 +76,10 @@ class _Twin:
                 yield item
                 del item
         finally:
+            kept.discard(items)
             close = getattr(items, "aclose", None)
-            if close is not None and self._thread.running:
+            # The loop closes by itself what it collects, as part of a cycle.
+            if close is not None and self._thread.running and not self._thread.here:
                 self._thread.run(close)
 
     @override

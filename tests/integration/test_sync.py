@@ -415,6 +415,36 @@ def test_a_notebook_shows_it_as_the_async_one(pool):
     assert "get_patients" in pool.session(1).operations._ipython_key_completions_()
 
 
+def test_a_loop_in_a_cycle_is_closed_where_the_loop_collects_it(pool, caplog):
+    """
+    The collector runs in any thread, also in the one that must not wait for itself.
+    """
+
+    begun, ended = threading.Event(), threading.Event()
+
+    async def wait(session):
+        if session.provider_id == 2:
+            try:
+                begun.set()
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+    async def collect(_):
+        gc.collect()
+
+    completed = pool.as_completed([1, 2], wait, concurrency=2)
+    next(completed)
+    begun.wait(20)
+    cycle = [completed]
+    cycle.append(cycle)
+    del completed, cycle
+    pool.fan_out([1], collect)
+
+    assert ended.wait(20)
+    assert caplog.text == ""
+
+
 def test_a_bar_asks_the_pool_for_its_pace(pool, tmp_path, capsys):
     """
     Its callback runs on the loop of the pool, which must not wait for itself.
