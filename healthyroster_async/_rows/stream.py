@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
@@ -181,7 +182,7 @@ class RowStream:
         rows: list[dict[str, Any]] = []
         part: list[dict[str, Any]] | None = None
         try:
-            async with self:
+            async with self._opened_once():
                 while (part := await self._next_rows()) is not None:
                     rows += part
         except BaseException:
@@ -216,7 +217,7 @@ class RowStream:
             MissingExtraError: The extra ``frames`` is not installed.
             HealthyRosterError: As for a call; there is no table then, not a short one.
         """
-        async with self:
+        async with self._opened_once():
             return await (await self._table_reader()).whole()
 
     async def to_polars(self) -> pl.DataFrame:
@@ -275,7 +276,7 @@ class RowStream:
         """
         sink = LinesSink(path)
         self._loads = lasting_loads
-        async with self:
+        async with self._opened_once():
             try:
                 while (rows := await self._next_rows()) is not None:
                     await to_the_end(blocking(sink.write, rows))
@@ -303,7 +304,7 @@ class RowStream:
     async def _written(self, kind: Callable[..., TableSink], *where: Any) -> int:
         sink = await asyncio.to_thread(kind, *where)
         self._renamed = sink.renamed
-        async with self:
+        async with self._opened_once():
             reader = await self._table_reader()
             await reader.into(sink)
         return self.row_count
@@ -322,6 +323,11 @@ class RowStream:
         reader = TableReader(self._connection, builder, self._path, _MAX_ROW)
         self._splitter = reader.splitter
         return reader
+
+    def _opened_once(self) -> AbstractAsyncContextManager[object]:
+        """Return what to enter to read all rows: itself, unless its block just has."""
+        is_open = self._opened and not self._connection.closed
+        return nullcontext() if is_open and not self.row_count else self
 
     async def __aenter__(self) -> Self:
         if self._opened:
@@ -384,8 +390,9 @@ class RowStream:
     def _check_open(self) -> None:
         if not self._opened or self._connection.closed:
             raise UsageError(
-                "a row stream is read inside its block: "
-                "with session.reporting.rows(...) as rows, or async with"
+                "a row stream is read inside its block: async with "
+                "session.reporting.rows(...) as rows, or with of a SyncPool; or whole, "
+                "with to_list() and the like"
             )
 
     async def _next_rows(self) -> list[dict[str, Any]] | None:

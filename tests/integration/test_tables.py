@@ -93,6 +93,23 @@ async def test_batches_come_inside_the_block(reporting):
     assert rows.drift == []
 
 
+@pytest.mark.parametrize("dates", [{}, {"window": "quarter"}])
+async def test_all_rows_may_be_taken_in_the_block_too(dates, reporting, tmp_path):
+    """
+    People open a stream, and then want all of it.
+    """
+    more = {"since": "2025-01-01", "until": "2026-12-31", **dates} if dates else {}
+    expected = len(await reporting.rows(2, **more).to_list())
+    async with reporting.rows(2, **more) as rows:
+        assert len(await rows.to_list()) == expected > 0
+    async with reporting.rows(2, **more) as rows:
+        assert (await rows.to_arrow()).num_rows == expected
+    async with reporting.rows(2, **more) as rows:
+        assert await rows.to_ndjson(tmp_path / "rows.ndjson") == expected
+        with pytest.raises(UsageError, match="read once"):
+            await rows.to_parquet(tmp_path / "rows.parquet")
+
+
 async def test_files_are_whole(reporting, tmp_path):
     """
     Parquet, CSV, JSON lines and a table of DuckDB hold the same rows.
