@@ -22,6 +22,7 @@ from healthyroster_async._core.extras import extra
 from healthyroster_async._rows.kinds import (
     Kind,
     declared_kind,
+    in_words,
     kind_of,
     promoted,
     within,
@@ -279,16 +280,14 @@ class FrameBuilder:
         if known is None and self._declared and name not in self._declared:
             self._note(name, "not in the data source's list of fields")
         kind = promoted(held, seen)
-        came = str(seen)
-        if (
-            # A float would not hold the integers that came.
-            kind == "number" and (name in self._long or not within(values, 2**53))
-        ) or (kind == "decimal" and not _fit_decimal(values)):
+        if kind == "number" and (name in self._long or not within(values, 2**53)):
+            kind = "text"  # a float would not hold the integers that came
+        if kind == "decimal" and not _fit_decimal(values):
             kind = "text"
-            came += " of too many digits"
         if held not in {kind, "unknown"}:
             said = self._words.get(name) if held == declared else None
             said = said or held
+            came = in_words(values, beside=held) if kind == "text" else seen
             self._note(name, f"{said}, but {came} came; the column is {kind}")
         self._kinds[name] = kind
         return kind

@@ -40,6 +40,17 @@ def declared_kind(word: str | None) -> Kind:
     return _DECLARED.get(plain, "text" if word else "unknown")
 
 
+_WORDS = {
+    int: "integer",
+    float: "number",
+    Decimal: "decimal",
+    bool: "boolean",
+    str: "text",
+    list: "array",
+}
+_NUMBERS = frozenset({"integer", "number", "decimal"})
+
+
 def kind_of(values: Iterable[Any]) -> Kind:
     """Return the kind that holds JSON values, nulls aside; mixed ones are text."""
     types = {*map(type, values)} - {type(None)}
@@ -54,6 +65,13 @@ def kind_of(values: Iterable[Any]) -> Kind:
     if types <= {int, float}:
         return "number" if within(values, _EXACT) else "text"
     return "text"
+
+
+def in_words(values: Iterable[Any], *, beside: Kind) -> str:
+    """Return what of some values is no such kind, for a column that became text."""
+    came = {_WORDS.get(type(value), "object") for value in values if value is not None}
+    words = " and ".join(sorted(came - {beside}) or came)
+    return f"{words} of too many digits" if came <= _NUMBERS else words
 
 
 def within(values: Iterable[Any], bound: int) -> bool:

@@ -232,16 +232,24 @@ def test_each_change_of_a_column_names_what_it_was():
     )
 
 
-def test_digits_that_a_column_cannot_hold_are_told_as_such():
+@pytest.mark.parametrize(
+    ("declared", "values", "came"),
+    [
+        ("decimal", b"1e40", "decimal of too many digits"),
+        ("integer", b"9223372036854775808", "integer of too many digits"),
+        ("number", b"9007199254740993,0.5", "integer of too many digits"),
+        ("integer", b'1,true,"Quill",[],{}', "array and boolean and object and text"),
+    ],
+)
+def test_a_column_that_became_text_is_told_what_came(declared, values, came):
     """
-    "decimal, but decimal came" tells nobody anything.
+    "integer, but text came" sends people to look for a text that is nowhere.
     """
-    builder = FrameBuilder({"n": "decimal"})
-    builder.take(b'{"rows":[{"n":1e40}]}')
+    builder = FrameBuilder({"n": declared})
+    rows = b",".join(b'{"n":%b}' % value for value in values.split(b","))
+    builder.take(b'{"rows":[%b]}' % rows)
 
-    assert builder.drift["n"] == (
-        "decimal, but decimal of too many digits came; the column is text"
-    )
+    assert builder.drift["n"] == f"{declared}, but {came} came; the column is text"
 
 
 def test_a_column_that_no_row_has_is_there():
