@@ -292,8 +292,10 @@ def key_figures(data: ReportData) -> Iterator[tuple[str, str, str]]:
         yield "partitions", f"{there:,}", f"of {report.partitions:,}"
     elif total.rows:
         yield "rows", f"{total.rows:,}", size(total.bytes)
-    average = total.calls / max(recording.seconds, 1.0)
-    yield "calls", f"{total.calls:,}", f"{number(average)} a second"
+    # Of a fraction of a second it would be how many there were.
+    average = total.calls / recording.seconds if recording.seconds >= 1.0 else None
+    remark = "" if average is None else f"{number(average)} a second"
+    yield "calls", f"{total.calls:,}", remark
     yield "tried again", f"{total.retries:,}", counted(total.failed, "failed attempt")
     paused = sum(bucket.paused for bucket in recording.buckets)
     down = sum(bucket.down for bucket in recording.buckets)
