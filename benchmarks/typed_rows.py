@@ -90,9 +90,6 @@ class Memory:
         piece, self._raw = self._raw[: 2**16], self._raw[2**16 :]
         return piece
 
-    def on_close(self, callback: Callable[[], None]) -> None:
-        """Forget it."""
-
     def close(self) -> None:
         """Do nothing."""
 

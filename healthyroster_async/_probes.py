@@ -25,6 +25,7 @@ from healthyroster_async._core.errors import (
     TransportError,
 )
 from healthyroster_async._core.messages import Request
+from healthyroster_async._core.places import leave
 from healthyroster_async._operation_probes import (
     NotAskedError,
     Probe,
@@ -176,7 +177,10 @@ class _Reporting:
             stream=True,
         )
         request = caller.timed(request)
-        await caller.repeat(request, partial(_glance, caller, request))
+        try:
+            await caller.repeat(request, partial(_glance, caller, request))
+        finally:
+            leave(request)
 
 
 def _known(endpoint: Endpoint | None) -> Endpoint:

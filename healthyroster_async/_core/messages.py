@@ -5,7 +5,7 @@ A frozen class without slots is built in half the time, and each call builds som
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 import orjson
@@ -112,10 +112,6 @@ class BodyStream(Protocol):
         Raises:
             TransportError: The body ended early or the connection was lost.
         """
-        ...
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called once, when the connection is given back."""
         ...
 
     def close(self) -> None:

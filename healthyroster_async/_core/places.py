@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
+from healthyroster_async._core.messages import Request
+
+_KEPT = "_kept_place"
 
 
 @define(eq=False)
@@ -57,3 +62,19 @@ class Places:
     def _give(self, ticket: Ticket) -> None:
         ticket.granted = True
         self.in_flight += 1
+
+    def kept_by(self, request: Request) -> bool:
+        """Return whether a request still has the place it got for an attempt."""
+        places, _ = vars(request).get(_KEPT, (None, None))
+        return places is self
+
+    def keep(self, request: Request, give_back: Callable[[], None]) -> None:
+        """Let a request have its place for all its attempts, until ``leave``."""
+        vars(request)[_KEPT] = self, give_back
+
+
+def leave(request: Request) -> None:
+    """Give back the place that a request keeps, if it does."""
+    _, give_back = vars(request).pop(_KEPT, (None, None))
+    if give_back is not None:
+        give_back()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -67,8 +68,9 @@ class PacingPolicy:
     """Lets an attempt go when it is its turn; the caller's own task sends it.
 
     An attempt holds a permit until its answer is there. A row stream holds one of the
-    stream places until it is closed, so that a consumer of rows can make other calls in
-    the meantime.
+    stream places until ``places.leave``, so that a consumer of rows can make other
+    calls in the meantime. It holds it also while it has no connection: the places might
+    all be those of streams that are read after this one, and none come back.
 
     Attributes:
         pacers: The budgets.
@@ -147,6 +149,11 @@ class PacingPolicy:
     async def _stream(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]
     ) -> Response:
+        if not self.streams.kept_by(request):
+            await self._take_place(request)
+        return await self._attempt(request, send)
+
+    async def _take_place(self, request: Request) -> None:
         gate = self._stream_gate
         waiter = Waiter(request.provider_id, request.priority)
         if self._closed or not self.streams.ask(waiter, 0.0):
@@ -158,16 +165,7 @@ class PacingPolicy:
                 gate.abandon(waiter)
                 raise of_call(failure, request)
             await self._wait(waiter, gate, request)
-        handed_over = False
-        try:
-            response = await self._attempt(request, send)
-            if response.stream is not None:
-                response.stream.on_close(lambda: self._leave_stream(waiter))
-                handed_over = True
-        finally:
-            if not handed_over:
-                self._leave_stream(waiter)
-        return response
+        self.streams.keep(request, partial(self._leave_stream, waiter))
 
     def _leave_stream(self, waiter: Waiter) -> None:
         self._stream_gate.abandon(waiter)

@@ -103,7 +103,6 @@ class _CountedStream:
     def __init__(self, body: BodyStream, telemetry: TelemetryPolicy) -> None:
         self._body = body
         self._telemetry = telemetry
-        self.on_close = body.on_close
         self.close = body.close
 
     async def read(self) -> bytes:

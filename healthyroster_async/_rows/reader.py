@@ -19,6 +19,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.identifiers import correlation_id
 from healthyroster_async._core.messages import BodyStream, Request, Response
+from healthyroster_async._core.places import leave
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
 _P = TypeVar("_P", bound=Any)
@@ -144,7 +145,11 @@ class Connection:
 
     async def connect(self) -> None:
         """Make one attempt to get an answer."""
-        response = await self.source.open(self.request)
+        try:
+            response = await self.source.open(self.request)
+        finally:
+            if self.closed:
+                leave(self.request)
         assert response.stream is not None  # noqa: S101 - it was asked for as a stream
         if self.closed:
             response.stream.close()
@@ -177,6 +182,11 @@ class Connection:
         body, self._body = self._body, None
         if body is not None:
             body.close()
+
+    def leave(self) -> None:
+        """Give the connection back, and the place: no other one is asked for."""
+        self.disconnect()
+        leave(self.request)
 
 
 class Reader(Generic[_P]):
@@ -270,6 +280,7 @@ class Reader(Generic[_P]):
         last = await in_thread(splitter.finish) if threaded else splitter.finish()
         if splitter.complete:
             self._disconnect()
+            self._connection.leave()
         return last
 
     async def _gather(self, wanted: int) -> bool:

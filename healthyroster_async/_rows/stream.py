@@ -339,6 +339,7 @@ class RowStream:
         try:
             await connection.source.repeat(connection.request, connection.connect)
         except BaseException as error:
+            connection.leave()
             self._ended(type(error))
             raise
         return self
@@ -351,7 +352,7 @@ class RowStream:
     ) -> None:
         self._pending.drop()
         self._connection.closed = True
-        self._connection.disconnect()
+        self._connection.leave()
         self._ended(kind)
 
     def _ended(self, kind: type[BaseException] | None) -> None:

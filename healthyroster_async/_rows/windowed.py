@@ -28,8 +28,9 @@ _AHEAD = 2
 class WindowedRows(RowStream):
     """The rows of windows, in their order; some windows are asked for ahead.
 
-    Each is a stream of its own, which replaces lost connections, has a permit of the
-    pacing, and is told of when it ends.
+    Each is a stream of its own, which replaces lost connections, has a place of the
+    pacing, and is told of when it ends. They get their places in their order and keep
+    them: who has any has that of the one that is read, and nobody waits in a circle.
     """
 
     def __init__(

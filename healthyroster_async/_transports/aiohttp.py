@@ -8,8 +8,8 @@ import os
 import platform
 import ssl
 import urllib.request
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -251,9 +251,8 @@ class AiohttpTransport(Transport):
     def _stream(
         self, request: Request, answer: aiohttp.ClientResponse
     ) -> _AiohttpStream:
-        stream = _AiohttpStream(request, answer, self._answers)
+        stream = _AiohttpStream(request, answer, self._answers, self._streams)
         self._streams.add(stream)
-        stream.on_close(partial(self._streams.discard, stream))
         return stream
 
 
@@ -273,12 +272,13 @@ class _AiohttpStream:
         request: Request,
         answer: aiohttp.ClientResponse,
         bounds: AnswerSettings,
+        open_ones: set[_AiohttpStream],
     ) -> None:
         self._request = request
         self._answer = answer
         self._bounds = bounds
         self._silence = request.timeouts.read
-        self._callbacks: list[Callable[[], None]] = []
+        self._open_ones = open_ones
         self._closed = False
 
     async def read(self) -> bytes:
@@ -298,17 +298,13 @@ class _AiohttpStream:
             failure = _without_frames(error)
         raise failure
 
-    def on_close(self, callback: Callable[[], None]) -> None:
-        self._callbacks.append(callback)
-
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         # aiohttp has already kept the connection if the body was read to its end.
         self._answer.close()
-        for callback in self._callbacks:
-            callback()
+        self._open_ones.discard(self)
 
 
 async def _whole(answer: aiohttp.ClientResponse, bounds: AnswerSettings) -> bytes:

@@ -172,23 +172,15 @@ class BytesStream:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        self._callbacks: list[Callable[[], None]] = []
 
     async def read(self) -> bytes:
         """Return what is left."""
         body, self._body = self._body, b""
         return body
 
-    def on_close(self, callback: Callable[[], None]) -> None:
-        """Have *callback* called once, when it is closed."""
-        self._callbacks.append(callback)
-
     def close(self) -> None:
         """Give it up."""
         self._body = b""
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
 
 
 def response_of(

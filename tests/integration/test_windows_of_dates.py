@@ -14,9 +14,11 @@ from healthyroster_async import (
     Contract,
     Credentials,
     Environment,
+    PacingSettings,
     PullPlan,
+    RetrySettings,
 )
-from healthyroster_async.emulator import Emulator
+from healthyroster_async.emulator import Emulator, Fault
 
 FIRST = dt.datetime(2025, 1, 30)
 # Twice a day, one of them at midnight; then a gap.
@@ -164,6 +166,34 @@ async def test_some_windows_are_asked_for_ahead_and_no_more():
 
     assert first["id"] == 0
     assert ahead == 3
+    assert held.open_streams == 0
+
+
+@pytest.mark.parametrize("after", [None, 20_000])
+async def test_a_window_that_is_lost_does_not_wait_for_those_after_it(after):
+    """
+    They are asked for ahead and would have all the places, until it has been read.
+    """
+    kind = "status" if after is None else "reset-inside"
+    faults = [
+        Fault(kind=kind, endpoint="rows", provider=id_, times=1, after_bytes=after or 0)
+        for id_ in (1, 2, 3)
+    ]
+    dates = {"since": "2025-01-01", "until": "2026-12-01", "end_inclusive": True}
+    async with (
+        Emulator(providers=3, rows=1000, faults=faults) as emulator,
+        emulator.pool(
+            pacing=PacingSettings(max_streams=2), retry=RetrySettings(base_delay=0.01)
+        ) as pool,
+        asyncio.timeout(10),
+    ):
+        read = await pool.fan_out(
+            (1, 2, 3),
+            lambda s: s.reporting.rows(2, window="quarter", **dates).to_list(),
+        )
+        held = pool.stats()[Environment.SANDBOX]
+
+    assert len(read.succeeded) == 3
     assert held.open_streams == 0
 
 

@@ -23,7 +23,7 @@ from healthyroster_async import (
 from healthyroster_async._core.errors import QueueFullError, ServiceUnavailableError
 from healthyroster_async._core.learned import Learned
 from healthyroster_async._core.learning import START_RATE
-from healthyroster_async._core.places import Places
+from healthyroster_async._core.places import Places, leave
 from healthyroster_async._core.settings import Budget, Environment
 from healthyroster_async._policies.budgets import pacers_of
 from healthyroster_async._policies.gate import Gate, Waiter
@@ -448,29 +448,22 @@ async def test_what_was_learned_is_begun_with_and_given_back():
 # -- streams -------------------------------------------------------------------------
 
 
-class Body:
-    """A body that is open until it is closed."""
-
-    def on_close(self, callback):
-        self.closed = callback
-
-
 async def test_a_stream_holds_a_place_of_its_own_and_no_permit():
     """
     Whoever reads rows makes other calls in the meantime.
     """
     policy, transport = pacing(max_streams=1, max_concurrency=1), ScriptedTransport([])
-    body = Body()
-    first = ScriptedTransport([response(stream=body)])
-    await policy(request(stream=True), first.send)
-    (second,) = started(policy, transport, request(stream=True))
+    first, then = request(stream=True), request(stream=True)
+    await policy(first, transport.send)
+    (second,) = started(policy, transport, then)
     assert (await policy(request(), transport.send)).status == 200
     await asyncio.sleep(1.0)
 
     assert not second.done()
     assert policy.streams.in_flight == 1
-    body.closed()
+    leave(first)
     assert (await second).status == 200
+    leave(then)
     assert policy.streams.in_flight == governor(policy).in_flight == 0
 
 
@@ -479,16 +472,16 @@ async def test_a_full_queue_of_streams_turns_the_next_one_away():
     A stream waits in a queue of its own, and that has the same bound.
     """
     policy, transport = pacing(max_streams=1, max_queue=1), ScriptedTransport([])
-    body = Body()
-    first = ScriptedTransport([response(stream=body)])
-    await policy(request(stream=True), first.send)
-    (second,) = started(policy, transport, request(stream=True))
+    first, then = request(stream=True), request(stream=True)
+    await policy(first, transport.send)
+    (second,) = started(policy, transport, then)
     await asyncio.sleep(0.1)
 
     with pytest.raises(QueueFullError, match="1 calls wait"):
         await policy(request(stream=True), transport.send)
-    body.closed()
+    leave(first)
     assert (await second).status == 200
+    leave(then)
     assert policy.streams.in_flight == len(policy.streams.queue) == 0
 
 
@@ -499,16 +492,35 @@ async def test_a_stream_that_is_cancelled_while_it_waits_holds_nothing(waits_for
     """
     policy = pacing(max_streams=1, max_concurrency=1)
     slow = ScriptedTransport([], latency=5.0)
-    (holder,) = started(policy, slow, request(stream=waits_for == "a place"))
-    (stream,) = started(policy, slow, request(stream=True))
+    held, given_up = request(stream=waits_for == "a place"), request(stream=True)
+    holder, stream = started(policy, slow, held, given_up)
     await asyncio.sleep(1.0)
     stream.cancel()
     await asyncio.wait([holder, stream])
+    leave(held)
+    leave(given_up)
 
     assert stream.cancelled()
     assert policy.streams.in_flight == policy.in_flight == 0
     assert governor(policy).in_flight == 0
     assert (await policy(request(stream=True), slow.send)).status == 200
+
+
+async def test_a_stream_that_failed_keeps_its_place_until_it_is_left():
+    """
+    Else a window that nobody reads yet would take it, and hold it for as long as the
+    one before it waits for a place.
+    """
+    policy, lost = pacing(max_streams=1), ConnectError(request(), "refused")
+    first, then = request(stream=True), request(stream=True)
+    with pytest.raises(ConnectError):
+        await policy(first, ScriptedTransport([lost]).send)
+    (second,) = started(policy, ScriptedTransport([]), then)
+    assert (await policy(first, ScriptedTransport([]).send)).status == 200
+
+    assert not second.done()
+    leave(first)
+    assert (await second).status == 200
 
 
 # -- what is told --------------------------------------------------------------------

@@ -68,9 +68,6 @@ class Body:
     async def read(self):
         return self.pieces.pop(0) if self.pieces else b""
 
-    def on_close(self, callback):
-        pass
-
     def close(self):
         pass
 

@@ -26,9 +26,6 @@ class Body:
         piece, self.left = self.left[: self.size], self.left[self.size :]
         return piece
 
-    def on_close(self, callback):
-        pass
-
     def close(self):
         pass
 
