@@ -95,13 +95,15 @@ class WindowedRows(RowStream):
         self._waiting.clear()
         for _, opening in self._asked:
             opening.cancel()
-        if self._asked:
-            await to_the_end(asyncio.wait([opening for _, opening in self._asked]))
-        for stream, opening in self._asked:
-            # One that was not opened has closed itself.
-            if not opening.cancelled() and opening.exception() is None:
-                await stream.__aexit__(*error)
-        self._asked.clear()
+        try:
+            if self._asked:
+                await to_the_end(asyncio.wait([opening for _, opening in self._asked]))
+        finally:
+            for stream, opening in self._asked:
+                # One that was not opened has closed itself.
+                if not opening.cancelled() and opening.exception() is None:
+                    await stream.__aexit__(*error)
+            self._asked.clear()
 
     async def current(self) -> RowStream | None:
         """Return the stream whose turn it is, open; ``None`` after the last."""

@@ -15,6 +15,7 @@ from healthyroster_async import (
 )
 from healthyroster_async._rows.reader import to_the_end
 from healthyroster_async._rows.stream import RowStream
+from healthyroster_async._rows.windowed import WindowedRows
 from healthyroster_async.models import DataSourceDetail, DataSourceParameter
 from healthyroster_async.testing import scripted_pool
 
@@ -46,13 +47,15 @@ class Body:
 class Source:
     """Makes one attempt, and no other."""
 
-    def __init__(self, raw=RAW, **settings):
+    def __init__(self, raw=RAW, *, opens_in=0, **settings):
         self.body = Body(raw, **settings)
+        self.opens_in = opens_in
 
     def timed(self, request_):
         return request_
 
     async def open(self, request_):
+        await asyncio.sleep(self.opens_in)
         return response(stream=self.body)
 
     def ended(self, *_, **__):
@@ -169,6 +172,43 @@ async def test_what_python_cannot_hold_is_no_lost_connection(value, many):
     async with stream(raw=raw) as rows:
         with pytest.raises(DecodingError, match="64 bits of floating point"):
             await rest(rows)
+
+
+def windows(*opened_in):
+    """Return a stream of windows that open in so many seconds, and their bodies."""
+
+    sources = [Source(opens_in=seconds) for seconds in opened_in]
+
+    async def cut():
+        return [RowStream(request(), source, None) for source in sources]
+
+    rows = WindowedRows(request(), Source(), no_fields, cut)
+    return rows, [source.body for source in sources]
+
+
+async def no_fields():
+    return {}
+
+
+async def test_windows_are_closed_also_by_who_is_cancelled_on_the_way_out():
+    """
+    One that stays open holds its place and its connection for good.
+    """
+    rows, bodies = windows(0, 0, 60)
+    leaving = asyncio.Event()
+
+    async def read():
+        async with rows:
+            await anext(rows)
+            leaving.set()
+
+    reading = asyncio.create_task(read())
+    await leaving.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    assert [body.closed for body in bodies] == [True, True, False]
 
 
 @pytest.mark.parametrize("times", [1, 2])
