@@ -111,7 +111,13 @@ class WindowedRows(RowStream):
             stream = self._waiting.popleft()
             opening = asyncio.ensure_future(stream.__aenter__())
             self._asked.append((stream, opening))
-        return await self._asked[0][1] if self._asked else None
+        if not self._asked:
+            return None
+        _, opening = self._asked[0]
+        if not opening.done():
+            # It goes on without who is cancelled: the next one waits for it again.
+            await asyncio.wait([opening])
+        return opening.result()
 
     async def leave(self) -> None:
         """Close the stream whose turn it was."""

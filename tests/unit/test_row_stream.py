@@ -211,6 +211,21 @@ async def test_windows_are_closed_also_by_who_is_cancelled_on_the_way_out():
     assert [body.closed for body in bodies] == [True, True, False]
 
 
+async def test_who_is_cancelled_between_two_windows_may_read_on():
+    """
+    Nothing was lost there; and nobody is cancelled for it who was not.
+    """
+    rows, _ = windows(0, 60)
+    async with rows:
+        got = [await anext(rows) for _ in ROWS]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await anext(rows)
+        got += await rest(rows)
+
+    assert got == ROWS * 2
+
+
 @pytest.mark.parametrize("times", [1, 2])
 async def test_who_is_cancelled_waits_for_what_writes(times):
     """
