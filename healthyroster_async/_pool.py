@@ -383,6 +383,9 @@ class ConnectionPool:
             finally:
                 self._draining = None
                 running.deadline.cut()
+                for lane in running.lanes.values():
+                    if lane.renewal is not None:
+                        lane.renewal.cut()
                 try:
                     await running.transport.close()
                 finally:

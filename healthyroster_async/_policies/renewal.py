@@ -89,7 +89,9 @@ def _place(trace: TracebackType | None) -> str:
 class RenewalPolicy:
     """Fetches credentials that were refused again, and repeats the call if they differ.
 
-    Calls that are refused at the same time fetch once, and share what comes of it.
+    Calls that are refused at the same time fetch once, and share what comes of it. It
+    goes on without those that wait no longer: else a vault that takes longer than calls
+    may take would never be heard.
     """
 
     def __init__(
@@ -103,8 +105,7 @@ class RenewalPolicy:
         self._authentication = authentication
         self._deadline = deadline
         self._others = others
-        self._turn = asyncio.Lock()
-        self._fetched = 0
+        self._fetching: asyncio.Task[None] | None = None
         self._failure: str | None = None
         self._again_at = -math.inf
 
@@ -137,19 +138,21 @@ class RenewalPolicy:
             raise refused
         return await call(*args)
 
+    def cut(self) -> None:
+        """Wait for the vault no longer."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+
     async def _renewed(self, refused: AuthenticationError) -> bool:
         """Return whether there are other credentials than those that were refused."""
-        authentication, fetched = self._authentication, self._fetched
+        authentication, fetching = self._authentication, self._fetching
         if authentication.renewals > refused.renewals:
             return True
-        async with self._turn:
-            if authentication.renewals > refused.renewals:
-                return True
-            clock = asyncio.get_running_loop().time
-            # Else somebody fetched while this one waited, or just before.
-            if self._fetched == fetched and clock() >= self._again_at:
-                await self._fetch()
-                self._again_at = clock() + _AGAIN_S
+        now = asyncio.get_running_loop().time()
+        if (fetching is None or fetching.done()) and now >= self._again_at:
+            fetching = self._fetching = asyncio.create_task(self._fetch())
+        if fetching is not None:
+            await asyncio.wait([fetching])
         if self._failure is not None:
             raise ConfigurationError(f"{refused}, and {self._failure}")
         return authentication.renewals > refused.renewals
@@ -166,6 +169,5 @@ class RenewalPolicy:
         else:
             if credentials != authentication.credentials:
                 authentication.replace(credentials)
-        # Not before: one that is cancelled leaves it to the next.
-        self._fetched += 1
         self._failure = failure
+        self._again_at = asyncio.get_running_loop().time() + _AGAIN_S

@@ -11,11 +11,14 @@ from healthyroster_async import (
     ConfigurationError,
     ConnectionPool,
     Credentials,
+    DeadlineExceededError,
     Environment,
+    PacingSettings,
     PoolClosedError,
     RetrySettings,
 )
 from healthyroster_async.emulator import Emulator
+from healthyroster_async.testing import Answer, run_in_virtual_time
 
 SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
 
@@ -25,14 +28,18 @@ class Vault:
 
     def __init__(self, credentials):
         self.credentials = credentials
-        self.asked = 0
+        self.asked = self.waiting = 0
         self.error = None
         self.opened = asyncio.Event()
         self.opened.set()
 
     async def fetch(self):
         self.asked += 1
-        await self.opened.wait()
+        self.waiting += 1
+        try:
+            await self.opened.wait()
+        finally:
+            self.waiting -= 1
         if self.error is not None:
             raise self.error
         return self.credentials
@@ -184,7 +191,7 @@ async def test_a_vault_that_is_back_is_asked_again(own, vault, emulator):
     assert await own.session(1).reporting.data_sources()
 
 
-async def test_whoever_fetches_and_is_cancelled_leaves_it_to_the_next(
+async def test_whoever_is_cancelled_while_the_vault_is_asked_leaves_it_to_the_rest(
     own, vault, emulator
 ):
     """
@@ -203,7 +210,39 @@ async def test_whoever_fetches_and_is_cancelled_leaves_it_to_the_next(
 
     assert isinstance(done[0], asyncio.CancelledError)
     assert len(done[1]) == 9
-    assert vault.asked == 3
+    assert vault.asked == 2
+
+
+def test_a_vault_that_takes_longer_than_a_call_may_is_heard_by_the_next():
+    """
+    If each call began anew, none would ever get the new secret.
+    """
+    asked = 0
+
+    async def slow_vault():
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0 if asked == 1 else 1.5)
+        return Credentials("app-1", f"secret-{asked}")
+
+    class Api:
+        async def start(self): ...
+        async def close(self): ...
+        async def send(self, signed):
+            status = 401 if "secret-1" in signed.secrets.values() else 200
+            return Answer(status, json=[]).to(signed.request)
+
+    async def main():
+        given = {"transport": Api(), "deadline": 1, "contract": contract()}
+        pacing = PacingSettings(share=False, remember=False)
+        async with ConnectionPool({SANDBOX: slow_vault}, pacing=pacing, **given) as own:
+            clinic = own.session(1)
+            with pytest.raises(DeadlineExceededError):
+                await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
+            return await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
+
+    assert run_in_virtual_time(main()).status == 200
+    assert asked == 2
 
 
 async def test_closing_the_pool_ends_a_call_that_waits_for_the_vault(
@@ -220,6 +259,7 @@ async def test_closing_the_pool_ends_a_call_that_waits_for_the_vault(
 
     with pytest.raises(PoolClosedError):
         await asyncio.wait_for(call, 1)
+    assert vault.waiting == 0
 
 
 @pytest.mark.parametrize(
