@@ -15,6 +15,7 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -229,7 +230,7 @@ class ConnectionPool:
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
         self._turns = WeakKeyDictionary()
         self._running: Running | None = None
-        self._draining: asyncio.Timeout | None = None
+        self._waits: dict[asyncio.Timeout, asyncio.AbstractEventLoop] = {}
         self._closed = False
 
     @classmethod
@@ -302,10 +303,11 @@ class ConnectionPool:
 
         Raises:
             ConfigurationError: Credentials could not be fetched.
+            PoolClosedError: Somebody closed the pool and waited no longer.
             UsageError: The pool is already started in another loop or process.
         """
         loop = asyncio.get_running_loop()
-        async with self._turn(loop):
+        async with self._until_closed(loop), self._turn(loop):
             running = self._running
             if running is not None and running.process == os.getpid():
                 if running.loop is loop:
@@ -363,9 +365,7 @@ class ConnectionPool:
         if self._running is not None and self._running.loop is not loop:
             raise _wrong_loop()
         until = loop.time() + timeout
-        draining = self._draining
-        if draining is not None and until < (draining.when() or until):
-            draining.reschedule(until)  # one that has expired was earlier than any
+        self._wait_no_longer(loop, until)
         async with self._turn(loop):
             running = self._running
             if running is None:
@@ -374,14 +374,12 @@ class ConnectionPool:
             for lane in running.lanes.values():
                 lane.pacing.close()
             try:
-                async with asyncio.timeout_at(until) as draining:
-                    self._draining = draining
+                async with self._until_closed(loop, until):
                     for lane in running.lanes.values():
                         await lane.pacing.drained()
-            except TimeoutError:
+            except PoolClosedError:
                 pass
             finally:
-                self._draining = None
                 running.deadline.cut()
                 for lane in running.lanes.values():
                     if lane.renewal is not None:
@@ -727,6 +725,36 @@ class ConnectionPool:
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
         return self._turns.setdefault(loop, asyncio.Lock())
+
+    @asynccontextmanager
+    async def _until_closed(
+        self, loop: asyncio.AbstractEventLoop, until: float | None = None
+    ) -> AsyncGenerator[None]:
+        """End the block at *until*, or when whoever closes the pool waits no longer.
+
+        Raises:
+            PoolClosedError: It was ended.
+        """
+        scope = asyncio.timeout_at(until)
+        try:
+            async with scope:
+                self._waits[scope] = loop
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+        else:
+            return
+        finally:
+            self._waits.pop(scope, None)
+        raise PoolClosedError("the pool was closed")
+
+    def _wait_no_longer(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+        for scope, its_loop in self._waits.items():
+            when = scope.when()
+            # One that has expired was earlier than any.
+            if its_loop is loop and (when is None or until < when):
+                scope.reschedule(until)
 
     def _alive(self) -> Running:
         running = self._running

@@ -262,6 +262,29 @@ async def test_closing_the_pool_ends_a_call_that_waits_for_the_vault(
     assert vault.waiting == 0
 
 
+@pytest.mark.parametrize("timeout", [0, 10])
+def test_closing_the_pool_ends_its_start_that_waits_for_the_vault(timeout):
+    """
+    Nor may it keep whoever wants to leave before the pool was ready.
+    """
+
+    async def main():
+        vault = Vault(None)
+        vault.opened.clear()
+        own = ConnectionPool({SANDBOX: vault.fetch}, contract=contract())
+        starts = [asyncio.ensure_future(own.start()) for _ in range(2)]
+        await asyncio.sleep(1)
+        await own.close(timeout=timeout)
+        closed_at = asyncio.get_running_loop().time()
+        ended = await asyncio.gather(*starts, return_exceptions=True)
+        return vault, closed_at, [type(error) for error in ended]
+
+    vault, closed_at, ended = run_in_virtual_time(main())
+    assert closed_at == 1 + timeout
+    assert ended == [PoolClosedError] * 2
+    assert (vault.asked, vault.waiting) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("fetch", "sentence"),
     [
