@@ -329,7 +329,11 @@ class ConnectionPool:
                 around = getattr(self._transport, "around", None)
                 transport = self._transport if around is None else around(transport)
             await transport.start()
-            kept = await self._open_kept(credentials)
+            try:
+                kept = await self._open_kept(credentials)
+            except BaseException:
+                await transport.close()
+                raise
             lanes = {
                 environment: Lane(
                     environment,

@@ -215,7 +215,7 @@ class FileStore:
         fd, self._fd = self._fd, -1
         _open_stores.discard(self)
         if fd >= 0:
-            os.close(fd)
+            self._let_go()
 
     def _change(self, rule: Callable[[Budget, float], Budget]) -> Budget | None:
         """Read, apply and write under the lock."""
@@ -270,6 +270,9 @@ class FileStore:
             os.close(fd)
             raise PermissionError
         self._fd = fd
+        # Who is cancelled while a thread opens it does not get to know it.
+        self._let_go = weakref.finalize(self, os.close, fd)
+        self._let_go.atexit = False
         _open_stores.add(self)
 
     def _out_of_reach(self, why: str) -> None:

@@ -31,6 +31,7 @@ from healthyroster_async import (
     UsageError,
 )
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.testing import Answer, scripted_pool
 
 SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
 ONE = Credentials("app-1", SECRET)
@@ -573,6 +574,42 @@ async def test_leaving_with_an_error_does_not_wait():
             await task
 
     assert asyncio.get_running_loop().time() - began < 3
+
+
+class Scripted:
+    """A transport that counts how often it is open, and answers when it may."""
+
+    def __init__(self, status=200):
+        self.opened = 0
+        self.status = status
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def start(self):
+        self.opened += 1
+
+    async def close(self):
+        self.opened -= 1
+
+    async def send(self, signed):
+        self.asked.set()
+        await self.may_answer.wait()
+        return Answer(self.status).to(signed.request)
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_open():
+    """
+    Whoever gives up has no pool to close.
+    """
+    transport = Scripted()
+    own = scripted_pool(transport, pacing=PacingSettings(share=True))
+    starting = asyncio.ensure_future(own.start())
+    while not transport.opened:  # noqa: ASYNC110 - it comes within some ticks
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    assert transport.opened == 0
 
 
 def open_files():

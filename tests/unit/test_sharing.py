@@ -1,3 +1,4 @@
+import gc
 import logging
 import os
 import stat
@@ -279,6 +280,21 @@ def test_closing_is_safe_to_repeat_and_leaves_the_budget(store, other):
 
     assert other.reserve(1).budget.granted == 2
     assert store.reserve(1).budget.granted == 3
+
+
+def test_a_store_that_is_dropped_closes_its_file(tmp_path):
+    """
+    A thread opens it; if nobody waits for that any more, nobody can close it.
+    """
+    store = FileStore(tmp_path / "shared.budget")
+    store.read()
+    fd = store._fd
+    os.fstat(fd)
+    del store
+    gc.collect()
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
 
 
 def test_a_look_takes_nothing_and_needs_no_lock(store, other):
