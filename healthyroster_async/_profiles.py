@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import stat
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -91,11 +94,18 @@ def load(path: Path) -> dict[str, Any]:
     """Return all that the file holds.
 
     Raises:
-        ConfigurationError: It cannot be read; the text never quotes it.
+        ConfigurationError: It cannot be read, or others can write it; the text never
+            quotes it.
         FileNotFoundError: There is none.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            if not _is_foreign(file.fileno()):
+                return tomllib.load(file)
+        why = (
+            "others can write it, and a command that it names is run; make it your "
+            f"own, and run: chmod go-w {shlex.quote(str(path))}"
+        )
     except FileNotFoundError:
         raise
     except tomllib.TOMLDecodeError as error:
@@ -108,6 +118,15 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         why = error.strerror or type(error).__name__
     raise ConfigurationError(f"{path} cannot be read: {why}")
+
+
+def _is_foreign(descriptor: int) -> bool:
+    """Return whether others can write a file, by the rule of OpenSSH for its own."""
+    if os.name != "posix":
+        return False
+    state = os.fstat(descriptor)
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return state.st_uid not in {0, os.geteuid()} or bool(state.st_mode & others)
 
 
 def profile_of(document: Mapping[str, Any], path: Path, name: str) -> Profile:

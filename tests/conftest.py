@@ -1,6 +1,7 @@
 """What every test can rely on."""
 
 import asyncio.constants
+import os
 import signal
 import traceback
 
@@ -15,6 +16,8 @@ from blockbuster import blockbuster_ctx
 # A shell lets its background jobs ignore Ctrl-C, and children inherit that. A handler
 # is not inherited, so the commands that tests start begin with the default again.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# On some systems the group may write what a user makes; a profile file may not be so.
+os.umask(0o022)
 
 
 # Tests run in asyncio's debug mode, in which it and aiohttp note where each callback

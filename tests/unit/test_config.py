@@ -1,5 +1,6 @@
 """Settings from variables and profiles."""
 
+import os
 import traceback
 
 import pytest
@@ -15,6 +16,7 @@ VARIABLES = {
     "HEALTHYROSTER_APPLICATION_ID_HEADER": "X-Id",
     "HEALTHYROSTER_APPLICATION_SECRET_HEADER": "X-Secret",
 }
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
 PROFILE = """
 [clinic]
 environment = "production"
@@ -166,6 +168,35 @@ def test_a_broken_profile_file_is_not_quoted(profiles):
     with pytest.raises(ConfigurationError, match=r"at line 2|end of doc") as caught:
         read(profiles, profile="x")
     assert "s3cr3t" not in str(caught.value)
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_profile_file_that_others_can_write_is_refused(profiles, mode):
+    """
+    A command in it is run as the user, who did not write it.
+    """
+    file = profile_file(profiles)
+    file.chmod(mode)
+
+    with pytest.raises(ConfigurationError, match="chmod go-w") as caught:
+        read(profiles, profile="clinic")
+    assert str(file) in str(caught.value)
+    file.chmod(0o644)
+    assert read(profiles, profile="clinic").environment is Environment.PRODUCTION
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give away"
+)
+def test_a_profile_file_of_somebody_else_is_refused(profiles):
+    """
+    Its owner can change it at any time, whatever its mode says.
+    """
+    os.chown(profile_file(profiles), 65534, 65534)
+
+    with pytest.raises(ConfigurationError, match="make it your own"):
+        read(profiles, profile="clinic")
 
 
 HEADERS = {
