@@ -6,6 +6,7 @@ Swagger 2.0 and the styles of OpenAPI 3.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from healthyroster_async._core.operation import Parameter
 from healthyroster_async._core.values import File, json_body, plain_text
 
+_ENDS = re.compile(r'[\x00-\x1f"\x7f-\x9f\u2028\u2029]')
 _BETWEEN = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 
 
@@ -88,6 +90,6 @@ def multipart_of(given: list[tuple[str, str | File]]) -> tuple[bytes, str]:
 
 
 def _quoted(text: str) -> str:
-    # As browsers do (RFC 7578, section 2; HTML, "multipart form data").
-    escapes = {'"': "%22", "\r": "%0D", "\n": "%0A"}
-    return "".join(escapes.get(character, character) for character in text)
+    # As browsers do (RFC 7578, section 2; HTML, "multipart form data"), and whatever
+    # else some servers take for the end of a line.
+    return _ENDS.sub(lambda found: quote(found[0]), text)

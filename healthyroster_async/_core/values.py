@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -40,6 +41,24 @@ _FORMATS: dict[str, tuple[type, ...]] = {
 }
 _TEXTS = (str, date, time, UUID)
 _SHOWN = 12
+# RFC 9110, section 8.3.1; printable, or it would end its line in a form.
+_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_MEDIA_TYPE = re.compile(
+    rf"{_WORD}/{_WORD} *(?:; *(?:{_WORD}=(?:{_WORD}|{_QUOTED}) *)?)*"
+)
+
+
+def _file_name(_: object, __: object, value: Any) -> None:
+    if not isinstance(value, str) or not _can_be_sent(value):
+        raise ValueError("the name of a File is no text, or holds half of a character")
+
+
+def _media_type(_: object, __: object, value: Any) -> None:
+    if not isinstance(value, str) or not _MEDIA_TYPE.fullmatch(value):
+        raise ValueError(
+            "the content_type of a File is no media type; give one such as image/png"
+        )
 
 
 @attrs.frozen
@@ -53,8 +72,10 @@ class File:
     """
 
     content: bytes = attrs.field(repr=False)
-    name: str = attrs.field(default="file", repr=False)
-    content_type: str = "application/octet-stream"
+    name: str = attrs.field(default="file", repr=False, validator=_file_name)
+    content_type: str = attrs.field(
+        default="application/octet-stream", validator=_media_type
+    )
 
     @override
     def __reduce__(self) -> Any:
@@ -224,6 +245,8 @@ def _members_of(shape: Shape, value: Any, name: str) -> Mapping[str, Any]:
             raise TypeError(
                 f"{name} has a key of type {type(key).__name__}; give texts"
             )
+        if not _can_be_sent(key):
+            raise ValueError(f"{name} has a key with half of a character (a surrogate)")
     return value
 
 

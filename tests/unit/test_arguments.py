@@ -339,6 +339,72 @@ def test_a_form_is_encoded_as_its_media_type_says():
     )
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "image/png\r\nX-Injected: 1",
+        "image/png\n",
+        "image/png\r\n\r\nbody",
+        'text/plain; name="a\r\nb"',
+        "text/plain; name=\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "image",
+        "",
+        "text/plain" + ";" * 5000 + "!",
+        None,
+    ],
+)
+def test_a_media_type_that_is_none_is_refused(kind):
+    """
+    Web apps pass on what a browser says, and a line end in it begins another field.
+    """
+    with pytest.raises(ValueError, match="give one such as image/png") as caught:
+        File(b"abc", "x.png", kind)
+    assert "Injected" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "image/svg+xml",
+        "text/csv;charset=utf-8",
+        'text/plain; charset="utf-8"; name="a \\"b\\".txt" ; x=1',
+        "text/plain;",
+    ],
+)
+def test_a_media_type_may_have_parameters(kind):
+    """
+    Browsers and mail programs send them, with and without quotes.
+    """
+    assert File(b"abc", "x", kind).content_type == kind
+
+
+def test_no_name_ends_the_line_that_it_stands_in():
+    """
+    It would begin another field of the form; some servers end lines at more than CRLF.
+    """
+    made = binding(
+        name="CreateNote",
+        requestBody={
+            "content": {"multipart/form-data": {"schema": {"type": "object"}}}
+        },
+    )
+    ends = '"\x00\r\n\x0b\x0c\x1c\x85\u2028\u2029'
+    body = {f"a{ends}": "b", "c": File(b"d", f"e{ends}")}
+    lines = made.bind(7, {"body": body}).body.decode().splitlines()
+    escaped = "%22%00%0D%0A%0B%0C%1C%C2%85%E2%80%A8%E2%80%A9"
+
+    assert [line for line in lines if line.startswith("Content-")] == [
+        f'Content-Disposition: form-data; name="a{escaped}"',
+        f'Content-Disposition: form-data; name="c"; filename="e{escaped}"',
+        "Content-Type: application/octet-stream",
+    ]
+    assert len(lines) == 10
+    with pytest.raises(ValueError, match="half of a character"):
+        File(b"d", "Quill\ud800")
+    with pytest.raises(ValueError, match="half of a character"):
+        made.bind(7, {"body": {"Quill\ud800": "b", "c": File(b"d")}})
+
+
 @pytest.mark.parametrize("value", [b"abc", bytearray(b"abc"), File(b"abc")])
 def test_a_binary_body_is_sent_as_it_is(value):
     """
