@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import DecodingError, KnownDenialError, of_call
+from healthyroster_async._core.hosts import is_below, is_elsewhere
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.settings import (
     Environment,
@@ -191,16 +192,26 @@ class Caller:
             url: Absolute, or relative to the one of *before*.
 
         Raises:
-            DecodingError: It leads out of the base URL, where no secret goes.
+            DecodingError: It leads out of the base URL, where no secret goes, or to
+                another provider.
         """
         base = self.pool.contract.base_urls[self.environment]
-        there = urljoin(before.url, url)
+        try:
+            there = urljoin(before.url, url)
+        except ValueError:  # such as a bracket that is not closed
+            there = ""
         plain = url.isprintable() and there.isascii() and " " not in there
-        if not plain or not there.startswith(f"{base}/"):
+        own = str(self.provider_id)
+        if (
+            not plain
+            or not is_below(there, base)
+            or is_elsewhere(there, before.url, own)
+        ):
+            del url, there, own  # a traceback may print them
             error = DecodingError(
                 before.label,
-                "the answer points out of the base URL of its environment, or to what "
-                "is no URL, and is not followed",
+                "the answer points out of the base URL of its environment, to another "
+                "provider, or to what is no URL, and is not followed",
             )
             raise of_call(error, before)
         return evolve(before, url=there)

@@ -1,9 +1,10 @@
-"""Which hosts may be asked: unencrypted this machine, and of a profile its own."""
+"""Where requests may go: unencrypted to this machine, with a secret to its place."""
 
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import SplitResult, urlsplit
+import re
+from urllib.parse import SplitResult, unquote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -25,3 +26,22 @@ def is_same_host(named: str, url: str) -> bool:
     if own.hostname != parts.hostname:
         return False
     return own.port is None or own.port == (parts.port or _PORTS[parts.scheme])
+
+
+def is_below(url: str, base: str) -> bool:
+    """Return whether a URL leads below a base URL, whoever resolves its path."""
+    if not url.startswith(f"{base}/"):
+        return False
+    path = unquote(urlsplit(url).path)
+    # Some servers take a backslash for a slash, and "..;" for "..".
+    return "\\" not in path and not {".", ".."} & set(re.split("[/;]", path))
+
+
+def is_elsewhere(url: str, before: str, segment: str) -> bool:
+    """Return whether a URL has another segment in the place where *before* has one."""
+    there, here = (
+        unquote(urlsplit(each).path).casefold().split("/") for each in (url, before)
+    )
+    own = segment.casefold()
+    place = here.index(own) if own in here else 0
+    return here[:place] == there[:place] and here[place] not in there[place : place + 1]

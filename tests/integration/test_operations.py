@@ -193,9 +193,49 @@ async def test_a_page_elsewhere_is_not_followed():
             "http://127.0.0.1:1/HealthcareProvider/1/Account",
             emulator.url.replace("127.0.0.1", "127.0.0.1@elsewhere.test"),
             "/\r\nX: 1",
+            "http://[",
+            *(
+                f"{emulator.url}/HealthcareProvider/1/{out}/other-tenant"
+                for out in (
+                    "..",
+                    "%2e%2e",
+                    "%2E.",
+                    ".",
+                    "x%2f..",
+                    "..;x",
+                    "x\\..",
+                    "%5Cx",
+                )
+            ),
         ):
             with pytest.raises(DecodingError, match="out of the base URL"):
                 operation._caller.request_url(request, url)
+
+
+async def test_a_page_of_another_provider_is_not_followed():
+    """
+    Its rows would be taken for those of the one who was asked.
+    """
+    async with Emulator(providers=2) as emulator, pool_of(emulator) as pool:
+        operation = pool.session(1).operations.get_account
+        request = operation._request({})
+        own = emulator.url
+        for url in (
+            "/HealthcareProvider/2/Account",
+            f"{own}/healthcareprovider/2/Account?page=2",
+            f"{own}/HealthcareProvider/1%30/Account",
+            f"{own}/HealthcareProvider",
+        ):
+            with pytest.raises(DecodingError, match="to another provider"):
+                operation._caller.request_url(request, url)
+        for url in (
+            "?page=2",
+            f"{own}/healthcareprovider/1/Account?page=../2",
+            f"{own}/HealthcareProvider/%31/Account",
+            f"{own}/pages/2",
+            f"{own}/HealthcareProvider/1/Account...more",
+        ):
+            assert operation._caller.request_url(request, url).provider_id == 1
 
 
 async def test_what_the_server_refuses_after_all_is_an_error_of_its_own(clinic):
