@@ -16,7 +16,7 @@ from typing_extensions import override
 from healthyroster_async._core.document import Document, some
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._core.hosts import is_loopback
+from healthyroster_async._core.hosts import host_of, is_loopback
 from healthyroster_async._core.operations import Operations
 from healthyroster_async._core.settings import Environment, check_type
 
@@ -66,8 +66,7 @@ def _base_urls(given: Mapping[Environment, str]) -> Mapping[Environment, str]:
         give = f"a member of Environment, as in {_GIVE_URLS}"
         check_type("a key of base_urls", environment, Environment, give)
         urls[environment] = base_url(environment, url)
-    origins = [urlsplit(url)[:2] for url in urls.values()]
-    if len(set(origins)) < len(origins):
+    if len({host_of(url) for url in urls.values()}) < len(urls):
         raise ConfigurationError(
             "sandbox and production have the same host; credentials of one environment "
             "must never reach the other, so give each its own base URL"

@@ -20,6 +20,14 @@ def is_loopback(parts: SplitResult) -> bool:
         return False
 
 
+def host_of(url: str) -> tuple[str, int | None]:
+    """Return the host of a URL, however it is written, and on this machine the port."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    # Elsewhere one host has one owner, whatever the port.
+    return host, (parts.port or _PORTS[parts.scheme]) if is_loopback(parts) else None
+
+
 def is_same_host(named: str, url: str) -> bool:
     """Return whether a URL leads to a host; the port counts where one is named."""
     parts, own = urlsplit(url), urlsplit(f"//{named}")

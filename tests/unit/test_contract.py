@@ -241,18 +241,45 @@ def test_plain_http_is_for_this_machine(url):
     assert base_urls == {Environment.SANDBOX: url}
 
 
-def test_the_environments_are_two_hosts():
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://A.test/s", "https://a.test/p"),
+        ("https://a.test", "https://a.test:443"),
+        ("https://a.test", "https://a.test."),
+        ("https://a.test:8443", "https://a.test:9443"),
+        ("http://127.0.0.1", "http://127.0.0.1:80"),
+        ("https://[::1]:8443", "http://[::1]:8443"),
+    ],
+)
+def test_one_host_is_not_two_environments_however_it_is_written(one, other):
     """
     Else the credentials of one would reach the other.
     """
-    twice = {Environment.SANDBOX: "https://a.test/s", "x": "https://b.test"}
-    same = {
-        Environment.SANDBOX: "https://A.test/s",
-        Environment.PRODUCTION: "https://a.test/p",
-    }
+    urls = {Environment.SANDBOX: one, Environment.PRODUCTION: other}
 
     with pytest.raises(ConfigurationError, match="same host"):
-        contract(base_urls=same)
+        contract(base_urls=urls)
+
+
+def test_ports_tell_services_of_this_machine_apart():
+    """
+    The emulator serves both environments there.
+    """
+    urls = {
+        Environment.SANDBOX: "http://127.0.0.1:8001",
+        Environment.PRODUCTION: "http://127.0.0.1:8002",
+    }
+
+    assert contract(base_urls=urls).base_urls == urls
+
+
+def test_the_keys_of_base_urls_are_environments():
+    """
+    Else a typo would be a host that nobody asked for.
+    """
+    twice = {Environment.SANDBOX: "https://a.test/s", "x": "https://b.test"}
+
     with pytest.raises(ConfigurationError, match="member of Environment"):
         contract(base_urls=twice)
 
