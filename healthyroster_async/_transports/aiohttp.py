@@ -53,6 +53,7 @@ _MAX_SUFFIX = 256
 _NO_TYPE = frozenset({"Content-Type"})
 # One per environment would do, but for those of secrets that were just replaced.
 _MAX_SESSIONS = 8
+_GIVE_TLS = 'a context such as ssl.create_default_context(cafile="private-ca.pem")'
 _NO_SECRETS: Mapping[str, str] = {}
 
 
@@ -60,21 +61,29 @@ def check_client(tls: Any, session: Any) -> None:
     """Refuse a TLS context or a client session that could not do its work.
 
     Raises:
-        ConfigurationError: It is none, or the context verifies nothing.
+        ConfigurationError: It is none, or verifies nothing.
     """
     if tls is not None:
-        give = 'one, such as ssl.create_default_context(cafile="private-ca.pem")'
         if tls is not False:
-            check_type("ssl_context", tls, ssl.SSLContext, give)
-        if tls is False or not (tls.verify_mode and tls.check_hostname):
-            raise ConfigurationError(
-                "ssl_context would not verify who answers, and there is no way to "
-                "switch that off: the secret would go to anybody; to trust a private "
-                f"authority give {give}"
-            )
+            check_type("ssl_context", tls, ssl.SSLContext, _GIVE_TLS)
+        _check_verifies("ssl_context", tls)
     if session is not None:
         give = "an aiohttp.ClientSession"
         check_type("client_session", session, aiohttp.ClientSession, give)
+        # aiohttp has no public name for it, and connectors of others may have none.
+        _check_verifies("client_session", getattr(session.connector, "_ssl", True))
+
+
+def _check_verifies(name: str, tls: Any) -> None:
+    blind = isinstance(tls, ssl.SSLContext) and not (
+        tls.verify_mode and tls.check_hostname
+    )
+    if blind or tls is False:
+        raise ConfigurationError(
+            f"{name} would not verify who answers, and there is no way to switch that "
+            "off: the secret would go to anybody; to trust a private authority give "
+            f"{_GIVE_TLS}"
+        )
 
 
 def user_agent(suffix: str | None = None) -> str:

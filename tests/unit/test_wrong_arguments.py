@@ -3,6 +3,7 @@
 import ssl
 from collections import OrderedDict
 
+import aiohttp
 import pytest
 from fakes import contract, credentials, pool
 
@@ -16,6 +17,7 @@ from healthyroster_async import (
 )
 
 SHOWN = "s3cr3t-given-in-the-wrong-place"
+VERIFIED = ssl.create_default_context()
 UNVERIFIED = ssl.create_default_context()
 UNVERIFIED.check_hostname = False
 NO_CHECK = ssl.create_default_context()
@@ -63,6 +65,27 @@ def test_a_pool_tells_what_was_given_and_what_to_give(name, bad, give):
     with pytest.raises(ConfigurationError, match=f"{name} .*{give}") as caught:
         pool_of(**{name: bad})
     assert SHOWN not in str(caught.value)
+
+
+@pytest.mark.parametrize("verify", [False, UNVERIFIED, NO_CHECK])
+async def test_an_own_session_that_verifies_nobody_is_refused(verify):
+    """
+    The secret would go to whoever answers, as with such a context of the pool itself.
+    """
+    connector = aiohttp.TCPConnector(ssl=verify)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        with pytest.raises(ConfigurationError, match=r"client_session .*cafile="):
+            pool_of(client_session=session)
+
+
+@pytest.mark.parametrize("verify", [True, VERIFIED, aiohttp.Fingerprint(b"1" * 32)])
+async def test_an_own_session_that_verifies_is_taken(verify):
+    """
+    A private authority and a pinned certificate say who answers.
+    """
+    connector = aiohttp.TCPConnector(ssl=verify)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        assert pool_of(client_session=session)
 
 
 def pool_of(**changes):
