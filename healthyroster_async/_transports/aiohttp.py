@@ -6,12 +6,14 @@ import asyncio
 import errno
 import os
 import platform
+import re
 import ssl
 import urllib.request
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import aiohttp
 from attrs import field, frozen
@@ -182,6 +184,7 @@ class AiohttpTransport(Transport):
                     raise_for_status=False,
                     timeout=_client_timeout(request.timeouts.connect),
                     proxy=target.proxy,
+                    proxy_headers=target.proxy_headers,
                 )
                 if request.stream and is_success(answer.status):
                     done = True
@@ -245,6 +248,7 @@ class AiohttpTransport(Transport):
             headers={**self._headers, **secrets},
             read_bufsize=_READ_BUFFER,
             middlewares=(_sent_once,),
+            response_class=_Answer,
             trust_env=False,  # else netrc adds an Authorization header
         )
         # Tools that trace every client of a process add themselves here: they record
@@ -350,6 +354,14 @@ def _check_size(
         )
 
 
+class _Answer(aiohttp.ClientResponse):
+    """An answer without its URL and fields: aiohttp logs those that nobody closed."""
+
+    @override
+    def __repr__(self) -> str:
+        return f"<ClientResponse [{self.status}]>"
+
+
 class _LostError(aiohttp.ClientError):
     """A lost connection, as aiohttp does not know it."""
 
@@ -394,18 +406,20 @@ class _Target:
 
     Attributes:
         url: The URL, as aiohttp takes it.
-        proxy: The proxy on the way there, maybe with a password.
+        proxy: The proxy on the way there.
+        proxy_headers: What tells the proxy who asks, maybe with a password.
     """
 
     url: URL = field(repr=False)
     proxy: str | None = field(repr=False)
+    proxy_headers: Mapping[str, str] | None = field(repr=False)
 
 
 @lru_cache(maxsize=4096)
 def _target(url: str) -> _Target:
     """Return where a request goes."""
     # The path is already escaped, and must stay as it is.
-    return _Target(URL(url, encoded=True), _proxy_of(url[: url.find("/", 8)]))
+    return _Target(URL(url, encoded=True), *_proxy_of(url[: url.find("/", 8)]))
 
 
 @lru_cache(maxsize=64)
@@ -416,15 +430,22 @@ def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
 
 
 @lru_cache(maxsize=16)
-def _proxy_of(origin: str) -> str | None:
+def _proxy_of(origin: str) -> tuple[str | None, Mapping[str, str] | None]:
     """Return the proxy that the environment variables name for a host.
 
-    aiohttp would read them itself with ``trust_env``, but netrc along with them.
+    aiohttp would read them itself with ``trust_env``, but netrc along with them. User
+    and password stand apart: it logs the URL with a connection that nobody closed.
     """
     parts = urlsplit(origin)
     if is_loopback(parts) or urllib.request.proxy_bypass(parts.netloc):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
+        return None, None
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    found = re.fullmatch(r"(\w+://)?(.*)@(.*)", proxy or "")
+    if found is None:
+        return proxy, None
+    scheme, user, host = found.groups(default="")
+    known = b64encode(unquote_to_bytes(user if ":" in user else f"{user}:"))
+    return f"{scheme}{host}", {"Proxy-Authorization": f"Basic {known.decode()}"}
 
 
 def transport_error(  # noqa: PLR0911 - a table: one kind, one line

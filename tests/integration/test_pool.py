@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from fakes import OTHER_SECRET, PRODUCTION_URL, SANDBOX_URL, SECRET, contract, pool
+from scripted_server import SILENCE, Server, answer
 
 from healthyroster_async import (
     ConfigurationError,
@@ -610,6 +611,21 @@ async def test_a_start_that_is_cancelled_leaves_nothing_open():
         await starting
 
     assert transport.opened == 0
+
+
+async def test_an_answer_shows_nothing_but_its_status():
+    """
+    aiohttp logs the one that nobody closed, with its filled-in path and all its fields.
+    """
+    step = answer(X_Patient="Quillfeather")[:-1], SILENCE
+    async with (
+        Server(step) as server,
+        server.pool() as own,
+        own.session("Featherquill").reporting.rows(7),
+    ):
+        (stream,) = own._running.transport._streams
+
+        assert repr(stream._answer) == "<ClientResponse [200]>"
 
 
 def open_files():

@@ -255,8 +255,14 @@ async def test_a_proxy_of_the_environment_carries_what_it_cannot_read(
         monkeypatch.setenv("HTTPS_PROXY", f"http://who:pass@127.0.0.1:{proxy.port}")
         async with pool(emulator, f"https://{HOST}", ssl_context=trusting) as own:
             assert await everything(own) == (9, 300)
+            assert await everything(own) == (9, 300)
+            # aiohttp shows these with a connection that nobody closed.
+            kept = repr(own._running.transport._connector._conns)
         own_id = emulator.credentials[SANDBOX].application_id
 
+    assert len(proxy.heads) == 1
+    assert f"//127.0.0.1:{proxy.port}" in kept
+    assert "pass" not in kept
     assert proxy.heads[0].startswith(f"CONNECT {HOST}:443 ")
     assert "proxy-authorization: basic d2hvonbhc3m=" in proxy.heads[0].lower()
     assert own_id not in "".join(proxy.heads)
