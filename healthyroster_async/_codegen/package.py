@@ -8,7 +8,7 @@ from healthyroster_async._codegen.model_code import Classes, model_code
 from healthyroster_async._codegen.names import MARK, finished
 from healthyroster_async._codegen.operation_code import operation_code
 from healthyroster_async._codegen.prose import docstring, plain, shortened
-from healthyroster_async._core.document import Document, text
+from healthyroster_async._core.document import Document, text, text_or_number
 from healthyroster_async._core.operations import Operations
 from healthyroster_async._core.walking import named_shapes, readable, shapes
 
@@ -60,5 +60,5 @@ def _about(document: Document | None) -> str:
     if not isinstance(info, Mapping):
         return "the API"
     title = plain(text(info.get("title"))) or "the API"
-    version = plain(str(info.get("version") or ""))
+    version = plain(text_or_number(info.get("version") or ""))
     return f"{shortened(title, _ABOUT)} {shortened(version, _ABOUT)}".strip()

@@ -14,7 +14,13 @@ from healthyroster_async._core.contract import (
     operations_of,
     reporting_of,
 )
-from healthyroster_async._core.document import Document, parted, pointer, text
+from healthyroster_async._core.document import (
+    Document,
+    parted,
+    pointer,
+    text,
+    text_or_number,
+)
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.operations import paths
@@ -168,7 +174,7 @@ def check(document: Document, given: Given | None = None) -> Check:
     info = about if isinstance(about, Mapping) else {}
     return Check(
         title=" ".join(text(info.get("title")).split()),
-        api_version=" ".join(str(info.get("version") or "").split()),
+        api_version=" ".join(text_or_number(info.get("version") or "").split()),
         version=document.version,
         base_urls={e.value: url for e, url in urls.items()},
         about_servers="" if urls else read.about_servers,

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from attrs import field, frozen
+from typing_extensions import override
 
 from healthyroster_async._core.errors import ConfigurationError
 
@@ -80,13 +81,39 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def text_or_number(value: Any) -> str:
+    """Return the same, also of a number; of what is large nothing is printed."""
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
 def texts(value: Any) -> list[str]:
     """Return the texts of a list, or none if something else stands there."""
     given = value if isinstance(value, list) else []
     return [item for item in given if isinstance(item, str)]
 
 
-@frozen
+def _alike(one: Any, other: Any) -> bool:
+    """Return whether two values are the same, each two parts compared once.
+
+    What YAML's aliases stand for may be more than there is time for.
+    """
+    left = [(one, other)]
+    seen: set[tuple[int, int]] = set()
+    while left:
+        a, b = left.pop()
+        if a is b or (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        if isinstance(a, Mapping) and isinstance(b, Mapping) and a.keys() == b.keys():
+            left += [(value, b[key]) for key, value in a.items()]
+        elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+            left += zip(a, b, strict=True)
+        elif isinstance(a, Mapping | list) or a != b:
+            return False
+    return True
+
+
+@frozen(eq=False)
 class Document:
     """A parsed document.
 
@@ -118,6 +145,14 @@ class Document:
                 "3.1 are read"
             )
         return cls(raw, version)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and _alike(self.raw, other.raw)
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.version)
 
     @property
     def is_swagger_2(self) -> bool:

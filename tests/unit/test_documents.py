@@ -20,6 +20,8 @@ from healthyroster_async import (
     Environment,
     MissingExtraError,
 )
+from healthyroster_async._codegen.package import package
+from healthyroster_async._core.contract_check import check
 from healthyroster_async._resources.operations import registry_of
 
 SANDBOX = {Environment.SANDBOX: "https://sandbox.clinic.test"}
@@ -165,6 +167,8 @@ def bomb(first, more):
         bomb("[x]", "x-{n}: &a{n} [{parts}]")
         + "\nservers: [{url: '{a}', variables: {a: {enum: [*a29], default: *a29}}}]"
         + "\npaths: {}",
+        bomb("[x]", "x-{n}: &a{n} [{parts}]")
+        + "\ninfo: {title: t, version: *a29}\npaths: {}",
     ],
 )
 def test_an_alias_bomb_goes_off_nowhere(text):
@@ -175,6 +179,10 @@ def test_an_alias_bomb_goes_off_nowhere(text):
     contract = read(text.encode())
     for name in contract.operations:
         assert registry_of(contract.operations).get(name).doc
+    assert contract == read(text.encode())
+    assert contract != read(text.encode() + b"\nx-more: 1")
+    check(contract.operations.document)
+    package(contract.operations)
 
     assert time.monotonic() - started < 2.0
 
