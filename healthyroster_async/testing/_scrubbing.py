@@ -7,6 +7,7 @@ import hashlib
 import math
 import re
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(.*)", re.DOTALL)
@@ -17,8 +18,8 @@ _CLOCK = re.compile(
 )
 _GUID = re.compile(r"\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ .-]{0,63}")
-# Keys of what stands in a row may be data, such as names of people.
-_NAME_IN_ROW = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+# Keys of what is no row may be data, such as names of people, inside of rows or not.
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _MOST_DAYS = 2000
 # Shorter ones stay by chance now and then, and tell nothing then.
 _TELLING = 4
@@ -41,10 +42,11 @@ class Scrubber:
     def value(self, value: Any, *, in_row: bool = False) -> Any:
         """Return a value of JSON with everything in it replaced but its names."""
         if isinstance(value, dict):
-            return self._object(value, _NAME_IN_ROW if in_row else _NAME, in_row=in_row)
+            known = () if in_row else _beside_rows(value)
+            return self._object(value, known, in_row=in_row)
         if isinstance(value, list):
             return [
-                self._object(item, _NAME, in_row=True)
+                self._object(item, item.keys(), in_row=True)
                 if isinstance(item, dict) and not in_row
                 else self.value(item, in_row=in_row)
                 for item in value
@@ -110,14 +112,14 @@ class Scrubber:
         )
 
     def _object(
-        self, value: dict[str, Any], names: re.Pattern[str], *, in_row: bool
+        self, value: dict[str, Any], known: Collection[str], *, in_row: bool
     ) -> dict[str, Any]:
-        return {
-            key if names.fullmatch(key) else self.text(key): self.value(
-                item, in_row=in_row
-            )
-            for key, item in value.items()
-        }
+        """Replace values, and keys that are no word; known ones may be several."""
+        made = {}
+        for key, item in value.items():
+            name = (_NAME if key in known else _WORD).fullmatch(key)
+            made[key if name else self.text(key)] = self.value(item, in_row=in_row)
+        return made
 
     def _letters(self, text: str, alphabet: str = "abcdefghijklmnopqrstuvwxyz") -> str:
         salt = 0
@@ -156,6 +158,17 @@ class Scrubber:
         while len(numbers) < length:
             numbers += self._digest(f"{len(numbers)}:{text}")
         return numbers
+
+
+def _beside_rows(value: dict[str, Any]) -> list[str]:
+    """Return what says something of the rows beside it, such as a number of pages."""
+    if not any(
+        isinstance(item, list) and any(isinstance(row, dict) for row in item)
+        for key, item in value.items()
+        if _WORD.fullmatch(key)
+    ):
+        return []
+    return [key for key, item in value.items() if not isinstance(item, dict | list)]
 
 
 def _replaced(text: str) -> bool:

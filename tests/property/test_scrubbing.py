@@ -68,6 +68,23 @@ def test_columns_keep_their_names_and_people_within_a_row_do_not(wrapped):
         assert secret not in str(within)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"patientsByName": {"Kim Quillfeather": {"age": 12}}},
+        {"patientsByName": {"Kim Quillfeather": [{"age": 12}]}},
+        {"Kim Quillfeather": [{"age": 12}], "Bo": 1},
+        {"data": [{"age": 12}], "ages": {"Kim Quillfeather": 12}},
+        {"data": [{"age": 12}], "Kim Quillfeather": [1]},
+    ],
+)
+def test_people_beside_rows_do_not_keep_their_names_either(answer):
+    """
+    An answer may be a mapping from people to something.
+    """
+    assert "Quillfeather" not in str(Scrubber().value(answer))
+
+
 @given(values)
 @example("1.7976931348623157e308")
 @example([1.7976931348623157e308, 5e-324, -0.0, 1e16, 2**64 - 1, -(2**63)])
