@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import itertools
 import os
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROW_GROUP = 64 * 2**10
+# What DuckDB says of a table, and what it means; other texts may tell values.
+_REASONS = (
+    ("of type View", "a view has its name"),
+    ("conflict", "somebody else writes it at the same time"),
+)
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
@@ -38,7 +44,15 @@ class _Named:
     """A file that is written under another name until it is whole."""
 
     def __init__(self, path: str | Path) -> None:
+        """Make one, before the API is asked for what it is to hold.
+
+        Raises:
+            FileNotFoundError: There is no folder for it.
+        """
         self._path = Path(path)
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
         token = secrets.token_hex(4)
         self._partial = self._path.with_name(f".{self._path.name}.{token}.partial")
 
@@ -213,4 +227,11 @@ class DuckdbSink(TableSink):
                     [glob.escape(str(self._partial))],
                 )
         except self._duckdb.IOException as error:
-            raise OSError(str(error)) from None
+            reason = str(error)
+        except self._duckdb.Error as error:
+            text, kind = str(error), type(error).__name__
+            why = next((why for sign, why in _REASONS if sign in text), kind)
+            reason = f"the table cannot be written: {why}"
+        else:
+            return
+        raise OSError(reason)

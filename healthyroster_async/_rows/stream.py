@@ -274,7 +274,7 @@ class RowStream:
             HealthyRosterError: As for a call; there is no file then.
             OSError: The file cannot be written.
         """
-        sink = LinesSink(path)
+        sink = await asyncio.to_thread(LinesSink, path)
         self._loads = lasting_loads
         async with self._opened_once():
             try:
@@ -297,7 +297,7 @@ class RowStream:
         Raises:
             MissingExtraError: The extra ``duckdb`` is not installed.
             HealthyRosterError: As for a call; the file is as it was then.
-            OSError: The file cannot be opened.
+            OSError: The file or the table cannot be written.
         """
         return await self._written(DuckdbSink, path, table)
 

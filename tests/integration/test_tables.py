@@ -21,6 +21,7 @@ from healthyroster_async import (
 )
 from healthyroster_async._core import extras
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.testing import scripted_pool
 
 ROWS = 4000
 
@@ -203,15 +204,44 @@ async def test_to_duckdb_the_name_of_a_folder_says_nothing(
     assert len(rows) == ROWS
 
 
-async def test_a_folder_that_is_not_there_is_an_error_of_the_system(
+@pytest.mark.parametrize("kind", ["parquet", "csv", "ndjson", "duckdb"])
+async def test_a_folder_that_is_not_there_is_said_before_anything_is_asked(
+    kind, tmp_path
+):
+    """
+    The rows of an hour would have nowhere to go.
+    """
+    more = ("Patients",) if kind == "duckdb" else ()
+    async with scripted_pool([]) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        with pytest.raises(FileNotFoundError, match=r"no such folder: .*out'"):
+            await getattr(rows, f"to_{kind}")(tmp_path / "out" / "rows", *more)
+
+
+async def test_a_table_that_cannot_be_replaced_is_an_error_of_the_system(
     reporting, tmp_path
 ):
     """
-    As for any other file.
+    Whoever writes files need not know the errors of DuckDB, which may tell values.
     """
-    for kind in ("parquet", "csv", "ndjson"):
-        with pytest.raises(OSError, match="No such file"):
-            await getattr(reporting.rows(1), f"to_{kind}")(tmp_path / "no" / "rows")
+    file = tmp_path / "rows.db"
+    duckdb = extras.extra("duckdb", "duckdb")
+    with await asyncio.to_thread(duckdb.connect, str(file)) as other:
+
+        async def execute(query):
+            await asyncio.to_thread(other.execute, query)
+
+        await execute("CREATE VIEW seen AS SELECT 1")
+        with pytest.raises(OSError, match="a view has its name"):
+            await reporting.rows(1).to_duckdb(file, "seen")
+        await execute("BEGIN")
+        await execute("CREATE TABLE Patients AS SELECT 1")
+        with pytest.raises(OSError, match="somebody else writes it") as caught:
+            await reporting.rows(1).to_duckdb(file, "Patients")
+        await execute("ROLLBACK")
+        assert await reporting.rows(1).to_duckdb(file, "Patients") == ROWS
+
+    assert caught.value.__context__ is None
 
 
 async def test_columns_are_typed_where_the_description_is_denied():
