@@ -214,14 +214,15 @@ class Caller:
                 "provider, or to what is no URL, and is not followed",
             )
             raise of_call(error, before)
-        return evolve(before, url=there)
+        return evolve(before, url=there, deadline=None)
 
     def timed(self, request: Request) -> Request:
         """Return a request whose deadline runs from now, unless it runs already."""
-        if self.deadline is None or request.deadline is not None:
-            return request
-        now = asyncio.get_running_loop().time()
-        return evolve(request, deadline=now + self.deadline)
+        if self.deadline is not None and request.deadline is None:
+            now = asyncio.get_running_loop().time()
+            # Nobody else has it yet, and a copy takes longer than it took to make.
+            vars(request)["deadline"] = now + self.deadline
+        return request
 
     def _refuse(self, request: Request) -> None:
         """Raise what is known of a request that would be denied."""

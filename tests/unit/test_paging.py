@@ -8,7 +8,7 @@ from fakes import SlowScript
 
 from healthyroster_async import ConfigurationError, Contract, Paging
 from healthyroster_async._core.paging import Pages, PagesError, detect, next_link, shown
-from healthyroster_async.testing import scripted_pool
+from healthyroster_async.testing import Answer, scripted_pool
 
 WHOLE, TEXT = {"type": "integer"}, {"type": "string"}
 
@@ -284,15 +284,18 @@ def test_a_paging_can_be_shown():
     assert "not paged" in shown(None)
 
 
-async def test_the_deadline_of_a_page_runs_from_its_request():
+@pytest.mark.parametrize("linked", [False, True])
+async def test_the_deadline_of_a_page_runs_from_its_request(linked):
     """
     Whoever takes long over a page, or to begin, must not see the next one fail unsent.
     """
     get = operation(query("page", WHOLE), query("pageSize", WHOLE))
     contract = Contract.from_swagger(document(GetPatients=get))
-    script = SlowScript([[{"id": 1}], [{"id": 2}], []])
+    link = {"link": '<?page=2>; rel="next"'} if linked else {}
+    script = SlowScript([Answer(json=[{"id": 1}], headers=link), [{"id": 2}], []])
     async with scripted_pool(script, contract=contract, deadline=1.0) as pool:
-        items = pool.session(1).operations.get_patients.pages()
+        paging = Paging(kind="link") if linked else None
+        items = pool.session(1).operations.get_patients.pages(paging=paging)
         await asyncio.sleep(2.0)
         ids = []
         async for item in items:
