@@ -586,7 +586,15 @@ class SyncPool(_Twin):
 
     def report(self, *, environment: Environment | None = None) -> PoolReport:
         """Return what the pool did in an environment, as a page to look at."""
-        return self._inner.report(environment=environment)
+        made = partial(self._inner.report, environment=environment)
+
+        async def report() -> PoolReport:
+            return made()
+
+        if self._thread.running and not self._thread.here:
+            with suppress(PoolClosedError):  # one can be had of a closed pool too
+                return self._thread.run(report, opening=False)
+        return made()
 
     def stats(self) -> PoolStats:
         """Return what each environment has done and is doing."""

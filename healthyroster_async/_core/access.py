@@ -153,13 +153,13 @@ class AccessMap:
     def fresh(self) -> Iterator[tuple[str, str, bool]]:
         """Yield provider, label and whether it is granted, of cells that are fresh."""
         now = self._clock()
-        for (provider, label), cell in self._cells.items():
+        for (provider, label), cell in tuple(self._cells.items()):
             if cell.granted is not None and self._is_fresh(cell, now):
                 yield provider, label, cell.granted
 
     def said(self) -> Iterator[tuple[int | str, str, bool]]:
         """Yield provider, label and what the last call showed, however long ago."""
-        for (_, label), cell in self._cells.items():
+        for (_, label), cell in tuple(self._cells.items()):
             if cell.granted is not None:
                 yield cell.provider_id, label, cell.granted
 
@@ -187,8 +187,9 @@ class AccessMap:
 
     @override
     def __repr__(self) -> str:
-        granted = sum(cell.granted is True for cell in self._cells.values())
-        return f"<AccessMap: {granted} granted, {len(self) - granted} denied>"
+        cells = tuple(self._cells.values())
+        granted = sum(cell.granted is True for cell in cells)
+        return f"<AccessMap: {granted} granted, {len(cells) - granted} denied>"
 
     def _repr_html_(self) -> str:
         found: defaultdict[str, Counter[Grant]] = defaultdict(Counter)

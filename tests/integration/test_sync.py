@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import islice
 
 import attrs
@@ -26,6 +26,7 @@ from healthyroster_async import (
     ConnectionPool,
     ForbiddenError,
     PoolClosedError,
+    PoolReport,
     ProgressBar,
     ProviderSession,
     PullPlan,
@@ -397,6 +398,32 @@ def test_closing_does_not_wait_for_who_waits_for_a_vault(emulator):
             pool._thread.stop()
         with pytest.raises(PoolClosedError):
             start.result(timeout=20)
+
+
+def test_a_report_takes_its_turn_on_the_loop_while_there_is_one(pool):
+    """
+    What it counts changes there: beside it, a dictionary would grow while it is read.
+    """
+    held, enough = threading.Event(), threading.Event()
+
+    async def hold(_):
+        held.set()
+        while not enough.is_set():
+            pass  # the loop is busy
+        return type(pool.report())
+
+    pool.report()
+    with ThreadPoolExecutor(2) as threads:
+        holding = threads.submit(pool.fan_out, [1], hold)
+        held.wait(20)
+        report = threads.submit(pool.report)
+        beside, _ = wait([report], timeout=0.2)
+        enough.set()
+
+        assert {1: type(report.result())} == holding.result().succeeded
+        assert not beside
+    pool.close()
+    assert isinstance(pool.report(), PoolReport)
 
 
 def test_a_notebook_shows_it_as_the_async_one(pool):

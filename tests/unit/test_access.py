@@ -44,6 +44,19 @@ def grid_of(*rows):
     return grid
 
 
+@pytest.mark.parametrize("look", [AccessMap.fresh, AccessMap.said, iter])
+def test_who_looks_is_not_disturbed_by_what_is_learned_meanwhile(known, look):
+    """
+    Threads look at the map of a pool that others call with.
+    """
+    known.answered(42, "GET /sources")
+    seen = look(known)
+    first = next(seen)
+    known.answered(43, "GET /sources")
+
+    assert [first, *seen] == [first]
+
+
 def test_a_call_teaches_who_may_ask_what_when_and_how_often(known, clock):
     """
     Nobody should have to keep a list of grants beside the code.
