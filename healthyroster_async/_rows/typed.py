@@ -136,9 +136,7 @@ class TypedRows(Generic[T]):
 
     def come(self) -> Iterator[T]:
         """Yield an instance of each row that has come, for who does not await."""
-        for made in self._instances:
-            if made is None:
-                return
+        while (made := next(self._instances)) is not None:
             if isinstance(made, Misfit):
                 raise self._wrong(made.reason)
             yield made

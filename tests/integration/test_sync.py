@@ -24,6 +24,7 @@ from healthyroster_async import (
     CallError,
     ConfigurationError,
     ConnectionPool,
+    DecodingError,
     ForbiddenError,
     PoolClosedError,
     PoolReport,
@@ -178,6 +179,23 @@ def test_a_loop_over_rows_goes_on_where_the_one_before_stopped(pool):
 
     assert people == every[1:6]
     assert len(one) + len(people) + len(rest) == len(every) == 1200
+
+
+@attrs.frozen
+class Robot:
+    """What no row of ours is."""
+
+    id: bool
+
+
+def test_strict_rows_say_at_once_which_one_does_not_fit(pool):
+    """
+    A script wants to stop at the first wrong row as much as a service does.
+    """
+    with pool.session(1).reporting.rows(1) as rows:
+        with pytest.raises(DecodingError, match="row 0 is no Robot"):
+            next(rows.as_(Robot, strict=True))
+        assert rows.bad_row_count == 1
 
 
 def test_rows_as_classes_pages_and_pulls_work_too(pool, tmp_path):
