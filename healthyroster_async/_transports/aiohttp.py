@@ -220,17 +220,19 @@ class AiohttpTransport(Transport):
     async def close(self) -> None:
         self._closed = True
         self._bounds.cut()
-        # Those that were cut off end before their connections do: a few ticks, once,
-        # where an event would cost every call.
-        while self._bounds:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        for stream in tuple(self._streams):
-            stream.close()
-        sessions, self._sessions = self._sessions, {}
-        for _, session in sessions.values():
-            await session.close()
-        if self._connector is not None:
-            await self._connector.close()
+        try:
+            # Those that were cut off end before their connections do: a few ticks,
+            # once, where an event would cost every call.
+            while self._bounds:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        finally:
+            for stream in tuple(self._streams):
+                stream.close()
+            sessions, self._sessions = self._sessions, {}
+            for _, session in sessions.values():
+                await session.close()
+            if self._connector is not None:
+                await self._connector.close()
 
     def _signed(self, signed: SignedRequest) -> dict[str, str]:
         return {**self._headers, **signed.request.headers, **signed.secrets}

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import timeit
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -556,6 +557,30 @@ async def test_closing_drains_then_cuts():
 
     assert 0.2 <= took < 3
     assert "closed" in repr(own)
+
+
+async def test_a_close_that_is_cancelled_at_any_await_closes_everything():
+    """
+    Closing once more does nothing: what it left open would stay so.
+    """
+    fault = Fault(kind="stall", endpoint="data_sources")
+    ticks, ended = 0, False
+    async with Emulator(providers=1, rows=1, faults=[fault]) as emulator:
+        while not ended:
+            own = await emulator.pool().start()
+            transport, reporting = own._running.transport, own.session(1).reporting
+            call = asyncio.ensure_future(reporting.data_sources())
+            async with reporting.rows(1):
+                ticks += 1
+                ended = await cancelled_after(ticks, partial(own.close, timeout=0))
+
+                assert transport._connector.closed
+                assert not transport._streams
+            await asyncio.wait([call])
+
+            assert isinstance(call.exception(), PoolClosedError)
+
+    assert ticks > 2
 
 
 async def test_leaving_with_an_error_does_not_wait():
