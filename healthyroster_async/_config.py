@@ -80,24 +80,6 @@ class Configuration:
     environment: Environment | None
 
 
-def read(
-    variables: Mapping[str, str],
-    *,
-    profile: str | None = None,
-    swagger: str | Path | None = None,
-) -> Configuration:
-    """Collect the settings and make of them what a pool needs.
-
-    Raises:
-        ConfigurationError: Something is missing or contradicts itself; the text names
-            the variable.
-    """
-    settings = collect(variables, profile=profile, swagger=swagger)
-    # Error reporters print local variables.
-    del variables
-    return made_of(settings)
-
-
 def collect(
     variables: Mapping[str, str],
     *,
@@ -109,19 +91,20 @@ def collect(
     Raises:
         ConfigurationError: The profile cannot be read.
     """
-    own = _profile(variables, profile)
+    given = _of_variables(variables)
+    profile = profile or variables.get(f"{PREFIX}PROFILE") or None
+    path = None if profile is None else profile_file(variables)
+    # Error reporters print local variables.
+    del variables
+    own = None if profile is None or path is None else _profile(path, profile)
     found = {} if own is None else _of_profile(own)
     for environment in Environment:
         kinds = [f"{environment.value}_{kind}" for kind in (SECRET, *KEPT_SECRETS)]
-        if any(variables.get(PREFIX + kind.upper()) for kind in kinds):
+        if any(kind in given for kind in kinds):
             # One secret comes from one place.
             for kind in kinds:
                 found.pop(kind, None)
-    for key in (*SHARED, *(f"{e.value}_{k}" for e in Environment for k in EACH)):
-        name = PREFIX + key.upper()
-        value = variables.get(name)
-        if value:
-            found[key] = Setting(value=value, name=name, origin="variable")
+    found |= given
     if swagger is not None:
         found["swagger"] = Setting(
             value=str(swagger), name="the argument swagger", origin="argument"
@@ -257,17 +240,23 @@ def _default(
     return environment
 
 
-def _profile(variables: Mapping[str, str], given: str | None) -> Profile | None:
-    name = given or variables.get(f"{PREFIX}PROFILE") or None
-    if name is None:
-        return None
-    path = profile_file(variables)
+def _profile(path: Path, name: str) -> Profile:
     try:
         return profile_of(load(path), path, name)
     except FileNotFoundError:
         raise ConfigurationError(
             f"the profile {name!r} is asked for, but there is no {path}"
         ) from None
+
+
+def _of_variables(variables: Mapping[str, str]) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    for key in (*SHARED, *(f"{e.value}_{k}" for e in Environment for k in EACH)):
+        name = PREFIX + key.upper()
+        value = variables.get(name)
+        if value:
+            found[key] = Setting(value=value, name=name, origin="variable")
+    return found
 
 
 def _of_profile(profile: Profile) -> dict[str, Setting]:

@@ -30,7 +30,8 @@ from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.credentials import (
     Credentials,
     FetchCredentials,
-    check_credentials,
+    check_apart,
+    fault_of,
 )
 from healthyroster_async._core.endpoint import path_segment, plain_id
 from healthyroster_async._core.errors import (
@@ -124,6 +125,13 @@ class ConnectionPool:
         contract: How the API looks.
     """
 
+    # What is printed of a pool, and a crash report prints one that was not yet made.
+    _credentials: Mapping[Environment, Credentials | FetchCredentials] = (
+        MappingProxyType({})
+    )
+    _running: Running | None = None
+    _closed = False
+
     def __init__(
         self,
         credentials: Mapping[Environment, Credentials | FetchCredentials],
@@ -189,7 +197,11 @@ class ConnectionPool:
             ConfigurationError: Something is missing or does not fit together.
         """
         check_type("contract", contract, Contract, _GIVE_CONTRACT)
-        check_credentials(credentials, contract.base_urls)
+        why = fault_of(credentials, contract.base_urls)
+        if why is not None:
+            del credentials
+            raise ConfigurationError(why)
+        check_apart(credentials)
         if environment is None and len(credentials) == 1:
             environment = next(iter(credentials))
         self.contract = contract
@@ -229,9 +241,7 @@ class ConnectionPool:
         # Starting and closing take turns. A lock belongs to the loop it was used in.
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
         self._turns = WeakKeyDictionary()
-        self._running: Running | None = None
         self._waits: dict[asyncio.Timeout, asyncio.AbstractEventLoop] = {}
-        self._closed = False
 
     @classmethod
     def from_environment(
@@ -279,7 +289,8 @@ class ConnectionPool:
         """
         from healthyroster_async import _config  # noqa: PLC0415
 
-        found = _config.read(os.environ, profile=profile, swagger=swagger)
+        settings = _config.collect(os.environ, profile=profile, swagger=swagger)
+        found = _config.made_of(settings)
         return cls(
             found.credentials,
             contract=found.contract,

@@ -136,6 +136,16 @@ def profile_of(document: Mapping[str, Any], path: Path, name: str) -> Profile:
         ConfigurationError: There is none of that name, or it holds what it may not; the
             text names keys and never a value.
     """
+    try:
+        return _profile_of(document, path, name)
+    except ConfigurationError as error:
+        why = str(error)
+    # Raised out here: frames of the other error hold what is in the file.
+    del document
+    raise ConfigurationError(why)
+
+
+def _profile_of(document: Mapping[str, Any], path: Path, name: str) -> Profile:
     table = document.get(name)
     if not isinstance(table, dict):
         names = ", ".join(sorted(k for k, v in document.items() if isinstance(v, dict)))

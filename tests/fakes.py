@@ -14,6 +14,7 @@ from healthyroster_async import (
     Response,
     testing,
 )
+from healthyroster_async._config import Configuration, collect, made_of
 from healthyroster_async._core.errors import error_for
 
 SECRET = "s3cr3t-of-the-sandbox"
@@ -44,6 +45,11 @@ def pool(**changes) -> ConnectionPool:
     return ConnectionPool(
         {Environment.SANDBOX: credentials()}, contract=contract(), **settings | changes
     )
+
+
+def read(variables, **options) -> Configuration:
+    """Return what a pool is made of when these are the variables."""
+    return made_of(collect(variables, **options))
 
 
 def request(**changes) -> Request:

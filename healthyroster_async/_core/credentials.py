@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Container, Mapping
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 from typing_extensions import override
 
 from healthyroster_async._core.errors import ConfigurationError
@@ -25,9 +25,9 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise ConfigurationError(
-                f"a secret is a text, not {type(value).__name__}"
-            ) from None
+            kind = type(value).__name__
+            del value  # error reporters print local variables
+            raise ConfigurationError(f"a secret is a text, not {kind}") from None
         object.__setattr__(self, "_value", value)
 
     def reveal(self) -> str:
@@ -74,33 +74,21 @@ class Secret:
         return self
 
 
-def _application_id(value: str) -> str:
-    return _header_value("application_id", value)
-
-
-def _application_secret(value: str | Secret) -> Secret:
+def _fault(name: str, value: object) -> str | None:
+    """Return why a value cannot stand in a header field (RFC 9110, section 5.5)."""
     text = value.reveal() if isinstance(value, Secret) else value
-    return Secret(_header_value("application_secret", text))
+    if not isinstance(text, str):
+        return f"{name} is a {type(text).__name__}; give a text"
+    if not text.strip():
+        return f"{name} is empty"
+    if text != text.strip():
+        return f"{name} begins or ends with white space; a line end copied with it?"
+    if not (text.isascii() and text.isprintable()):
+        return f"{name} holds a character that cannot stand in a header field"
+    return None
 
 
-def _header_value(name: str, value: str) -> str:
-    """Refuse what cannot stand in a header field (RFC 9110, section 5.5)."""
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name} is a {type(value).__name__}; give a text")
-    if not value.strip():
-        raise ConfigurationError(f"{name} is empty")
-    if value != value.strip():
-        raise ConfigurationError(
-            f"{name} begins or ends with white space; a line end copied with it?"
-        )
-    if not (value.isascii() and value.isprintable()):
-        raise ConfigurationError(
-            f"{name} holds a character that cannot stand in a header field"
-        )
-    return value
-
-
-@frozen
+@frozen(init=False)
 class Credentials:
     """What the vendor hands out for one environment.
 
@@ -109,51 +97,67 @@ class Credentials:
         application_secret: The application secret; a text given here is wrapped.
     """
 
-    application_id: str = field(converter=_application_id)
-    application_secret: Secret = field(converter=_application_secret)
+    application_id: str
+    application_secret: Secret
+
+    def __init__(self, application_id: str, application_secret: str | Secret) -> None:
+        # A plain function, for it can forget its arguments: error reporters print
+        # local variables, and what is not yet complete cannot be printed.
+        why = _fault("application_id", application_id)
+        why = why or _fault("application_secret", application_secret)
+        if why is not None:
+            del self, application_id, application_secret
+            raise ConfigurationError(why)
+        if not isinstance(application_secret, Secret):
+            application_secret = Secret(application_secret)
+        object.__setattr__(self, "application_id", application_id)
+        object.__setattr__(self, "application_secret", application_secret)
 
 
 # A coroutine function that returns them: called when a pool starts and after a 401.
 FetchCredentials: TypeAlias = Callable[[], Awaitable[Credentials]]
 
 
-def check_credentials(credentials: Any, hosts: Container[Environment]) -> None:
-    """Refuse what is no credential set, or leads to none, or belongs to no host.
+def fault_of(credentials: object, hosts: Container[Environment]) -> str | None:
+    """Return why these are no credential sets, lead to none, or belong to no host.
 
-    Raises:
-        ConfigurationError: The text says what to give.
+    The caller raises it, who can forget what was given: it may be the secret itself.
     """
     if not isinstance(credentials, Mapping) or not credentials:
-        raise ConfigurationError(
+        return (
             "credentials are given per environment: {Environment.SANDBOX: "
             "Credentials(...)}"
         )
     for environment, given in credentials.items():
         known = isinstance(given, Credentials) or callable(given)
         if not isinstance(environment, Environment) or not known:
-            raise ConfigurationError(
+            return (
                 "credentials map members of Environment to Credentials, or to an async "
                 f"function that returns them, not {type(environment).__name__} to "
                 f"{type(given).__name__}"
             )
         if environment not in hosts:
-            raise ConfigurationError(
+            return (
                 f"there are credentials of {environment.value}, but the contract has "
                 "no base URL for it; give base_urls=, or set "
                 f"HEALTHYROSTER_{environment.name}_BASE_URL"
             )
-    check_apart(
-        {e: given for e, given in credentials.items() if isinstance(given, Credentials)}
-    )
+    return None
 
 
-def check_apart(credentials: Mapping[Environment, Credentials]) -> None:
+def check_apart(
+    credentials: Mapping[Environment, Credentials | FetchCredentials],
+) -> None:
     """Refuse one secret for two environments: one of them would get the other's.
 
     Raises:
         ConfigurationError: Two are the same.
     """
-    secrets = [c.application_secret for c in credentials.values()]
+    secrets = [
+        one.application_secret
+        for one in credentials.values()
+        if isinstance(one, Credentials)
+    ]
     if len(set(secrets)) < len(secrets):
         raise ConfigurationError(
             "sandbox and production have the same application secret; the vendor "

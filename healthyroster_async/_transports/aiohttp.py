@@ -242,6 +242,7 @@ class AiohttpTransport(Transport):
         if found is not None:
             return found[1]
         if self._connector is None or self._closed:
+            del secrets  # a traceback may print them
             raise PoolClosedError("the transport is not open")
         session = aiohttp.ClientSession(
             connector=self._connector,

@@ -11,11 +11,11 @@ from pathlib import Path
 import code_of
 import orjson
 import pytest
+from fakes import read
 
 from healthyroster_async import (
     ConnectionPool,
     Environment,
-    _config,
     _policies,
     _profiles,
 )
@@ -98,7 +98,7 @@ def test_the_profile_is_one(folder):
     secret.chmod(0o600)
     text = re.sub(r'"/etc/[^"]*', f'"{(folder / "swagger.json").as_posix()}', PROFILE)
     profiles.write_text(re.sub(r'"/run/[^"]*', f'"{secret.as_posix()}', text))
-    found = _config.read({"XDG_CONFIG_HOME": str(folder)}, profile="clinic")
+    found = read({"XDG_CONFIG_HOME": str(folder)}, profile="clinic")
 
     assert found.environment is Environment.SANDBOX
     credentials = asyncio.run(found.credentials[Environment.SANDBOX]())

@@ -8,6 +8,7 @@ import time
 
 import keyring
 import pytest
+from fakes import read
 from keyring.backends import fail
 from own_keyring import OwnKeyring
 
@@ -18,7 +19,6 @@ from healthyroster_async import (
     Environment,
     MissingExtraError,
 )
-from healthyroster_async._config import read
 from healthyroster_async._secrets import is_exposed
 from healthyroster_async.emulator import Emulator
 

@@ -9,19 +9,24 @@ from pathlib import Path
 import aiohttp
 import pyarrow as pa
 import pytest
-from fakes import SECRET
+from fakes import SECRET, contract, pool
 from scripted_server import HANG_UP, RESET, SILENCE, Server, answer
 
 import healthyroster_async
 from healthyroster_async import (
     AttemptTimeoutError,
+    ConfigurationError,
     ConnectionLostError,
+    ConnectionPool,
+    Credentials,
     DeadlineExceededError,
     DestinationError,
+    Environment,
     PacingSettings,
     PoolClosedError,
     PullPlan,
     RetrySettings,
+    Secret,
     Timeouts,
 )
 from healthyroster_async.testing import scripted_pool
@@ -262,3 +267,74 @@ async def test_nested_timeouts_of_the_caller_keep_their_order():
             assert (inner.expired(), outer.expired()) == (True, False)
 
         assert task.cancelling() == 0
+
+
+SANDBOX = Environment.SANDBOX
+MISTAKES = {
+    "a line end": lambda: Credentials("app", f"{SECRET}\n"),
+    "bytes": lambda: Credentials("app", SECRET.encode()),
+    "the wrong order": lambda: Credentials(f"{SECRET}\n", "app"),
+    "bytes for a secret": lambda: Secret(SECRET.encode()),
+    "no credential set": lambda: ConnectionPool({SANDBOX: SECRET}, contract=contract()),
+    "another setting": lambda: pool(timeouts=5),
+}
+
+
+def reported(error):
+    """Return all that a crash report prints of an error, but for what stands here."""
+    reports = [
+        traceback.TracebackException.from_exception(one, capture_locals=True)
+        for one in chain(error)
+    ]
+    return "".join(
+        f"{report} {frame.name} {frame.locals}\n"
+        for report in reports
+        for frame in report.stack
+        if frame.filename != __file__
+    )
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_the_settings_tells_no_secret(mistake):
+    """
+    It is made when an app is set up, before anybody has looked at its crash reports.
+    """
+    with pytest.raises(ConfigurationError) as caught:
+        mistake()
+    report = reported(caught.value)
+
+    assert "__init__" in report
+    assert SECRET not in report
+
+
+@pytest.mark.parametrize(
+    ("profile", "variable"),
+    [
+        ("clinic", ("APPLICATION_ID", f"{SECRET}\n")),
+        ("clinic", ("APPLICATION_SECRET", f"{SECRET}\n")),
+        ("clinic", ("UNKNOWN", SECRET)),
+        ("other", ("APPLICATION_SECRET", SECRET)),
+        ("absent", ("APPLICATION_SECRET", SECRET)),
+        ("", ("APPLICATION_SECRET", SECRET)),
+    ],
+)
+def test_a_mistake_in_the_environment_tells_no_variable(
+    profile, variable, tmp_path, monkeypatch
+):
+    """
+    They hold the secrets of everything that runs there, not only ours.
+    """
+    file = tmp_path / "healthyroster" / "profiles.toml"
+    if profile != "absent":
+        file.parent.mkdir()
+        file.write_text(f'[clinic]\nsandbox_application_secret = "{SECRET}"\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HEALTHYROSTER_PROFILE", profile)
+    monkeypatch.setenv(f"HEALTHYROSTER_SANDBOX_{variable[0]}", variable[1])
+    monkeypatch.setenv("PASSWORD_OF_ANOTHER_SERVICE", SECRET)
+    with pytest.raises(ConfigurationError) as caught:
+        ConnectionPool.from_environment()
+    report = reported(caught.value)
+
+    assert "from_environment" in report
+    assert SECRET not in report

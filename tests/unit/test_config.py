@@ -4,9 +4,9 @@ import os
 import traceback
 
 import pytest
+from fakes import read
 
 from healthyroster_async import ConfigurationError, ConnectionPool, Environment
-from healthyroster_async._config import read
 from healthyroster_async._profiles import profile_file
 
 VARIABLES = {
