@@ -148,16 +148,16 @@ class Grid:
         row = self.providers.get(provider, _EMPTY)
         column = self.endpoints.get(endpoint, _EMPTY)
         if row.answered:
-            first = f"{_count(row.answered, 'other endpoint')} of provider {provider} "
-            first += "answered"
+            other = _count(row.answered, "other endpoint")
+            first = f"{other} of this provider answered"
         elif row.refused - {endpoint}:
             asked = f"{len(row.refused):,} asked"
             elsewhere = len(row.refused & self.answering_endpoints - {endpoint})
             if elsewhere:
                 asked += f", {elsewhere:,} of them answered for others"
-            first = f"no endpoint of provider {provider} answered ({asked})"
+            first = f"no endpoint of this provider answered ({asked})"
         else:
-            first = f"no other endpoint of provider {provider} was asked"
+            first = "no other endpoint of this provider was asked"
         second = "this endpoint answered for "
         if column.answered:
             second += _count(column.answered, "other provider")

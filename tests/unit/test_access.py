@@ -99,15 +99,15 @@ def test_an_endpoint_of_the_contract_is_known_by_itself_too():
 
 
 NOBODY = "answered for no provider"
-NONE = "no endpoint of provider 1 answered"
-ALONE = "no other endpoint of provider 1 was asked"
+NONE = "no endpoint of this provider answered"
+ALONE = "no other endpoint of this provider was asked"
 
 
 @pytest.mark.parametrize(
     ("rows", "cause", "provider", "endpoint"),
     [
-        (["-+++++++"], ENDPOINT, "7 other endpoints of provider 1 answered", NOBODY),
-        (["-+", "-."], ENDPOINT, "1 other endpoint of provider 1 answered", NOBODY),
+        (["-+++++++"], ENDPOINT, "7 other endpoints of this provider answered", NOBODY),
+        (["-+", "-."], ENDPOINT, "1 other endpoint of this provider answered", NOBODY),
         (["-", "+", "+"], PROVIDER, ALONE, "answered for 2 other providers"),
         (
             ["--", "+."],
@@ -125,7 +125,7 @@ ALONE = "no other endpoint of provider 1 was asked"
         (
             ["-+", "+."],
             LikelyCause.UNKNOWN,
-            "1 other endpoint of provider 1 answered",
+            "1 other endpoint of this provider answered",
             "answered for 1 other provider",
         ),
         (["-"], LikelyCause.UNKNOWN, ALONE, NOBODY),
@@ -149,7 +149,7 @@ def test_a_refusal_is_told_with_what_was_known_before(known):
     denial = known.refused(42, "POST /rows")
 
     assert denial.cause is ENDPOINT
-    assert denial.evidence.startswith("1 other endpoint of provider 42 answered")
+    assert denial.evidence.startswith("1 other endpoint of this provider answered")
 
 
 def test_a_denial_is_known_until_it_may_have_been_granted(known, clock):
@@ -259,7 +259,7 @@ async def test_every_answer_teaches_and_every_other_end_does_not():
         await policy(Signed, refuse)
 
     assert refused.value.likely_cause is LikelyCause.UNKNOWN
-    assert "4711" in refused.value.evidence
+    assert "4711" not in str(refused.value)
     assert refused.value.evidence in str(refused.value)
     assert next(iter(known)).refused == 1
 
