@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -19,9 +20,12 @@ def place(destination: object) -> str:
     if "://" not in text:
         return text
     scheme, _, rest = text.partition("://")
-    rest = rest.partition("?")[0].partition("#")[0]
     host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    host = host.rpartition("@")[2]
+    if ":" in f"{host}{path}".rpartition("@")[0]:
+        # What has a slash in it may be a password as well as a folder.
+        return f"{scheme}://..."
+    return f"{scheme}://{re.split('[?#;]', f'{host}{slash}{path}', maxsplit=1)[0]}"
 
 
 def host_of(url: str) -> str:

@@ -176,6 +176,16 @@ def test_a_destination_is_shown_without_its_secrets():
     assert "hidden-secret" not in html
     assert "s3://bucket/lake" in html
     assert place("s3://u:p@bucket/a@b?sig=1#x") == "s3://bucket/a@b"
+    assert place("s3://u:p?q#r;s@bucket:9000/a?sig=1") == "s3://bucket:9000/a"
+    assert place("memory://h/x;sig=hidden-secret") == "memory://h/x"
+    for hidden in (
+        "us/er:hidden-secret@h/x",
+        "us:er/hidden-secret@h/x",
+        "a:b@us/er:hidden-secret@h/x",
+        "u:hidden?/secret@h/x",
+        "h/x;sig=a:hidden@secret",
+    ):
+        assert place(f"memory://{hidden}") == "memory://..."
     assert place("/data/lake") == "/data/lake"
 
 
