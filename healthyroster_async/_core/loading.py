@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import date, time
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from healthyroster_async._core.settings import check_type
 
 _FETCH_TIMEOUT_S = 30.0
 _REFUSED = frozenset({401, 403})
+_FETCH_LIMIT_S = 120.0
+_PIECE = 2**16
 _MAX_BYTES = 32 * 2**20
 # Deeper than any document, and far from the interpreter's own bound.
 _DEEPEST = 200
@@ -195,18 +198,10 @@ def _read(source: str | Path) -> bytes:
         _refuse_plain(text)
         opener = urllib.request.build_opener(_Redirects)
         with opener.open(text, timeout=_FETCH_TIMEOUT_S) as answer:
-            body: bytes = answer.read(_MAX_BYTES + 1)
+            body = _whole(answer)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()
-            why: object = error
-            if error.code in _REFUSED:
-                why = f"{error} (no secret is sent; fetch it, and give its file)"
-        else:
-            why = getattr(error, "reason", None) or error
         raise ConfigurationError(
-            f"the swagger document cannot be read from {_shown(text)}: "
-            f"{getattr(why, 'strerror', None) or why}"
+            f"the swagger document cannot be read from {_shown(text)}: {_why(error)}"
         ) from None
     if len(body) > _MAX_BYTES:
         raise ConfigurationError(
@@ -214,6 +209,31 @@ def _read(source: str | Path) -> bytes:
             f"{_MAX_BYTES >> 20} MiB"
         )
     return body
+
+
+def _whole(answer: Any) -> bytes:
+    """Return a body, at most what is too large; a server can send it drop by drop."""
+    end = monotonic() + _FETCH_LIMIT_S
+    body = bytearray()
+    while len(body) <= _MAX_BYTES and (piece := answer.read1(_PIECE)):
+        body += piece
+        if monotonic() > end:
+            raise TimeoutError(f"it took longer than {_FETCH_LIMIT_S:g} s")
+    if answer.length and len(body) <= _MAX_BYTES:
+        raise ConnectionError("it broke off")
+    return bytes(body)
+
+
+def _why(error: Exception) -> str:
+    """Return why something cannot be read; some errors quote the URL, key included."""
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        refused = " (no secret is sent; fetch it, and give its file)"
+        return f"HTTP status {error.code}" + refused * (error.code in _REFUSED)
+    if not isinstance(error, OSError):
+        return type(error).__name__
+    why = getattr(error, "reason", None) or error
+    return str(getattr(why, "strerror", None) or why)
 
 
 def _shown(place: str) -> str:

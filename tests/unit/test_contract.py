@@ -1,8 +1,11 @@
 """How the API looks: nothing is guessed, and what cannot be is refused."""
 
+import contextlib
 import copy
 import json
 import pickle
+import socket
+import threading
 
 import pytest
 from fakes import PRODUCTION_URL, SANDBOX_URL, contract
@@ -13,6 +16,7 @@ from healthyroster_async import (
     Environment,
     UsageError,
 )
+from healthyroster_async._core import loading
 
 BOTH = {Environment.SANDBOX: SANDBOX_URL, Environment.PRODUCTION: PRODUCTION_URL}
 DOCUMENT = {
@@ -176,6 +180,40 @@ def test_a_document_that_is_out_of_reach_is_told_in_plain_words():
     """
     with pytest.raises(ConfigurationError, match=r"swagger\.json: [\w ]+$"):
         Contract.from_swagger("http://127.0.0.1:1/swagger.json")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://s.test/x?sig=s3cr3t key", "https://s.test/x?sig=\N{SNOWMAN}s3cr3t"]
+)
+def test_a_key_in_the_url_of_a_document_is_not_told(url):
+    """
+    Some errors of http.client quote what was asked for.
+    """
+    with pytest.raises(ConfigurationError, match=r"https://s\.test/x: \w+$") as caught:
+        Contract.from_swagger(url)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_fetching_a_document_has_an_end(monkeypatch):
+    """
+    A server that sends a byte now and then meets every timeout of a single read.
+    """
+    monkeypatch.setattr(loading, "_FETCH_LIMIT_S", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    connection.sendall(b" ")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        with pytest.raises(ConfigurationError, match="took longer than 0 s"):
+            Contract.from_swagger(f"http://127.0.0.1:{server.getsockname()[1]}/x")
+        thread.join()
 
 
 async def test_a_document_is_not_fetched_where_a_loop_runs():
