@@ -14,7 +14,7 @@ import attrs
 from typing_extensions import override
 
 from healthyroster_async._core.messages import Response
-from healthyroster_async._core.schemas import Schemas, Shape
+from healthyroster_async._core.schemas import READING, Schemas, Shape
 from healthyroster_async._shapes import Hook, Member, Reader, plain_key, readers_of
 from healthyroster_async.models import Model
 
@@ -108,8 +108,8 @@ class Models:
         """Return the class of an object."""
         known = self._classes.get(shape.where)
         if known is None:
-            known = self._given_for(shape) or _made(shape)
-            self._classes[shape.where] = known
+            made = self._given_for(shape) or _made(shape)
+            known = self._classes.setdefault(shape.where, made)  # the first one's
         return known
 
     def _given_for(self, shape: Shape) -> type | None:
@@ -120,6 +120,10 @@ class Models:
 
     def hook(self, shape: Shape) -> Hook:
         """Return what turns a value of an answer into what a user gets."""
+        with READING:
+            return self._hook(shape)
+
+    def _hook(self, shape: Shape) -> Hook:
         known = self._hooks.get(shape.where)
         if known is not None:
             return known

@@ -6,6 +6,7 @@ and a pool that uses three endpoints does not pay for three hundred.
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
@@ -43,6 +44,8 @@ _DEEPEST_PLACE = 200
 _SAYS_NOTHING = frozenset({"allOf", "description", "nullable", "title", "x-nullable"})
 # A model has these of its own.
 _RESERVED_MEMBERS = ("extra",)
+READING = threading.RLock()
+"""Held by the thread that works out what others share: half of it would be wrong."""
 
 
 @frozen(eq=False)
@@ -139,6 +142,7 @@ class Schemas:
         # the document keeps every object alive.
         self.problems: list[str] = []
         self._shapes: dict[int, Shape] = {}
+        self._being_read: set[int] = set()
         self._members: dict[int, tuple[Member, ...]] = {}
         self._depth = 0
         self._components: dict[str, Any] = {}
@@ -188,17 +192,24 @@ class Schemas:
         known = self._shapes.get(id(raw))
         if known is not None:
             return known
-        self._shapes[id(raw)] = ANY  # what it is as long as it is being read
+        with READING:
+            return self._shapes.get(id(raw)) or self._read(raw, where)
+
+    def _read(self, raw: Any, where: str) -> Shape:
+        if id(raw) in self._being_read:
+            return ANY  # what it is as long as it is being read
+        self._being_read.add(id(raw))
         self._depth += 1
+        made = ANY
         try:
             if self._depth > _DEEPEST or where.count("/") > _DEEPEST_PLACE:
                 wrong(where, "schemas are nested too deep")
             made = self._make(mapping(raw, where), where)
         except ConfigurationError as error:
             self.problems.append(str(error))
-            return ANY
         finally:
             self._depth -= 1
+            self._being_read.discard(id(raw))
         self._shapes[id(raw)] = made
         return made
 

@@ -19,7 +19,7 @@ from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.operations import Operations
 from healthyroster_async._core.paging import Pages, PagesError, Paging, detect
-from healthyroster_async._core.schemas import ANY, Shape
+from healthyroster_async._core.schemas import ANY, READING, Shape
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._core.values import File
 from healthyroster_async._schema_models import (
@@ -147,12 +147,13 @@ class Registry:
         """
         known = self._prepared.get(name)
         if known is None:
-            operation = self.operations.find(name)
-            known = self._prepared.get(operation.name)
-            if known is None:
-                known = Prepared(operation, self.models)
-                self._prepared[operation.name] = known
-            self._prepared[name] = known
+            with READING:
+                operation = self.operations.find(name)
+                known = self._prepared.get(operation.name)
+                if known is None:
+                    known = Prepared(operation, self.models)
+                    self._prepared[operation.name] = known
+                self._prepared[name] = known
         return known
 
 
@@ -169,7 +170,8 @@ def registry_of(operations: Operations, models: ModuleType | None = None) -> Reg
     known = every.get(models)
     if known is None:
         classes = None if models is None else _classes_in(models)
-        known = every[models] = Registry(operations, classes)
+        with READING:
+            known = every.setdefault(models, Registry(operations, classes))
     return known
 
 

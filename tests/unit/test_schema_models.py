@@ -1,6 +1,8 @@
 """Classes made from a document, and answers that do not quite fit it."""
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import attrs
 import pytest
@@ -8,7 +10,9 @@ from documents import document, operation
 from fakes import request
 
 from healthyroster_async import Contract, DecodingError, Response
-from healthyroster_async._resources.operations import Registry
+from healthyroster_async._core.document import Document
+from healthyroster_async._core.operations import Operations
+from healthyroster_async._resources.operations import Registry, registry_of
 
 DAY = dt.date(2001, 2, 3)
 MOMENT = dt.datetime(2026, 1, 31, 8, 30, 0, 123456, tzinfo=dt.UTC)
@@ -260,3 +264,47 @@ def test_a_schema_that_holds_itself_is_read():
     response = Response(request=request(), status=200, body=b"[[[]]]")
 
     assert prepared.decoder.decode(response) == [((),)]
+
+
+class Slow(dict):
+    """A schema whose first reader is held up until others have come."""
+
+    def __init__(self, schema):
+        super().__init__(schema)
+        self.begun, self.enough = threading.Event(), threading.Event()
+
+    def get(self, *args):
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.enough.wait(5)
+        return super().get(*args)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda registry: registry.get("get_patients"),
+        lambda registry: registry.models.Patient,
+        lambda registry: registry.operations["get_patients"].answer.items,
+    ],
+    ids=["operation", "model", "shape"],
+)
+def test_threads_that_read_a_schema_at_once_read_it_alike(look):
+    """
+    Else whoever comes second takes it for anything, and so does the pool, for good.
+    """
+    made = document(GetPatients=operation())
+    schemas = made["components"]["schemas"]
+    slow = schemas["Patient"] = Slow(schemas["Patient"])
+    operations = Operations(Document.of(made))
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(lambda: look(registry_of(operations)))
+        assert slow.begun.wait(5)
+        second = threads.submit(lambda: look(registry_of(operations)))
+        wait([second], timeout=0.1)
+        slow.enough.set()
+
+        assert first.result() is second.result()
+    items = registry_of(operations).get("get_patients").operation.answer.items
+    assert items.name == "Patient"
