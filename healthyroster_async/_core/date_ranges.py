@@ -228,6 +228,8 @@ def beginning(day: dt.date, unit: Unit) -> dt.date:
 
 def _next(begin: dt.date, unit: Unit) -> dt.date:
     days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[unit]
+    if (dt.date.max - begin).days < days:
+        return dt.date.max  # there is no date of the next one
     return beginning(begin + dt.timedelta(days=days), unit)
 
 

@@ -5,7 +5,7 @@ import itertools
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from healthyroster_async import ConfigurationError
@@ -26,6 +26,11 @@ days = st.dates(dt.date(1990, 1, 1), dt.date(2050, 1, 1))
 
 
 @given(since=days, length=st.integers(1, 900), unit=st.sampled_from(UNITS))
+@example(since=dt.date(9999, 1, 1), length=364, unit="year")
+@example(since=dt.date(9999, 1, 1), length=364, unit="quarter")
+@example(since=dt.date(9999, 1, 1), length=364, unit="month")
+@example(since=dt.date(9999, 1, 1), length=364, unit="week")
+@example(since=dt.date(9999, 1, 1), length=364, unit="day")
 def test_windows_hold_every_day_once(since, length, unit):
     """
     A day in none loses its rows; a day in two has them twice.
@@ -86,6 +91,7 @@ def test_windows_that_are_there_stay_as_they_are(asked, before, after):
 
 
 @given(divided())
+@example((dt.date(9998, 1, 1), dt.date.max, dt.date(9999, 6, 1), []))
 def test_no_window_is_longer_than_a_year_nor_shorter_than_it_must_be(asked):
     """
     A window more is a call more.
