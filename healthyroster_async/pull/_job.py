@@ -209,25 +209,28 @@ class Job:
             failed=failed,
             denied=denied,
         )
-        ticking = asyncio.create_task(self._tick())
         try:
-            # What did not come is asked once more, when the others are through.
-            for _ in range(2):
-                left = [
-                    p
-                    for p in _leaves(partitions)
-                    if not p.done and p.cell not in self._closed
-                ]
-                self._now = evolve(self._now, failed=failed)
-                self._stopped = await self._some(left, destination, schedule)
-                if self._stopped == _REFUSED:
-                    break
-        finally:
-            ticking.cancel()
-            await asyncio.wait([ticking])
-        if not ticking.cancelled():
-            ticking.result()  # whom progress is told to has raised
-        self._told()
+            # If whom progress is told to raises, nothing more is asked for.
+            async with asyncio.TaskGroup() as group:
+                ticking = group.create_task(self._tick())
+                # What did not come is asked once more, when the others are through.
+                for _ in range(2):
+                    left = [
+                        p
+                        for p in _leaves(partitions)
+                        if not p.done and p.cell not in self._closed
+                    ]
+                    self._now = evolve(self._now, failed=failed)
+                    self._stopped = await self._some(left, destination, schedule)
+                    if self._stopped == _REFUSED:
+                        break
+                ticking.cancel()
+        except BaseExceptionGroup as errors:
+            first = errors.exceptions[0]
+        else:
+            self._told()
+            return
+        raise first
 
     async def _some(
         self, wanted: list[Partition], destination: Destination, schedule: Schedule

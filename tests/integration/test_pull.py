@@ -1044,6 +1044,30 @@ async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
             await pool.pull(PullPlan([1]), tmp_path, progress=tell)
 
 
+async def test_an_error_of_whoever_is_told_ends_the_pull_at_once(tmp_path, monkeypatch):
+    """
+    What was pulled stays; nobody hears of the rest, and it would take all night.
+    """
+    monkeypatch.setattr(_job, "_TELL_S", 0)
+
+    def tell(now):
+        if now.done:
+            raise ZeroDivisionError
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": 1, "name": "Teams"}]
+        return [{"id": 1}] if request.stream else {"id": 1}
+
+    async with scripted_pool(answer) as pool:
+        with pytest.raises(ZeroDivisionError):
+            await pool.pull(PullPlan([*range(24)]), tmp_path, progress=tell)
+        assert 1 <= len(await held(tmp_path)) < 20
+        assert (await pool.pull(PullPlan([*range(24)]), tmp_path)).complete
+
+    assert len(await held(tmp_path)) == 24
+
+
 async def test_no_secret_and_no_row_stands_in_a_traceback(tmp_path, caplog):
     """
     A pull runs at night, and its log is mailed around.
