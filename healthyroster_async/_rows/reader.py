@@ -32,6 +32,7 @@ _threads: WeakKeyDictionary[asyncio.AbstractEventLoop, list[ThreadPoolExecutor]]
 # Whether a task works on the core that is else left to the event loop.
 on_last_core: ContextVar[bool] = ContextVar("on_last_core", default=False)
 _PIECE, _MOST = 32 * 2**10, 2**20
+_NO_CONTENT = 204
 _LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl",
      "application/x-jsonlines", "application/jsonlines", "application/json-lines"}
@@ -155,7 +156,8 @@ class Connection:
             response.stream.close()
             raise UsageError("the block of this row stream has been left")
         media = response.headers.get("content-type", "").partition(";")[0]
-        self.lines = media.strip().lower() in _LINES
+        # 204 has no body: of lines that is none, and of one document less than all.
+        self.lines = response.status == _NO_CONTENT or media.strip().lower() in _LINES
         self._body = response.stream
         self.correlation_id = correlation_id(response.headers)
 

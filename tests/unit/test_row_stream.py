@@ -17,7 +17,7 @@ from healthyroster_async._rows.reader import to_the_end
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._rows.windowed import WindowedRows
 from healthyroster_async.models import DataSourceDetail, DataSourceParameter
-from healthyroster_async.testing import scripted_pool
+from healthyroster_async.testing import Answer, ScriptedTransport, scripted_pool
 
 ROWS = [{"id": number, "note": "x" * 500} for number in range(1000)]
 RAW = orjson.dumps(ROWS)
@@ -160,6 +160,17 @@ async def test_junk_is_told_as_what_cannot_be_decoded():
         async with stream(raw=raw) as rows:
             with pytest.raises(DecodingError):
                 await anext(rows)
+
+
+async def test_no_content_is_no_rows():
+    """
+    It was taken for an answer that broke off, and asked for again and again.
+    """
+    transport = ScriptedTransport([Answer(204)])
+    async with scripted_pool(transport) as pool:
+        assert await pool.session(1).reporting.rows(7).to_list() == []
+
+    transport.assert_played()
 
 
 @pytest.mark.parametrize("value", [b"1e400", b'"\\ud800"', b"-1e999"])
