@@ -43,7 +43,8 @@ class LoopThread:
         self._opening = opening
         self._closing = closing
         self._opened = self._stopped = False
-        self._lock = threading.Lock()
+        # What is collected while it is held may want it too.
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process = os.getpid()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import frozen
@@ -140,12 +141,10 @@ def as_date(name: str, value: Any) -> dt.date:
         hour=0, minute=0, second=0, microsecond=0
     ):
         return value.date()
-    try:
-        # Python would take weeks too.
-        if _DATE.fullmatch(value):
+    # Python would take weeks too.
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        with suppress(ValueError):
             return dt.date.fromisoformat(value)
-    except (TypeError, ValueError):
-        pass
     raise ConfigurationError(f"{name} is {value!r}; give a date such as 2026-01-31")
 
 
