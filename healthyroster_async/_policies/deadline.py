@@ -48,6 +48,7 @@ class DeadlinePolicy:
         self, request: Request, call: Callable[..., Awaitable[_T]], *args: Any
     ) -> _T:
         """Do as ``run`` does, and be ended by ``cut`` even without a deadline."""
+        self._check(request)
         scope = asyncio.timeout_at(request.deadline)
         try:
             async with scope:
@@ -59,9 +60,12 @@ class DeadlinePolicy:
         finally:
             self._scopes.discard(scope)
         # Raised out here, so that no frame that holds a secret hangs on the error.
+        self._check(request)
+        raise of_call(DeadlineExceededError(request.label), request)
+
+    def _check(self, request: Request) -> None:
         if self._cut:
             raise PoolClosedError(f"{request.label}: the pool was closed")
-        raise of_call(DeadlineExceededError(request.label), request)
 
     def cut(self) -> None:
         """End every call that has a deadline or waits to be repeated."""

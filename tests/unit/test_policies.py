@@ -213,6 +213,21 @@ async def test_cutting_ends_calls_that_sleep_before_a_retry():
     assert clock() < 1.0
 
 
+async def test_what_fails_because_it_was_cut_off_is_not_tried_again():
+    """
+    A row stream is closed under its reader, who would sleep before the next attempt.
+    """
+    policy = retry(base_delay=30)
+
+    async def cut_off(request):
+        policy._deadline.cut()
+        raise ConnectionLostError(request, "the stream was closed", answered=True)
+
+    with pytest.raises(PoolClosedError):
+        await policy(request(), cut_off)
+    assert clock() == 0.0
+
+
 def pacing(limit=2, **settings):
     settings = PacingSettings(max_concurrency=limit, **settings)
     return PacingPolicy(pacers_of("an application", settings))
