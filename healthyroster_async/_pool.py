@@ -405,6 +405,8 @@ class ConnectionPool:
                     self._running = None
                     for lane in running.lanes.values():
                         lane.recorder.pace = None
+                        lane.pacing.leave()
+                    for lane in running.lanes.values():
                         await lane.kept.save(lane.pacing.learned)
 
     async def __aenter__(self) -> Self:

@@ -99,6 +99,8 @@ class Pacers:
         for key in [key for key, pacers in known.items() if pacers is self]:
             del known[key]
         if self._store is not None:
+            for pacer in self:
+                pacer.leasing = None  # an answer that comes late would open it again
             self._store.close()
 
     def __iter__(self) -> Iterator[Pacer]:

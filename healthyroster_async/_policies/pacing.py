@@ -142,9 +142,12 @@ class PacingPolicy:
         self._closed = True
         for waiter in tuple(self._waiting):
             waiter.gate.turn_away(waiter)
-        self.pacers.leave(self)
         for pacer in self.pacers:
             pacer.gate.pump()
+
+    def leave(self) -> None:
+        """Let go of the budgets, once nothing is waited for any more."""
+        self.pacers.leave(self)
 
     async def _stream(
         self, request: Request, send: Callable[[Request], Awaitable[Response]]

@@ -653,6 +653,29 @@ async def test_an_answer_shows_nothing_but_its_status():
         assert repr(stream._answer) == "<ClientResponse [200]>"
 
 
+@pytest.mark.parametrize("patience", [0, 10])
+async def test_a_rejection_while_the_pool_closes_leaves_no_budget_open(patience):
+    """
+    Workers start many pools, and each would leave one more file open.
+    """
+    transport = Scripted(429)
+    own = scripted_pool(transport, pacing=PacingSettings(share=True))
+    await own.start()
+    (pacer,) = own._running.lanes[SANDBOX].pacing.pacers
+    store = pacer.leasing._store
+    clinic, path = own.session(1), "/HealthcareProvider/{id}/Teams"
+    call = asyncio.ensure_future(clinic.request("GET", path))
+    await transport.asked.wait()
+    closing = asyncio.ensure_future(own.close(timeout=patience))
+    await asyncio.sleep(0.05)
+    transport.may_answer.set()
+    with pytest.raises(PoolClosedError):
+        await call
+    await closing
+
+    assert store._fd == -1
+
+
 def open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
