@@ -61,6 +61,8 @@ class CancelOnDisconnect:
             if isinstance(message, Exception):
                 messages.put_nowait(message)  # for who asks again
                 raise message
+            if message["type"] == "http.disconnect":
+                messages.put_nowait(message)  # for who asks again, as servers do
             return message
 
         async def told(message: Message) -> None:

@@ -52,3 +52,28 @@ async def test_middleware_around_it_gets_an_answer():
 
     assert sent[0]["status"] == 499
     assert [message["type"] for message in sent[1:]] == ["http.response.body"]
+
+
+async def test_a_client_that_has_gone_is_told_of_as_often_as_the_app_asks():
+    """
+    Servers say it each time; whoever asks twice would wait without end.
+    """
+    messages = [{"type": "http.request"}, {"type": "http.disconnect"}]
+    seen = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        """Nobody is there."""
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.body"})
+        for _ in range(3):
+            message = await receive()
+            seen.append(message["type"])
+
+    async with asyncio.timeout(5):
+        await CancelOnDisconnect(app)({"type": "http"}, receive, send)
+
+    assert seen == ["http.request", "http.disconnect", "http.disconnect"]
