@@ -702,7 +702,6 @@ class ConnectionPool:
                     lane.pacing,
                     lane.budget,
                     lane.telemetry,
-                    lane.retries.values(),
                     running.loop.time(),
                 ),
             )

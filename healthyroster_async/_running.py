@@ -30,6 +30,9 @@ from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async._transports.base import Transport
 
+# Some applications make settings anew for each call.
+_MOST_PIPELINES = 64
+
 
 class Lane:
     """What the calls of one environment share."""
@@ -58,7 +61,6 @@ class Lane:
         self.authentication = AuthenticationPolicy(environment, credentials, contract)
         self.renewal: RenewalPolicy | None = None
         self.telemetry = TelemetryPolicy(access, recorder)
-        self.retries: dict[RetrySettings, RetryPolicy] = {}
 
     def _told(self, event: PacingEvent) -> None:
         self.kept.note(self.pacing.learned)
@@ -99,7 +101,8 @@ class Running:
             tell=lane.hooks.retry,
             recorder=lane.recorder,
         )
-        lane.retries[retry] = policy
+        if len(self._pipelines) >= _MOST_PIPELINES:
+            del self._pipelines[next(iter(self._pipelines))]
         pipeline = self._pipelines[environment, retry] = Pipeline(
             deadline=self.deadline,
             retry=policy,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Self
 
 from attrs import field, frozen
@@ -12,7 +12,6 @@ from healthyroster_async._core.delays import RetryBudget
 from healthyroster_async._core.html import table
 from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._policies.pacing import PacingPolicy
-from healthyroster_async._policies.retry import RetryPolicy
 from healthyroster_async._policies.telemetry import TelemetryPolicy
 
 
@@ -76,7 +75,6 @@ class EnvironmentStats:
         pacing: PacingPolicy,
         budget: RetryBudget,
         telemetry: TelemetryPolicy,
-        retries: Iterable[RetryPolicy],
         now: float,
     ) -> Self:
         """Read the counters where they are kept."""
@@ -90,7 +88,7 @@ class EnvironmentStats:
             attempts=telemetry.attempts,
             answers=dict(telemetry.answers),
             failures=dict(telemetry.failures),
-            retries=sum(policy.retries for policy in retries),
+            retries=budget.retries,
             throttled=pacing.throttled,
             rate=slowest.learner.rate,
             rate_source=slowest.source,

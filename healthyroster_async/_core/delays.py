@@ -117,12 +117,14 @@ class RetryBudget:
         fault_cost: Price of a retry after a fault.
         timeout_cost: Price of a retry after an attempt that took too long.
         left: What is saved up now.
+        retries: How often something was tried again, paid for or not.
     """
 
     capacity: int = 200
     fault_cost: int = 14
     timeout_cost: int = 5
     left: int = field(init=False)
+    retries: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self.left = self.capacity

@@ -65,7 +65,6 @@ class RetryPolicy:
     Attributes:
         settings: Bounds.
         budget: What the environment may still spend; shared by all its policies.
-        retries: How often something was tried again.
     """
 
     def __init__(
@@ -81,7 +80,6 @@ class RetryPolicy:
     ) -> None:
         self.settings: RetrySettings = settings
         self.budget: RetryBudget = budget
-        self.retries: int = 0
         self._deadline = deadline
         self._max_pause = max_pause
         self._rng = rng
@@ -150,7 +148,7 @@ class RetryPolicy:
             error = yield delay
 
     def _note(self, details: Any) -> None:
-        self.retries += 1
+        self.budget.retries += 1
         error, attempt, delay = (details[n] for n in ("exception", "tries", "wait"))
         if self._recorder is not None:
             self._recorder.retried(error.request.provider_id, error.label)

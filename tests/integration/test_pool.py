@@ -33,7 +33,7 @@ from healthyroster_async import (
     UsageError,
 )
 from healthyroster_async.emulator import Emulator, Fault
-from healthyroster_async.testing import Answer, scripted_pool
+from healthyroster_async.testing import Answer, run_in_virtual_time, scripted_pool
 
 SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
 ONE = Credentials("app-1", SECRET)
@@ -729,6 +729,22 @@ async def test_a_client_that_goes_away_leaves_the_emulator_quiet(caplog):
         await asyncio.sleep(0.1)
 
     assert not [r for r in caplog.records if r.name.startswith("aiohttp")]
+
+
+def test_settings_that_nobody_uses_any_more_are_forgotten():
+    """
+    Whoever makes them anew for each call would fill the memory; the count stays whole.
+    """
+
+    async def main():
+        async with scripted_pool([500, []] * 10 + [[]] * 90) as own:
+            for number in range(100):
+                retry = RetrySettings(max_delay=30 + number)
+                clinic = own.session(1).with_options(retry=retry)
+                await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
+            return len(own._running._pipelines), own.stats()[SANDBOX].retries
+
+    assert run_in_virtual_time(main()) == (64, 10)
 
 
 async def test_a_session_may_have_a_larger_share_of_the_calls_that_wait():
