@@ -28,6 +28,8 @@ from healthyroster_async._policies.deadline import DeadlinePolicy
 _T = TypeVar("_T")
 # A thousand calls that are refused one after the other need not ask a vault as often.
 _AGAIN_S = 1.0
+# A vault that has not answered by then may answer who asks it anew.
+_LONGEST_S = 60.0
 
 
 async def fetch_all(
@@ -162,10 +164,16 @@ class RenewalPolicy:
         environment = authentication.environment
         failure = None
         try:
-            credentials = await fetch(environment, self._source)
+            async with asyncio.timeout(_LONGEST_S):
+                credentials = await fetch(environment, self._source)
             check_apart({**self._others(), environment: credentials})
         except HealthyRosterError as error:
             failure = str(error)
+        except TimeoutError:
+            failure = (
+                f"the credentials of {environment.value} did not come within "
+                f"{_LONGEST_S:g} s"
+            )
         else:
             if credentials != authentication.credentials:
                 authentication.replace(credentials)

@@ -213,36 +213,63 @@ async def test_whoever_is_cancelled_while_the_vault_is_asked_leaves_it_to_the_re
     assert vault.asked == 2
 
 
-def test_a_vault_that_takes_longer_than_a_call_may_is_heard_by_the_next():
-    """
-    If each call began anew, none would ever get the new secret.
-    """
+class OldSecret:
+    """An API that refuses the first secret."""
+
+    async def start(self): ...
+
+    async def close(self): ...
+
+    async def send(self, signed):
+        status = 401 if "secret-1" in signed.secrets.values() else 200
+        return Answer(status, json=[]).to(signed.request)
+
+
+def rotating(*, takes, **given):
+    """Return a pool whose vault takes so many seconds for each secret."""
     asked = 0
 
     async def slow_vault():
         nonlocal asked
-        asked += 1
-        await asyncio.sleep(0 if asked == 1 else 1.5)
-        return Credentials("app-1", f"secret-{asked}")
+        number = asked = asked + 1
+        await asyncio.sleep(takes[number - 1])
+        return Credentials("app-1", f"secret-{number}")
 
-    class Api:
-        async def start(self): ...
-        async def close(self): ...
-        async def send(self, signed):
-            status = 401 if "secret-1" in signed.secrets.values() else 200
-            return Answer(status, json=[]).to(signed.request)
+    pacing = PacingSettings(share=False, remember=False)
+    given |= {"transport": OldSecret(), "contract": contract(), "pacing": pacing}
+    return ConnectionPool({SANDBOX: slow_vault}, **given)
+
+
+def test_a_vault_that_takes_longer_than_a_call_may_is_heard_by_the_next():
+    """
+    If each call began anew, none would ever get the new secret.
+    """
 
     async def main():
-        given = {"transport": Api(), "deadline": 1, "contract": contract()}
-        pacing = PacingSettings(share=False, remember=False)
-        async with ConnectionPool({SANDBOX: slow_vault}, pacing=pacing, **given) as own:
+        async with rotating(takes=[0, 1.5], deadline=1) as own:
             clinic = own.session(1)
             with pytest.raises(DeadlineExceededError):
                 await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
             return await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
 
     assert run_in_virtual_time(main()).status == 200
-    assert asked == 2
+
+
+def test_a_vault_that_hangs_is_asked_anew_after_a_minute():
+    """
+    Else it would have to be the one that ends: every call waits for the same answer.
+    """
+
+    async def main():
+        async with rotating(takes=[0, 10**6, 0]) as own:
+            clinic = own.session(1)
+            with pytest.raises(ConfigurationError, match="did not come within 60 s"):
+                await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
+            assert 60 <= asyncio.get_running_loop().time() < 62
+            await asyncio.sleep(2)
+            return await clinic.request("GET", "/HealthcareProvider/{id}/Teams")
+
+    assert run_in_virtual_time(main()).status == 200
 
 
 async def test_closing_the_pool_ends_a_call_that_waits_for_the_vault(

@@ -206,7 +206,7 @@ def test_a_cell_says_how_it_came_to_be_known():
     inferred = one.cell(2, "teams")
     assert (inferred.grant, inferred.basis) == (Grant.DENIED, Basis.INFERRED)
     assert inferred.likely_cause is LikelyCause.PROVIDER_NOT_GRANTED
-    assert inferred.reason.startswith("no endpoint of provider 2 answered (1 asked")
+    assert inferred.reason.startswith("no endpoint of this provider answered (1 asked")
     assert one.cell(3, "teams").grant is Grant.GRANTED
     assert one.grant(3, FEW[2]) is Grant.DENIED
     assert one.bases()[Basis.INFERRED] == 4
