@@ -702,8 +702,8 @@ async def test_a_thousand_pools_in_a_row_leave_nothing_behind():
         gc.collect()
         # Threads of the resolver close what is theirs, when they get to it.
         async with asyncio.timeout(10):
-            while len(asyncio.all_tasks()) > tasks or open_files() > files + 2:
-                await asyncio.sleep(0.05)  # noqa: ASYNC110 - nobody tells
+            while len(asyncio.all_tasks()) > tasks or open_files() > files + 2:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
 
         assert emulator.seen.by_status[200] == 1020
 
