@@ -48,6 +48,9 @@ _CODE_OF: tuple[tuple[type[HealthyRosterError], int], ...] = (
 )
 
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
 class TerminatedError(Exception):
     """Somebody asked the process to end (SIGTERM)."""
 
@@ -80,10 +83,11 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         # Windows has no such handlers, and only a main thread may have one. Python's
         # own raises the second Ctrl-C between any two steps, also of closing files.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            for one in (signal.SIGTERM, signal.SIGINT):
+            for one in _ENDING:
                 loop.add_signal_handler(one, end, one)
         return await main()
 
+    before = {one: signal.getsignal(one) for one in _ENDING}
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(guarded())
@@ -93,6 +97,11 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if came:
             raise TerminatedError from None
         raise
+    finally:
+        # uvloop leaves its own there, which then does nothing any more.
+        with contextlib.suppress(ValueError):
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

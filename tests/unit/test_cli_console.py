@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import signal
 
 import attrs
 import pytest
@@ -272,3 +273,17 @@ def test_a_file_that_cannot_be_opened_is_named(capsys, tmp_path):
 
     assert _run.exit_code(missing.read_bytes) == 1
     assert capsys.readouterr().err == f"error: {missing}: No such file or directory\n"
+
+
+def test_a_command_that_has_run_leaves_signals_as_they_were():
+    """
+    Ctrl-C must end the printing of a long table too, and whoever calls from Python.
+    """
+    ending = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(one) for one in ending]
+
+    async def main():
+        return [signal.getsignal(one) for one in ending]
+
+    assert _run.run(main) != before
+    assert [signal.getsignal(one) for one in ending] == before
