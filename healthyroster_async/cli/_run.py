@@ -59,7 +59,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end, on uvloop where it is installed.
 
     Ctrl-C and SIGTERM cancel it, so that everything it opened is closed; so they do
-    again while that is closed. The third Ctrl-C ends it wherever it is.
+    again while that is closed. The third Ctrl-C ends the process wherever it is.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
@@ -77,6 +77,9 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
             came.append(why)
             if came.count(signal.SIGINT) > 1:
                 loop.remove_signal_handler(signal.SIGINT)
+                # Python's own would raise between any two steps, and what waits for
+                # a thread might then wait for ever.
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
             if task is not None:
                 task.cancel()
 
