@@ -56,8 +56,8 @@ def nothing_blocks():
 
 # Being measured takes these twice their time, and other tests go the same ways.
 UNMEASURED = frozenset({
-    "test_emulator_documents", "test_json_suite", "test_laboratory", "test_learning",
-    "test_pacing",
+    "test_emulator_documents", "test_fair_queue", "test_frames", "test_json_suite",
+    "test_laboratory", "test_learning", "test_pacing", "test_row_faults",
 })  # fmt: skip
 
 
