@@ -47,7 +47,6 @@ _CODE_OF: tuple[tuple[type[HealthyRosterError], int], ...] = (
     (ForbiddenError, NO_ACCESS),
 )
 
-
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 

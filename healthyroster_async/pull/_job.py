@@ -16,6 +16,7 @@ from attrs import evolve
 
 from healthyroster_async._core.errors import (
     AuthenticationError,
+    ConfigurationError,
     DestinationError,
     ForbiddenError,
     HealthyRosterError,
@@ -148,7 +149,12 @@ class Job:
         await asyncio.to_thread(journal.agree, "environment", name, wrong)
         schedule = await asyncio.to_thread(Schedule, self._plan, journal)
         self._began = self._clock()
-        cells = await self._discovery.cells(journal)
+        try:
+            cells = await self._discovery.cells(journal)
+        except ConfigurationError:
+            # Nobody goes on with a plan that is wrong.
+            await asyncio.to_thread(journal.end, schedule.run, 0)
+            raise
         for source in {cell.source for cell in cells}:
             await asyncio.to_thread(self._parameters, source, journal.check, journal)
         self._discovery.note_gone(await asyncio.to_thread(journal.cells))

@@ -952,6 +952,19 @@ async def test_what_a_run_that_brought_nothing_was_asked_for_binds_nobody(
             await pool.pull(attrs.evolve(plan, **DATES), tmp_path)
 
 
+async def test_a_plan_that_was_wrong_binds_nobody(tmp_path):
+    """
+    A filter is spelled wrongly, and the second try is for other dates.
+    """
+    wrong = PullPlan([1], parameters={"Teams": {"ActivOnly": True}}, **DATES)
+    async with Emulator(providers=1, rows=9) as emulator, emulator.pool() as pool:
+        with pytest.raises(ConfigurationError, match="has no parameter 'ActivOnly'"):
+            await pool.pull(wrong, tmp_path)
+        report = await pool.pull(PullPlan([1], sources=["Teams"]), tmp_path)
+
+    assert report.rows == 9
+
+
 async def test_no_destination_lies_inside_another_one(tmp_path):
     """
     Who reads the outer one would find each row twice.
