@@ -6,19 +6,14 @@ import asyncio
 import errno
 import os
 import platform
-import re
 import ssl
-import urllib.request
-from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
-from attrs import field, frozen
 from typing_extensions import override
-from yarl import URL
 
 from healthyroster_async._core.errors import (
     AnswerTooLargeError,
@@ -35,12 +30,12 @@ from healthyroster_async._core.errors import (
     is_success,
     of_call,
 )
-from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._core.settings import AnswerSettings, check_type
 from healthyroster_async._transports.base import Transport
 from healthyroster_async._transports.bounds import Bounds
 from healthyroster_async._transports.fields import Fields
+from healthyroster_async._transports.targets import target_of
 from healthyroster_async._version import __version__
 
 # Kestrel keeps an idle connection 130 s, IIS 120 s, nginx 75 s, most load balancers
@@ -160,7 +155,7 @@ class AiohttpTransport(Transport):
     async def send(self, signed: SignedRequest) -> Response:
         request = signed.request
         session = self._given
-        target = _target(request.url)
+        target = target_of(request.url)
         direct = target.proxy is None
         # aiohttp shows a session's own header fields to the proxy, in plain text.
         bare = session is not None or not direct
@@ -403,52 +398,11 @@ def _without_frames(error: BaseException) -> BaseException:
     return error
 
 
-@frozen
-class _Target:
-    """Where a request goes. A local variable that is one tells nothing.
-
-    Attributes:
-        url: The URL, as aiohttp takes it.
-        proxy: The proxy on the way there.
-        proxy_headers: What tells the proxy who asks, maybe with a password.
-    """
-
-    url: URL = field(repr=False)
-    proxy: str | None = field(repr=False)
-    proxy_headers: Mapping[str, str] | None = field(repr=False)
-
-
-@lru_cache(maxsize=4096)
-def _target(url: str) -> _Target:
-    """Return where a request goes."""
-    # The path is already escaped, and must stay as it is.
-    return _Target(URL(url, encoded=True), *_proxy_of(url[: url.find("/", 8)]))
-
-
 @lru_cache(maxsize=64)
 def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
     # sock_connect, not connect: it covers name, TCP and TLS, but no waiting. Everything
     # else is our own scope around the attempt.
     return aiohttp.ClientTimeout(total=None, sock_connect=connect)
-
-
-@lru_cache(maxsize=16)
-def _proxy_of(origin: str) -> tuple[str | None, Mapping[str, str] | None]:
-    """Return the proxy that the environment variables name for a host.
-
-    aiohttp would read them itself with ``trust_env``, but netrc along with them. User
-    and password stand apart: it logs the URL with a connection that nobody closed.
-    """
-    parts = urlsplit(origin)
-    if is_loopback(parts) or urllib.request.proxy_bypass(parts.netloc):
-        return None, None
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    found = re.fullmatch(r"(\w+://)?(.*)@(.*)", proxy or "")
-    if found is None:
-        return proxy, None
-    scheme, user, host = found.groups(default="")
-    known = b64encode(unquote_to_bytes(user if ":" in user else f"{user}:"))
-    return f"{scheme}{host}", {"Proxy-Authorization": f"Basic {known.decode()}"}
 
 
 def transport_error(  # noqa: PLR0911 - a table: one kind, one line

@@ -152,8 +152,8 @@ class Job:
         try:
             cells = await self._discovery.cells(journal)
         except ConfigurationError:
-            # Nobody goes on with a plan that is wrong.
-            await asyncio.to_thread(journal.end, schedule.run, 0)
+            # Nobody goes on with a plan that is wrong, until it is right again.
+            await asyncio.to_thread(journal.end, schedule.run, 1)
             raise
         for source in {cell.source for cell in cells}:
             await asyncio.to_thread(self._parameters, source, journal.check, journal)

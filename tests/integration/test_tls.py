@@ -20,7 +20,7 @@ from healthyroster_async import (
     Environment,
     RetrySettings,
 )
-from healthyroster_async._transports import aiohttp as transport
+from healthyroster_async._transports import targets
 from healthyroster_async.emulator import Emulator
 
 HOST = "api.example.test"
@@ -126,11 +126,11 @@ def no_proxy(monkeypatch):
     for name in PROXY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    transport._proxy_of.cache_clear()
-    transport._target.cache_clear()
+    targets._proxy_of.cache_clear()
+    targets.target_of.cache_clear()
     yield
-    transport._proxy_of.cache_clear()
-    transport._target.cache_clear()
+    targets._proxy_of.cache_clear()
+    targets.target_of.cache_clear()
 
 
 @pytest.fixture
