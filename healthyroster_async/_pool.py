@@ -15,12 +15,10 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from typing_extensions import override
 
@@ -82,6 +80,7 @@ from healthyroster_async._transports.aiohttp import (
     user_agent,
 )
 from healthyroster_async._transports.base import Transport
+from healthyroster_async._turns import Turns
 
 # What few pools are asked for is imported then, in the method that needs it: it is half
 # of what there is to import.
@@ -238,10 +237,7 @@ class ConnectionPool:
         self._transport = transport
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
-        # Starting and closing take turns. A lock belongs to the loop it was used in.
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
-        self._turns = WeakKeyDictionary()
-        self._waits: dict[asyncio.Timeout, asyncio.AbstractEventLoop] = {}
+        self._turns = Turns()
 
     @classmethod
     def from_environment(
@@ -318,7 +314,7 @@ class ConnectionPool:
             UsageError: The pool is already started in another loop or process.
         """
         loop = asyncio.get_running_loop()
-        async with self._until_closed(loop), self._turn(loop):
+        async with self._turns.until_closed(loop), self._turns.next(loop):
             running = self._running
             if running is not None and running.process == os.getpid():
                 if running.loop is loop:
@@ -380,8 +376,8 @@ class ConnectionPool:
         if self._running is not None and self._running.loop is not loop:
             raise _wrong_loop()
         until = loop.time() + timeout
-        self._wait_no_longer(loop, until)
-        async with self._turn(loop):
+        self._turns.shorten(loop, until)
+        async with self._turns.next(loop):
             running = self._running
             if running is None:
                 return
@@ -389,7 +385,7 @@ class ConnectionPool:
             for lane in running.lanes.values():
                 lane.pacing.close()
             try:
-                async with self._until_closed(loop, until):
+                async with self._turns.until_closed(loop, until):
                     for lane in running.lanes.values():
                         await lane.pacing.drained()
             except PoolClosedError:
@@ -738,39 +734,6 @@ class ConnectionPool:
         )  # fmt: skip
         title = f"ConnectionPool, {self._state}"
         return table(title, ("environment", "base URL", "default"), rows)
-
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
-        return self._turns.setdefault(loop, asyncio.Lock())
-
-    @asynccontextmanager
-    async def _until_closed(
-        self, loop: asyncio.AbstractEventLoop, until: float | None = None
-    ) -> AsyncGenerator[None]:
-        """End the block at *until*, or when whoever closes the pool waits no longer.
-
-        Raises:
-            PoolClosedError: It was ended.
-        """
-        scope = asyncio.timeout_at(until)
-        try:
-            async with scope:
-                self._waits[scope] = loop
-                yield
-        except TimeoutError:
-            if not scope.expired():
-                raise
-        else:
-            return
-        finally:
-            self._waits.pop(scope, None)
-        raise PoolClosedError("the pool was closed")
-
-    def _wait_no_longer(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
-        for scope, its_loop in self._waits.items():
-            when = scope.when()
-            # One that has expired was earlier than any.
-            if its_loop is loop and (when is None or until < when):
-                scope.reschedule(until)
 
     def _alive(self) -> Running:
         running = self._running
