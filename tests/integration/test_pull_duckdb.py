@@ -95,17 +95,20 @@ async def test_rows_that_are_gone_are_gone_there_too(tmp_path):
     assert await asked(tmp_path, "SELECT count(*) FROM Patients") == [(0,)]
 
 
-def test_brackets_in_the_path_are_no_pattern(tmp_path):
+@pytest.mark.parametrize("theirs", [{"name": ["theirs"]}, {"name": [4711]}])
+def test_brackets_in_the_path_are_no_pattern(theirs, tmp_path):
     """
-    To DuckDB they are, and the rows of another pull beside would come instead.
+    To DuckDB they are, and rows or types of another pull beside would come instead.
     """
     beside = tmp_path / "lakeA" / "_healthyroster" / "partial"
     beside.mkdir(parents=True)
-    pq.write_table(pa.table({"name": ["theirs"]}), beside / "0.duckdb")
+    pq.write_table(pa.table(theirs), beside / "0.duckdb")
     publish(tmp_path / "lake[A]", "Patients", [pa.table({"name": ["ours"]})])
 
     with duckdb.connect(str(tmp_path / "lake[A]" / "rows.duckdb")) as db:
-        assert db.execute("SELECT name FROM Patients").fetchall() == [("ours",)]
+        assert db.execute("SELECT name, typeof(name) FROM Patients").fetchall() == [
+            ("ours", "VARCHAR")
+        ]
 
 
 def test_duckdb_does_not_take_all_memory_there_is(tmp_path):
