@@ -154,6 +154,8 @@ class Memory:
     def disconnect(self) -> None:
         """Do nothing."""
 
+    leave = disconnect
+
 
 async def _bodies() -> tuple[dict[int, bytes], dict[int, DataSourceDetail]]:
     """Return one answer of each data source, and what it is."""
