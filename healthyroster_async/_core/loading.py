@@ -193,7 +193,7 @@ def _read(source: str | Path) -> bytes:
     text = str(source)
     try:
         if not re.match(r"https?://", text, re.IGNORECASE):
-            return Path(text.removeprefix("file://")).expanduser().read_bytes()
+            return _at_home(text.removeprefix("file://")).read_bytes()
         _refuse_to_block()
         _refuse_plain(text)
         opener = urllib.request.build_opener(_Redirects)
@@ -209,6 +209,13 @@ def _read(source: str | Path) -> bytes:
             f"{_MAX_BYTES >> 20} MiB"
         )
     return body
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody is called so
+        return Path(path)
 
 
 def _whole(answer: Any) -> bytes:

@@ -32,14 +32,6 @@ _DECLARED: dict[str, Kind] = {
 _LARGEST = 2**63
 # Beyond this a float does not tell one integer from the next.
 _EXACT = 2**53
-
-
-def declared_kind(word: str | None) -> Kind:
-    """Return what a data source's own word for a type means; ``text`` if unknown."""
-    plain = re.sub(r"[?\s]|\(.*\)", "", word or "").lower().rpartition(".")[2]
-    return _DECLARED.get(plain, "text" if word else "unknown")
-
-
 _WORDS = {
     int: "integer",
     float: "number",
@@ -49,6 +41,12 @@ _WORDS = {
     list: "array",
 }
 _NUMBERS = frozenset({"integer", "number", "decimal"})
+
+
+def declared_kind(word: str | None) -> Kind:
+    """Return what a data source's own word for a type means; ``text`` if unknown."""
+    plain = re.sub(r"[?\s]|\(.*\)", "", word or "").lower().rpartition(".")[2]
+    return _DECLARED.get(plain, "text" if word else "unknown")
 
 
 def kind_of(values: Iterable[Any]) -> Kind:

@@ -381,3 +381,11 @@ def test_a_place_is_found_as_people_write_it(place, tmp_path, monkeypatch):
     read = Contract.from_swagger(place.format(home=tmp_path))
 
     assert read == Contract.from_swagger(DOCUMENT)
+
+
+def test_the_home_of_nobody_is_a_place_that_is_not_there():
+    """
+    Not an error of Python about home directories.
+    """
+    with pytest.raises(ConfigurationError, match="No such file"):
+        Contract.from_swagger("~nobody-is-called-so/api.json")
