@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from typing import Any
 
 import orjson
 from attrs import asdict, frozen
+from memory import peak_mb
 
 from healthyroster_async import ConfigurationError, Contract, Environment
 from healthyroster_async._core import swagger
@@ -88,7 +88,7 @@ def headers_of(reading: swagger.SwaggerReading) -> tuple[str, str]:
 def look(path: Path) -> Outcome:
     """Read a document and all that is in it."""
     raw = path.read_bytes()
-    before = _peak_mb()
+    before = peak_mb()
     started = time.perf_counter()
     try:
         document = Document.of(load(raw))
@@ -115,7 +115,7 @@ def look(path: Path) -> Outcome:
             wrong.append(f"{name}: {error}")
     models = [getattr(registry.models, name) for name in registry.models]
     every = time.perf_counter() - started
-    peak = _peak_mb() - before
+    peak = peak_mb() - before
     taken, bare = _side_by_side(
         lambda: Contract.from_swagger(
             raw,
@@ -171,11 +171,6 @@ def _side_by_side(
             call()
             took.append(time.perf_counter() - started)
     return statistics.median(times[ours]), statistics.median(times[bare])
-
-
-def _peak_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def look_apart(path: Path) -> Outcome:

@@ -25,7 +25,6 @@ import gzip
 import json
 import os
 import random
-import resource
 import shutil
 import statistics
 import string
@@ -40,6 +39,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import orjson
 from measured import pool_of
+from memory import peak_mb
 from serving import nginx
 
 from healthyroster_async.models import DataSourceDetail, DataSourceField
@@ -251,18 +251,18 @@ async def work(name: str, url: str) -> dict[str, float]:
     idle = await lag(0.5)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     ticking = asyncio.create_task(lag(done))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mb()
     wall, cpu = time.perf_counter(), time.process_time()
     rows = await WAYS[name](url)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_mb()
     done.set_result(None)
     late = await ticking
     return {
         "rows": rows,
         "wall": wall,
         "cpu": cpu,
-        "memory": (peak - before) / 1024,
+        "memory": peak - before,
         "lag": statistics.quantiles(late, n=100)[98] * 1000
         if len(late) > 1
         else wall * 1000,

@@ -1061,7 +1061,7 @@ async def test_an_error_of_whoever_is_told_ends_the_pull_at_once(tmp_path, monke
     """
     What was pulled stays; nobody hears of the rest, and it would take all night.
     """
-    monkeypatch.setattr(_job, "_TELL_S", 0)
+    monkeypatch.setattr(_job, "_TELL_S", 0.005)
 
     def tell(now):
         if now.done:
