@@ -16,6 +16,9 @@ from blockbuster import blockbuster_ctx
 # A shell lets its background jobs ignore Ctrl-C, and children inherit that. A handler
 # is not inherited, so the commands that tests start begin with the default again.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# No test asks a host of the world, and to read whom the world trusts takes each of many
+# processes a twentieth of a second.
+os.environ["SSL_CERT_FILE"] = os.devnull
 # On some systems the group may write what a user makes; a profile file may not be so.
 os.umask(0o022)
 
@@ -54,19 +57,15 @@ def nothing_blocks():
         yield calls
 
 
-# Being measured takes these twice their time, and other tests go the same ways.
-UNMEASURED = frozenset({
-    "test_emulator_documents", "test_fair_queue", "test_frames", "test_json_suite",
-    "test_laboratory", "test_learning", "test_pacing", "test_row_faults",
-})  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def unmeasured(request):
-    """Let coverage look away while a module runs whose examples are many."""
+    """Let coverage look away where the same lines run many times.
+
+    Being measured takes such tests twice their time, or more.
+    """
     measured = coverage.Coverage.current()
-    many = request.path.stem in UNMEASURED or request.path.parent.name == "property"
-    if measured is None or not many:
+    many = request.path.parent.name == "property"
+    if measured is None or not (many or request.node.get_closest_marker("unmeasured")):
         yield
         return
     measured.stop()

@@ -106,6 +106,7 @@ async def test_a_403_is_sent_once_and_slows_nothing_down():
     assert (stats.retries, stats.throttled, stats.pauses) == (0, 0, 0)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", range(2))
 async def test_few_calls_find_what_300_providers_lack(seed):
     """

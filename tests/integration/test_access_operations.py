@@ -19,6 +19,7 @@ def safe_endpoints(pool):
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_few_calls_find_every_missing_grant_of_300_providers(seed):
     """

@@ -983,6 +983,7 @@ def resident_bytes():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_a_million_rows_cost_no_memory_and_block_nobody():
     """

@@ -24,6 +24,8 @@ from healthyroster_async import (
 from healthyroster_async.emulator import Emulator, Fault, RateLimit
 from healthyroster_async.emulator.limits import HEADERS
 
+pytestmark = pytest.mark.unmeasured
+
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
 # Cloudflare asks for 30 seconds, and who is silent asks for nothing.
 ASKING = [headers for headers in HEADERS if headers not in {"none", "cloudflare"}]

@@ -680,6 +680,7 @@ def open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
+@pytest.mark.unmeasured
 async def test_a_thousand_pools_in_a_row_leave_nothing_behind():
     """
     No task, no socket, no warning: tests and workers make many pools.

@@ -132,6 +132,7 @@ async def test_a_data_source_may_be_given_as_itself():
             reporting.rows([source])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("settings", "encodings"),
     [

@@ -18,6 +18,8 @@ from healthyroster_async import (
 )
 from healthyroster_async.emulator import Emulator, Fault
 
+pytestmark = pytest.mark.unmeasured
+
 STREAMS, ROWS = 40, 400
 SANDBOX = Environment.SANDBOX
 FAULTS = [

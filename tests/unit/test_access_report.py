@@ -158,6 +158,7 @@ def test_a_letter_about_all_calls_claims_no_cause():
     assert none.missing_providers == none.missing_endpoints == ()
 
 
+@pytest.mark.unmeasured
 def test_a_large_matrix_fits_a_terminal(large):
     """
     300 x 40 cells are read at a glance, or not at all.

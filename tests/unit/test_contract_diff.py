@@ -138,6 +138,7 @@ def test_a_schema_is_compared_once_however_many_use_it():
     ]
 
 
+@pytest.mark.unmeasured
 def test_a_large_document_with_circles_is_compared_in_seconds():
     """
     A vendor's whole API is 3 MB, and every class of it may lead to every other.

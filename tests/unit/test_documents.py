@@ -488,6 +488,7 @@ def test_parameters_whose_names_are_one_in_python_are_kept_apart():
     assert sent.headers == {"a.b": "x"}
 
 
+@pytest.mark.unmeasured
 def test_many_parameters_of_one_name_are_read_in_no_time():
     """
     Counting up from two for each of them would take minutes.

@@ -14,6 +14,8 @@ from healthyroster_async._core.settings import Environment
 from healthyroster_async.emulator import Emulator, swagger
 from healthyroster_async.emulator.document_versions import NUMBERS
 
+pytestmark = pytest.mark.unmeasured
+
 URLS = {
     Environment.SANDBOX: "http://127.0.0.1:8001/api",
     Environment.PRODUCTION: "http://127.0.0.1:8002/api",

@@ -8,6 +8,8 @@ import pytest
 from healthyroster_async._core.fair_queue import FairQueue, Ticket
 from healthyroster_async._core.settings import Priority
 
+pytestmark = pytest.mark.unmeasured
+
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
 
 

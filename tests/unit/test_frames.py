@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from healthyroster_async._rows.frames import FrameBuilder, as_text, recast
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
+pytestmark = pytest.mark.unmeasured
+
 DECLARED = {
     "id": "integer",
     "rate": "number",

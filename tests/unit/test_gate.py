@@ -421,6 +421,7 @@ async def test_a_budget_that_is_new_begins_as_another_one_goes():
     assert turned_away < START_RATE
 
 
+@pytest.mark.unmeasured
 async def test_budgets_of_idle_providers_are_forgotten():
     """
     There are more clinics than a process should remember.

@@ -17,6 +17,8 @@ from healthyroster_async import HealthyRosterError
 from healthyroster_async._rows import frames, splitter, tables
 from healthyroster_async._rows.stream import RowStream
 
+pytestmark = pytest.mark.unmeasured
+
 _SUITE = json.loads(
     (Path(__file__).parent.parent / "json_test_suite.json").read_text(encoding="utf-8")
 )

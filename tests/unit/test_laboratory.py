@@ -16,6 +16,8 @@ from workload import Flow, heavy_and_light, job
 
 from healthyroster_async.emulator import RateLimit
 
+pytestmark = pytest.mark.unmeasured
+
 LIMITS = [
     RateLimit(rate=20, headers="none"),
     RateLimit(rate=20, burst=5, headers="none"),

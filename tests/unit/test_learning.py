@@ -15,6 +15,8 @@ from healthyroster_async._core.learning import START_RATE, Learner
 from healthyroster_async._core.settings import Limit
 from healthyroster_async.emulator import RateLimit
 
+pytestmark = pytest.mark.unmeasured
+
 
 def accepted(learner, begin, seconds, rate, *, wanted=True):
     """Note calls that were let in at a steady rate; return when it was over.

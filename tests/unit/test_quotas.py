@@ -555,6 +555,7 @@ _steps = st.lists(
 )
 
 
+@pytest.mark.unmeasured
 @given(steps=_steps)
 def test_whatever_is_announced_a_call_goes_within_the_longest_hold(steps):
     """
@@ -719,6 +720,7 @@ def test_a_used_up_quota_is_a_pause_that_is_told():
     assert (own.reactions, own.reaction) == (2, "resumed")
 
 
+@pytest.mark.unmeasured
 @given(steps=_steps, waits=st.lists(st.none() | _spans, min_size=40, max_size=40))
 def test_no_announcement_stops_the_governor_for_good(steps, waits):
     """
