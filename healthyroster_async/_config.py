@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from healthyroster_async._core.contract import Contract
-from healthyroster_async._core.credentials import Credentials, FetchCredentials
+from healthyroster_async._core.credentials import Credentials, FetchCredentials, unfit
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.hosts import is_same_host
 from healthyroster_async._core.settings import Environment
@@ -304,6 +304,10 @@ def _credentials(
             f"{prefix}ID is set, but neither {prefix}SECRET nor {prefix}SECRET_FILE, "
             "_COMMAND or _KEYRING"
         )
+    given = [application_id, *(secrets if kinds[0] == SECRET else ())]
+    for setting in given:
+        if (why := unfit(setting.name, setting.value)) is not None:
+            raise ConfigurationError(why)
     if kinds[0] == SECRET:
         return Credentials(application_id.value, secrets[0].value)
     return partial(_fetch, application_id.value, kinds[0], secrets[0])

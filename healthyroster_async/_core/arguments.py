@@ -22,6 +22,11 @@ from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.schemas import ANY
 from healthyroster_async._core.values import File, fitting, json_body, plain_text
 
+# What is no argument of a call but an option of a session, and which one.
+OF_SESSIONS = {
+    **{name: name for name in ("timeouts", "retry", "priority", "weight", "deadline")},
+    "timeout": "deadline",
+}
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -97,6 +102,11 @@ class Binding:
             raise TypeError(
                 f"{operation.name}() takes {provider.wire} from the session: use "
                 "pool.session(...) of that provider"
+            )
+        if name in OF_SESSIONS:
+            raise TypeError(
+                f"{operation.name}() has no parameter {name!r}; a session has it: "
+                f"session.with_options({OF_SESSIONS[name]}=...)"
             )
         near = difflib.get_close_matches(name, self._by_name, n=2)
         takes = ", ".join(p.name for p in operation.parameters) or "nothing"

@@ -74,7 +74,7 @@ class Secret:
         return self
 
 
-def _fault(name: str, value: object) -> str | None:
+def unfit(name: str, value: object) -> str | None:
     """Return why a value cannot stand in a header field (RFC 9110, section 5.5)."""
     text = value.reveal() if isinstance(value, Secret) else value
     if not isinstance(text, str):
@@ -103,8 +103,8 @@ class Credentials:
     def __init__(self, application_id: str, application_secret: str | Secret) -> None:
         # A plain function, for it can forget its arguments: error reporters print
         # local variables, and what is not yet complete cannot be printed.
-        why = _fault("application_id", application_id)
-        why = why or _fault("application_secret", application_secret)
+        why = unfit("application_id", application_id)
+        why = why or unfit("application_secret", application_secret)
         if why is not None:
             del self, application_id, application_secret
             raise ConfigurationError(why)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import inspect
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -10,8 +11,8 @@ import orjson
 import pytest
 from documents import document, operation, query
 
-from healthyroster_async import Contract, File
-from healthyroster_async._core.arguments import Binding
+from healthyroster_async import Contract, File, ProviderSession
+from healthyroster_async._core.arguments import OF_SESSIONS, Binding
 from healthyroster_async._schema_models import Models
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
@@ -184,11 +185,21 @@ def test_two_parameters_of_one_name_are_told_apart():
     assert bound.query == "?team=2&raw=3"
 
 
+def test_every_option_of_a_session_is_known_as_one():
+    """
+    Who gives one to a call is told where it belongs.
+    """
+    options = inspect.signature(ProviderSession.with_options).parameters
+    assert set(OF_SESSIONS.values()) == options.keys() - {"self"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "sentence"),
     [
         ({"teem": 1}, TypeError, r"no parameter 'teem'; did you mean team\?"),
         ({"zzz": 1}, TypeError, "no parameter 'zzz'; it takes size, team, sport"),
+        ({"deadline": 3}, TypeError, r"session\.with_options\(deadline=\.\.\.\)"),
+        ({"timeout": 3}, TypeError, r"session\.with_options\(deadline=\.\.\.\)"),
         ({}, TypeError, r"get_patients\(\) is missing size"),
         ({"size": None}, TypeError, "is missing size"),
         ({"size": "7"}, TypeError, "size is of type str; give an int"),

@@ -94,6 +94,8 @@ def test_variables_are_enough(monkeypatch):
     [
         ({"HEALTHYROSTER_SANDBOX_APPLICATION_ID": ""}, "APPLICATION_ID is not set"),
         ({"HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": ""}, "neither"),
+        ({"HEALTHYROSTER_SANDBOX_APPLICATION_ID": "a\n"}, "^HEALTHY.*_ID begins or"),
+        ({"HEALTHYROSTER_SANDBOX_APPLICATION_SECRET": "s3cr3t "}, "^HEALTHY.*T begins"),
         ({"HEALTHYROSTER_SANDBOX_BASE_URL": ""}, "SANDBOX_BASE_URL"),
         ({"HEALTHYROSTER_APPLICATION_ID_HEADER": ""}, "APPLICATION_ID_HEADER"),
         ({"HEALTHYROSTER_ENVIRONMENT": "staging"}, "sandbox or production"),
