@@ -131,11 +131,10 @@ class DuckdbDestination(Destination):
                 column, held = there[name]
                 own = _quoted(column)
                 wider = self._wider((held, own, table), (kind, value, rows))
-                if wider != held:
-                    text = _as_text(own, held) if wider == _TEXT else own
-                    self._db.execute(
-                        f"ALTER TABLE {table} ALTER {own} TYPE {wider} USING {text}"
-                    )
+                if wider == _TEXT != held:
+                    self._make_text(table, own, held, free_name("text", taken))
+                elif wider != held:
+                    self._db.execute(f"ALTER TABLE {table} ALTER {own} TYPE {wider}")
             else:
                 column, wider = free_name(name or "column", taken), kind
                 taken.add(column.lower())
@@ -147,6 +146,21 @@ class DuckdbDestination(Destination):
                     )
             into[column] = _as_text(value, kind) if wider == _TEXT else value
         return into
+
+    def _make_text(self, table: str, own: str, held: str, free: str) -> None:
+        """Make a column text.
+
+        The log of a killed process is read before DuckDB has functions: what it repeats
+        of an ALTER may call none, so that they are called in an UPDATE.
+        """
+        text = _quoted(free)
+        for change in (
+            f"ALTER TABLE {table} ADD {text} {_TEXT}",
+            f"UPDATE {table} SET {text} = {_as_text(own, held)}",  # noqa: S608 - quoted
+            f"ALTER TABLE {table} ALTER {own} TYPE {_TEXT} USING {text}",
+            f"ALTER TABLE {table} DROP {text}",
+        ):
+            self._db.execute(change)
 
     def _wider(self, held: _Values, came: _Values) -> str:
         """Return the type that holds the values of two columns, as exactly."""

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import datetime as dt
+import os
+import signal
+import subprocess
 import sys
 import time
 from decimal import Decimal
@@ -11,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from children import unwatched
 
 from healthyroster_async import DestinationError, PullPlan
 from healthyroster_async.emulator import Emulator
@@ -308,3 +312,58 @@ async def test_two_types_become_one_that_holds_both(
     held = await asked(tmp_path, f"SELECT {text} FROM Rows")
 
     assert {value for (value,) in held} == found
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from healthyroster_async.pull._duckdb import DuckdbDestination
+folder, *files = map(Path, sys.argv[1:])
+destination = DuckdbDestination(folder)
+for file in files:
+    destination.publish(file, source="Rows", provider=file.name, key="all", rows=1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL here")
+def test_what_became_wider_is_there_after_a_kill(tmp_path):
+    """
+    What DuckDB repeats then, it repeats without any function; else nothing opens it.
+    """
+    narrow = {
+        "utc": pa.array([MOMENT], pa.timestamp("us", "UTC")),
+        "fine": pa.array([MOMENT], pa.timestamp("us", "UTC")),
+        "local": pa.array([MOMENT], pa.timestamp("us")),
+        "money": pa.array([Decimal("12.50")], pa.decimal128(38, 10)),
+        "number": pa.array([1.0]),
+        "id": pa.array([7]),
+        "text": pa.array([True]),
+    }
+    wide = {name: pa.array(["Quill"]) for name in narrow} | {
+        "fine": pa.array([MOMENT], pa.timestamp("ns", "UTC")),
+        "id": pa.array([0.5]),
+    }
+    files = [tmp_path / "narrow", tmp_path / "wide"]
+    for file, columns in zip(files, (narrow, wide), strict=True):
+        pq.write_table(pa.table(columns), file)
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, lake, *files],
+        env=unwatched(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (lake / "rows.duckdb.wal").stat().st_size > 0
+
+    with duckdb.connect(lake / "rows.duckdb") as db:
+        found = db.execute("FROM Rows SELECT * EXCLUDE (_window, fine)").fetchall()
+        columns = [name for name, *_ in db.execute("DESCRIBE Rows").fetchall()]
+        kinds = dict(row[:2] for row in db.execute("DESCRIBE Rows").fetchall())
+
+    text = ("2026-01-31T08:30:00.12Z", "2026-01-31T08:30:00.12", "12.5", "1", 7, "true")
+    assert sorted(found) == [("narrow", *text), ("wide", *["Quill"] * 4, 0.5, "Quill")]
+    assert columns == ["_provider", "_window", *narrow]
+    assert kinds["fine"] == "TIMESTAMPTZ_NS"
