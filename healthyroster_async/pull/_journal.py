@@ -20,14 +20,14 @@ from attrs import frozen
 from healthyroster_async._core.date_ranges import Window
 from healthyroster_async._core.errors import DestinationError
 
-_VERSION = "2"
+_VERSION = "3"
 # OWASP's Password Storage Cheat Sheet: so many rounds of PBKDF2 with SHA-256.
 _ROUNDS = 600_000
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS runs (
   id INTEGER PRIMARY KEY, arguments TEXT NOT NULL, until TEXT NOT NULL,
-  started REAL NOT NULL, ended REAL, failed INTEGER
+  started REAL NOT NULL, ended REAL, failed INTEGER, origin INTEGER
 ) STRICT;
 CREATE TABLE IF NOT EXISTS folders (
   source TEXT, provider TEXT, folder TEXT NOT NULL COLLATE NOCASE,
@@ -180,31 +180,42 @@ class Journal:
             self._digests[text] = made.hex()
         return self._digests[text]
 
-    def begin(self, arguments: str, until: dt.date) -> int:
+    def begin(self, arguments: str, until: dt.date, *, last: bool) -> tuple[int, int]:
         """Return the number of a run, which is one before if that can go on.
 
         A run that was broken off goes on. One that ended with failures goes on if it
-        is for the same dates.
+        is for the same dates; where what is *last* is asked for, only for the sake of
+        the cells that failed, and a new run begins for the others.
+
+        Returns:
+            The number, and that of the run whose partitions count for cells that failed
+            since.
         """
         with self._held():
             found = self._db.execute(
-                "SELECT id, until, ended, failed FROM runs WHERE arguments = ? "
+                "SELECT id, coalesce(origin, id), until, ended, failed FROM runs "
+                "WHERE arguments = ? "
                 "ORDER BY id DESC LIMIT 1",
                 (arguments,),
             ).fetchone()
+            origin = None
             if found is not None:
-                run, before, ended, failed = found
-                if ended is None or (failed and before == until.isoformat()):
+                run, first, before, ended, failed = found
+                same = bool(failed) and before == until.isoformat()
+                if ended is None or (same and not last):
                     self._db.execute(
                         "UPDATE runs SET until = ?, ended = NULL WHERE id = ?",
                         (until.isoformat(), run),
                     )
-                    return int(run)
+                    return int(run), int(first)
+                origin = first if same else None
             made = self._db.execute(
-                "INSERT INTO runs (arguments, until, started) VALUES (?, ?, ?)",
-                (arguments, until.isoformat(), time.time()),
+                "INSERT INTO runs (arguments, until, started, origin) "
+                "VALUES (?, ?, ?, ?)",
+                (arguments, until.isoformat(), time.time(), origin),
             )
-            return int(made.lastrowid or 0)
+            run = int(made.lastrowid or 0)
+            return run, int(origin or run)
 
     def end(self, run: int, failed: int) -> None:
         """Keep that a run ended, and how many of its partitions failed."""

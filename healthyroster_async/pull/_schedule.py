@@ -90,7 +90,11 @@ class Schedule:
         if first is None and self._first is not None and known != _NO_WINDOW:
             journal.agree("since", self._first.isoformat(), "begins at another date")
         journal.agree("window", kind, "is cut by other windows")
-        self.run: int = journal.begin(plan.arguments(journal.digest), self.until)
+        self._reached = min(self.until, self._tomorrow)
+        arguments = plan.arguments(journal.digest)
+        run, origin = journal.begin(arguments, self.until, last=plan.since == LAST)
+        self.run: int = run
+        self._origin = origin
 
     def _chosen(self, known: str | None) -> Unit | None:
         """Return what windows are cut by; ``None`` if by their rows."""
@@ -141,6 +145,9 @@ class Schedule:
             yield Wanted(window=None, done=done)
             return
         before = [kept.window for kept in there.values() if kept.window is not None]
+        mark = self._journal.mark(cell)
+        failed = mark is None or mark[1] < self._reached
+        oldest = self._origin if failed else self.run
         for window in self._cut(self.since(cell), before):
             kept = there.get(window.key)
             if kept is None or kept.window is None:
@@ -148,7 +155,7 @@ class Schedule:
                 yield Wanted(window=window, done=False, divisible=divisible)
                 continue
             joined = window.joined(kept.window.start, kept.window.stop)
-            done = kept.run == self.run and joined == kept.window
+            done = kept.run >= oldest and joined == kept.window
             yield Wanted(window=joined, done=done)
 
     def _cut(self, since: dt.date, before: list[Window]) -> Iterator[Window]:
@@ -164,7 +171,7 @@ class Schedule:
             cell: The cell.
             failed: The first date that did not come.
         """
-        since, reached = self.since(cell), min(self.until, self._tomorrow)
+        since, reached = self.since(cell), self._reached
         _, before = self._journal.mark(cell) or (None, since)
         if since > before:
             reached = before  # nobody asked for what is between

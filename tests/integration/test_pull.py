@@ -37,7 +37,7 @@ from healthyroster_async import (
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
 from healthyroster_async.pull._remote import open_destination
-from healthyroster_async.testing import scripted_pool
+from healthyroster_async.testing import Answer, scripted_pool
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
 READERS = {
@@ -314,6 +314,49 @@ async def test_last_gives_a_provider_that_failed_what_it_missed(tmp_path):
 
     assert report.partitions == 1 + 3 + 3
     assert await held(tmp_path) == expected
+
+
+async def test_who_fails_keeps_nobody_from_what_is_new(tmp_path):
+    """
+    A provider that fails all day must not make the hourly job of the others idle, and
+    what came of it is not asked for again.
+    """
+    plan = PullPlan([1, 2], sources=["Teams"], since="last", first="2025-01-01",
+                    until="2025-04-01", overlap=1)  # fmt: skip
+    asked, new, failing = [], 1, {"2025-02-01"}
+    parameters = [
+        {"name": name, "type": "date", "description": "inclusive"}
+        for name in ("StartDate", "EndDate")
+    ]
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": 1, "name": "Teams"}]
+        if not request.label.endswith("/Data"):
+            return {"id": 1, "fields": [], "parameters": parameters}
+        start = json.loads(request.body)["StartDate"]
+        if request.provider_id == 2 and start in failing:
+            return Answer(400)
+        asked.append((request.provider_id, start[5:7]))
+        return [{"id": int(f"{request.provider_id}{start[5:7]}{new}")}]
+
+    async with scripted_pool(answer) as pool:
+        reports = []
+        for new in range(3):
+            asked.clear()
+            reports.append(await pool.pull(plan, tmp_path))
+            if new == 1:
+                assert (1, "03") in asked
+                assert not {(2, "01"), (2, "03")} & {*asked}
+                failing.clear()
+        rest = [*asked]
+        whole = await pool.pull(plan, tmp_path)
+
+    assert [len(report.failed) for report in reports] == [1, 1, 0]
+    assert {(1, "03"), (2, "02")} <= {*rest}
+    assert not {(2, "01"), (2, "03")} & {*rest}
+    assert whole.complete
+    assert await held(tmp_path) == [1010, 1020, 1032, 2010, 2022, 2032]
 
 
 async def test_a_destination_is_of_one_environment_one_cut_and_one_run(tmp_path):
