@@ -118,7 +118,8 @@ class RetryPolicy:
                 first.request, self._retried, _First(first), call, *args
             )
         except ServerError as error:
-            if fault_of(error) not in TURNED_AWAY:
+            again = is_retryable(error, safe=error.request.safe)
+            if not again or fault_of(error) not in TURNED_AWAY:
                 raise
             # Whatever its status, it asked for fewer calls.
             limited = RateLimitedError(error.response)

@@ -5,7 +5,12 @@ import asyncio
 import pytest
 
 from healthyroster_async import Environment, ServerError, ServiceUnavailableError
-from healthyroster_async.testing import Answer, run_in_virtual_time, scripted_pool
+from healthyroster_async.testing import (
+    Answer,
+    ScriptedTransport,
+    run_in_virtual_time,
+    scripted_pool,
+)
 
 SOURCES = [{"id": 1, "name": "Teams"}]
 MUTE = pytest.mark.parametrize("answer", [503, Answer(503, json={"status": 503})])
@@ -111,3 +116,15 @@ async def test_what_changes_something_is_not_sent_again(answer):
             await pool.session(1).request("POST", "/HealthcareProvider/{id}/Messages")
 
     assert len(sent) == 1
+
+
+@MUTE
+async def test_what_may_have_been_carried_out_is_no_rate_limit(answer):
+    """
+    Whoever catches RateLimitedError sends it again, and it would be there twice.
+    """
+    async with scripted_pool(ScriptedTransport([429, answer])) as pool:
+        with pytest.raises(ServerError) as caught:
+            await pool.session(1).request("POST", "/HealthcareProvider/{id}/Messages")
+
+    assert caught.value.status == 503
