@@ -7,8 +7,9 @@ import math
 from attrs import define, field
 
 _FAULTS = 5
-# A limiter that says nothing lets calls through again before that, most likely.
-_MUTE_S = 10.0
+# A limiter that says nothing lets calls through again before that: few have windows
+# longer than a minute, and a probe may come up to 8 s late.
+_MUTE_S = 75.0
 _FIRST_S = 2.0
 _LONGEST_S = 10.0
 

@@ -36,14 +36,14 @@ def test_refusals_that_say_nothing_are_an_outage_when_nothing_else_comes():
     """
     breaker = Breaker()
 
-    assert not any(breaker.turned_away(second) for second in range(10))
-    assert breaker.turned_away(10.0)
+    assert not any(breaker.turned_away(second) for second in range(75))
+    assert breaker.turned_away(75.0)
     breaker.answered()
     assert not breaker.in_trouble
-    assert not breaker.turned_away(11.0)
+    assert not breaker.turned_away(76.0)
     assert breaker.in_trouble
-    breaker.open(12.0)
-    assert not breaker.turned_away(30.0)
+    breaker.open(77.0)
+    assert not breaker.turned_away(152.0)
 
 
 def test_the_waits_between_probes_grow_up_to_ten_seconds():
