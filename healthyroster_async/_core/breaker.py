@@ -31,18 +31,19 @@ class Breaker:
     opened: int = field(init=False, default=0)
     since: float = field(init=False, default=0.0)
     faults: int = field(init=False, default=0)
-    _mute_since: float = field(init=False, default=math.inf)
+    _mute_since: float = field(init=False, default=0.0)
+    _mute_last: float = field(init=False, default=-math.inf)
     _wait: float = field(init=False, default=_FIRST_S)
 
     @property
     def in_trouble(self) -> bool:
         """Whether an answer would change anything."""
-        return self.faults > 0 or self._mute_since < math.inf
+        return self.faults > 0 or self._mute_last > -math.inf
 
     def answered(self) -> bool:
         """Note that the API answered; return whether it had been down."""
         self.faults = 0
-        self._mute_since = math.inf
+        self._mute_last = -math.inf
         if not self.is_open:
             return False
         self.is_open = False
@@ -59,7 +60,10 @@ class Breaker:
 
     def turned_away(self, now: float) -> bool:
         """Note a refusal that says nothing; return whether that lasts too long."""
-        self._mute_since = min(self._mute_since, now)
+        # While nobody asked nothing else could come.
+        if now - self._mute_last > _MUTE_S:
+            self._mute_since = now
+        self._mute_last = now
         return not self.is_open and now - self._mute_since >= _MUTE_S
 
     def open(self, now: float) -> None:

@@ -46,6 +46,18 @@ def test_refusals_that_say_nothing_are_an_outage_when_nothing_else_comes():
     assert not breaker.turned_away(152.0)
 
 
+def test_two_refusals_with_an_hour_of_silence_between_are_no_outage():
+    """
+    While nobody asked, nothing else could come.
+    """
+    breaker = Breaker()
+
+    assert not breaker.turned_away(0.0)
+    assert not breaker.turned_away(3600.0)
+    assert not breaker.turned_away(3640.0)
+    assert breaker.turned_away(3675.0)
+
+
 def test_the_waits_between_probes_grow_up_to_ten_seconds():
     """
     An API that comes back must be noticed soon, however long it was gone.
