@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -15,6 +16,8 @@ from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.settings import check_type
 
 _SINGLE = (str, bool, int, float, Decimal, date, time, UUID, Enum)
+# What numpy makes a bare number of, which says nothing of a time.
+_NUMBERED = re.compile(r"datetime64\[[npfa]s\]|timedelta64.*")
 _KINDS = "a text, number, bool, date, date-time, UUID or enum"
 
 
@@ -36,7 +39,12 @@ def check_parameter(name: str, value: Any) -> None:
 
 def plain(value: Any) -> Any:
     """Return a number, text or list of numpy and pandas as Python has it."""
-    return value.tolist() if hasattr(value, "dtype") else value
+    if not hasattr(value, "dtype"):
+        return value
+    kind = str(value.dtype)
+    if _NUMBERED.fullmatch(kind):
+        value = value.astype(f"{kind.partition('[')[0]}[us]")
+    return value.tolist()
 
 
 def query_string(query: Any) -> str:

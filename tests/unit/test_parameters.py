@@ -195,3 +195,47 @@ def test_what_pandas_and_numpy_hold_is_sent_as_what_it_is():
     )
     with pytest.raises(ConfigurationError, match="parameter from is no date"):
         body_of({"from": pd.NaT})
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns", "as"])
+def test_a_moment_of_numpy_is_a_moment_in_every_unit(unit):
+    """
+    Frames hold nanoseconds, and a number of them is no date to the API.
+    """
+    on = np.datetime64("1970-01-01T00:00:02", unit)
+
+    assert json.loads(body_of({"from": on})) == {"from": "1970-01-01T00:00:02"}
+    assert json.loads(body_of({"on": np.array([on])})) == {
+        "on": ["1970-01-01T00:00:02"]
+    }
+    assert query_string({"from": on}) == "?from=1970-01-01T00%3A00%3A02"
+
+
+def test_a_day_of_numpy_stays_one():
+    """
+    Midnight is something else to an API that compares days.
+    """
+    assert query_string({"on": np.datetime64("2026-01-31")}) == "?on=2026-01-31"
+
+
+def test_moments_of_a_column_are_sent_as_moments():
+    """
+    With and without a time zone, whatever unit pandas chose.
+    """
+    column = pd.Series(pd.to_datetime(["2026-01-31"]))
+    texts = ["2026-01-31T00:00:00"]
+
+    assert json.loads(body_of({"on": column})) == {"on": texts}
+    assert json.loads(body_of({"on": column.to_numpy()})) == {"on": texts}
+    assert json.loads(body_of({"on": column.dt.tz_localize("UTC")})) == {
+        "on": [f"{texts[0]}+00:00"]
+    }
+
+
+@pytest.mark.parametrize("unit", ["s", "ns", "M"])
+def test_a_span_of_numpy_is_refused(unit):
+    """
+    The API has no word for one, and a number would be taken for something else.
+    """
+    with pytest.raises(ConfigurationError, match="parameter a is of type timedelta"):
+        query_string({"a": np.timedelta64(1, unit)})
