@@ -212,7 +212,7 @@ class Contract:
                 secrets, over https, and blocking: in a running event loop with ``await
                 asyncio.to_thread(Contract.from_swagger, url)``.
             base_urls: Base URL of each environment; of one that is left out it is that
-                of the document.
+                of the document, if its host is another.
             application_id_header: Name of the header field of the application id.
             application_secret_header: Name of the header field of the secret.
             rows_key: Where the rows stand in an answer that wraps them.
@@ -236,7 +236,7 @@ class Contract:
         read = swagger.read(document)
         given = {} if base_urls is None else base_urls
         check_type("base_urls", given, Mapping, _GIVE_URLS)
-        urls = {**read.base_urls, **given}
+        urls = base_urls_of(read, given)
         if not urls:
             raise ConfigurationError(
                 f"the swagger document {read.about_servers}; give base_urls="
@@ -270,6 +270,27 @@ class Contract:
             rows_key=rows_key,
             operations=operations,
         )
+
+
+def base_urls_of(
+    read: SwaggerReading, given: Mapping[Environment, str]
+) -> dict[Environment, str]:
+    """Return the base URLs of a document, and the given ones, which win over them.
+
+    A host that is given for one environment is not the other one's, whatever the
+    document calls it.
+    """
+    hosts = {_host_of(url) for url in given.values()}
+    named = read.base_urls.items()
+    kept = {e: url for e, url in named if e in given or _host_of(url) not in hosts}
+    return {**kept, **given}
+
+
+def _host_of(url: str) -> tuple[str, int | None] | None:
+    try:
+        return host_of(base_url(Environment.SANDBOX, url))
+    except ConfigurationError:  # the contract says what is wrong with it
+        return None
 
 
 def operations_of(

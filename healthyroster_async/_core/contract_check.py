@@ -11,6 +11,7 @@ from attrs import field, frozen
 from healthyroster_async._core import swagger
 from healthyroster_async._core.contract import (
     Contract,
+    base_urls_of,
     operations_of,
     reporting_of,
 )
@@ -156,7 +157,7 @@ def check(document: Document, given: Given | None = None) -> Check:
     """
     given = given or Given()
     read = swagger.read(document)
-    urls = {**read.base_urls, **given.base_urls}
+    urls = base_urls_of(read, given.base_urls)
     id_header = _header("application_id_header", read, given)
     secret_header = _header("application_secret_header", read, given)
     headers = (id_header.name, secret_header.name)

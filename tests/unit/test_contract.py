@@ -114,6 +114,25 @@ def test_a_base_url_that_is_given_takes_nothing_from_the_other_environment():
     assert len(read.base_urls) == 2
 
 
+@pytest.mark.parametrize("url", ["https://api.test/v1", "https://API.test./sandbox"])
+def test_a_host_that_is_given_is_no_longer_the_other_environment(url):
+    """
+    Where the document calls the sandbox production, the caller says what it is.
+    """
+    own = {Environment.SANDBOX: url}
+
+    assert set(Contract.from_swagger(DOCUMENT, base_urls=own).base_urls) == set(own)
+
+
+def test_two_given_base_urls_still_need_a_host_each():
+    """
+    What the caller says of both is no slip of the document.
+    """
+    one = dict.fromkeys(Environment, SANDBOX_URL)
+    with pytest.raises(ConfigurationError, match="same host"):
+        Contract.from_swagger(DOCUMENT, base_urls=one)
+
+
 def test_a_header_that_is_no_text_is_refused_by_name():
     """
     Not with what Python says of the number that it is.

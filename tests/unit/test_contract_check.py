@@ -70,6 +70,18 @@ def test_settings_make_up_for_what_is_missing():
     assert found.application_id_header.how == "given by your settings"
 
 
+def test_a_base_url_of_the_settings_takes_its_host_from_the_document():
+    """
+    The check and the pool read the same document, and say the same.
+    """
+    raw = documents.clinic()
+    own = "https://sandbox.clinic.test/v1"
+    found = checked(raw, base_urls={Environment.PRODUCTION: own})
+
+    assert found.usable
+    assert found.base_urls == {"production": own}
+
+
 def test_a_pool_that_would_be_refused_is_not_promised():
     """
     Plain http would send the secret unencrypted, whoever says so.
