@@ -205,7 +205,7 @@ class Caller:
         if (
             not plain
             or not is_below(there, base)
-            or is_elsewhere(there, before.url, own)
+            or is_elsewhere(there, base, before.url, own)
         ):
             del url, there, own  # a traceback may print them
             error = DecodingError(

@@ -45,11 +45,17 @@ def is_below(url: str, base: str) -> bool:
     return "\\" not in path and not {".", ".."} & set(re.split("[/;]", path))
 
 
-def is_elsewhere(url: str, before: str, segment: str) -> bool:
-    """Return whether a URL has another segment in the place where *before* has one."""
-    there, here = (
-        unquote(urlsplit(each).path).casefold().split("/") for each in (url, before)
+def is_elsewhere(url: str, base: str, before: str, segment: str) -> bool:
+    """Return whether a URL has another segment in the place where *before* has one.
+
+    Both are below *base*, whose own segments are no such place.
+    """
+    above, there, here = (
+        unquote(urlsplit(each).path).casefold().split("/")
+        for each in (base, url, before)
     )
     own = segment.casefold()
-    place = here.index(own) if own in here else 0
+    if own not in here[len(above) :]:
+        return False
+    place = here.index(own, len(above))
     return here[:place] == there[:place] and here[place] not in there[place : place + 1]

@@ -238,6 +238,24 @@ async def test_a_page_of_another_provider_is_not_followed():
             assert operation._caller.request_url(request, url).provider_id == 1
 
 
+async def test_a_base_url_that_holds_the_id_hides_no_other_provider():
+    """
+    Some APIs have their version as a number there, and it is some provider's id.
+    """
+    async with (
+        Emulator(providers=2, path_prefix="/api/1") as emulator,
+        pool_of(emulator) as pool,
+    ):
+        operation = pool.session(1).operations.get_account
+        request = operation._request({})
+        with pytest.raises(DecodingError, match="to another provider"):
+            operation._caller.request_url(
+                request, f"{emulator.url}/HealthcareProvider/2/Account"
+            )
+        followed = operation._caller.request_url(request, "?page=2")
+        assert followed.provider_id == 1
+
+
 async def test_what_the_server_refuses_after_all_is_an_error_of_its_own(clinic):
     """
     Documents do not say everything.
