@@ -251,6 +251,17 @@ class ConnectionPool:
         pacing: PacingSettings | None = None,
         answers: AnswerSettings | None = None,
         deadline: float | None = None,
+        on_attempt: Callable[[AttemptEvent], None] | None = None,
+        on_retry: Callable[[RetryEvent], None] | None = None,
+        on_pause: Callable[[PacingEvent], None] | None = None,
+        on_denied: Callable[[DeniedEvent], None] | None = None,
+        on_stream: Callable[[StreamEvent], None] | None = None,
+        on_pacing: Callable[[PacingEvent], None] | None = None,
+        telemetry: Telemetry | None = None,
+        client_session: aiohttp.ClientSession | None = None,
+        transport: Transport | None = None,
+        ssl_context: tls.SSLContext | None = None,
+        user_agent_suffix: str | None = None,
     ) -> ConnectionPool:
         """Make a pool from ``HEALTHYROSTER_*`` variables and the profile file.
 
@@ -270,15 +281,9 @@ class ConnectionPool:
         A secret in a file, of a command or in the keyring is read when the pool starts,
         and again when the API refuses it (401).
 
-        Args:
-            profile: Name of the profile; ``HEALTHYROSTER_PROFILE`` by default.
-            swagger: Path or URL of the document; ``HEALTHYROSTER_SWAGGER`` by default.
-            environment: The default of ``session``.
-            timeouts: Bounds of an attempt.
-            retry: Bounds of trying again.
-            pacing: Bounds of concurrency and pauses.
-            answers: Bounds of the size of answers.
-            deadline: Seconds that a call may take in all.
+        *profile* names one in place of ``HEALTHYROSTER_PROFILE``, and *swagger* is the
+        path or URL of the document in place of ``HEALTHYROSTER_SWAGGER``. All else is
+        as ``ConnectionPool`` takes it.
 
         Raises:
             ConfigurationError: Something is missing; the text names the variable.
@@ -296,6 +301,17 @@ class ConnectionPool:
             pacing=pacing,
             answers=answers,
             deadline=deadline,
+            on_attempt=on_attempt,
+            on_retry=on_retry,
+            on_pause=on_pause,
+            on_denied=on_denied,
+            on_stream=on_stream,
+            on_pacing=on_pacing,
+            telemetry=telemetry,
+            client_session=client_session,
+            transport=transport,
+            ssl_context=ssl_context,
+            user_agent_suffix=user_agent_suffix,
         )
 
     @property

@@ -48,7 +48,20 @@ from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import PoolStats
 
 if TYPE_CHECKING:
+    import ssl as tls
+
+    import aiohttp
     import pyarrow as pa
+
+    from healthyroster_async._core.events import (
+        AttemptEvent,
+        DeniedEvent,
+        RetryEvent,
+        StreamEvent,
+    )
+    from healthyroster_async._policies.observing import Telemetry
+    from healthyroster_async._policies.pacing import PacingEvent
+    from healthyroster_async._transports.base import Transport
 
 _P = ParamSpec("_P")
 _S = TypeVar("_S")
@@ -427,6 +440,17 @@ class SyncPool(_Twin):
         pacing: PacingSettings | None = None,
         answers: AnswerSettings | None = None,
         deadline: float | None = None,
+        on_attempt: Callable[[AttemptEvent], None] | None = None,
+        on_retry: Callable[[RetryEvent], None] | None = None,
+        on_pause: Callable[[PacingEvent], None] | None = None,
+        on_denied: Callable[[DeniedEvent], None] | None = None,
+        on_stream: Callable[[StreamEvent], None] | None = None,
+        on_pacing: Callable[[PacingEvent], None] | None = None,
+        telemetry: Telemetry | None = None,
+        client_session: aiohttp.ClientSession | None = None,
+        transport: Transport | None = None,
+        ssl_context: tls.SSLContext | None = None,
+        user_agent_suffix: str | None = None,
     ) -> Self:
         """Make a pool from ``HEALTHYROSTER_*`` variables; see ``ConnectionPool``.
 
@@ -446,6 +470,17 @@ class SyncPool(_Twin):
                 pacing=pacing,
                 answers=answers,
                 deadline=deadline,
+                on_attempt=on_attempt,
+                on_retry=on_retry,
+                on_pause=on_pause,
+                on_denied=on_denied,
+                on_stream=on_stream,
+                on_pacing=on_pacing,
+                telemetry=telemetry,
+                client_session=client_session,
+                transport=transport,
+                ssl_context=ssl_context,
+                user_agent_suffix=user_agent_suffix,
             ).result()
         finally:
             aside.shutdown(wait=False)  # Ctrl-C waits for no fetch

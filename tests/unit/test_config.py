@@ -1,12 +1,18 @@
 """Settings from variables and profiles."""
 
+import inspect
 import os
 import traceback
 
 import pytest
 from fakes import read
 
-from healthyroster_async import ConfigurationError, ConnectionPool, Environment
+from healthyroster_async import (
+    ConfigurationError,
+    ConnectionPool,
+    Environment,
+    SyncPool,
+)
 from healthyroster_async._profiles import profile_file
 
 VARIABLES = {
@@ -87,6 +93,34 @@ def test_variables_are_enough(monkeypatch):
     assert pool.environments == (Environment.SANDBOX,)
     assert pool.session(1).environment is Environment.SANDBOX
     assert pool.contract.application_id_header == "X-Id"
+
+
+@pytest.mark.parametrize("kind", [ConnectionPool, SyncPool])
+def test_whoever_configures_by_variables_gives_up_nothing(kind, monkeypatch):
+    """
+    Telemetry, hooks and a private authority are for containers first.
+    """
+    given = {}
+
+    class Told(ConnectionPool):
+        def __init__(self, credentials, **settings):
+            given.update(settings)
+
+    if kind is ConnectionPool:
+        kind = Told
+    else:
+        monkeypatch.setattr("healthyroster_async._sync.ConnectionPool", Told)
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    constructor = inspect.signature(ConnectionPool).parameters
+    known = inspect.signature(ConnectionPool.from_environment).parameters
+    settings = [name for name in known if name not in {"profile", "swagger"}]
+    own = {name: object() for name in settings}
+    kind.from_environment(**own)
+
+    assert settings == [n for n in constructor if n not in {"credentials", "contract"}]
+    assert [known[n] for n in settings] == [constructor[n] for n in settings]
+    assert own.items() <= given.items()
 
 
 @pytest.mark.parametrize(
