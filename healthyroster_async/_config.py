@@ -5,7 +5,7 @@ Argument over variable over profile over swagger document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +30,8 @@ from healthyroster_async._profiles import (
     profile_of,
 )
 from healthyroster_async._secrets import SOURCES
+
+_KEYS = (*SHARED, *(f"{e.value}_{k}" for e in Environment for k in EACH))
 
 
 @frozen(kw_only=True)
@@ -110,6 +112,20 @@ def collect(
             value=str(swagger), name="the argument swagger", origin="argument"
         )
     return Settings(found=found, profile=own)
+
+
+def unknown(names: Iterable[str]) -> Iterator[str]:
+    """Yield a line about each variable that is called like a setting and is none."""
+    import difflib  # noqa: PLC0415 - only for a message
+
+    known = [key.upper() for key in (*_KEYS, "profile")]
+    for name in names:
+        key = name.removeprefix(PREFIX)
+        if key == name or key in known:
+            continue
+        near = [PREFIX + k for k in difflib.get_close_matches(key, known, n=2)]
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        yield f"the variable {name} is no setting, and is not read{hint}"
 
 
 def made_of(settings: Settings, contract: Contract | None = None) -> Configuration:
@@ -251,7 +267,7 @@ def _profile(path: Path, name: str) -> Profile:
 
 def _of_variables(variables: Mapping[str, str]) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
-    for key in (*SHARED, *(f"{e.value}_{k}" for e in Environment for k in EACH)):
+    for key in _KEYS:
         name = PREFIX + key.upper()
         value = variables.get(name)
         if value:

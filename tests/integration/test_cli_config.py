@@ -18,7 +18,7 @@ import pytest
 from keyring.backends import fail, null
 from own_keyring import OwnKeyring
 
-from healthyroster_async import Environment
+from healthyroster_async import Environment, _config, _profiles
 from healthyroster_async._profiles import profile_file
 from healthyroster_async.cli.app import app
 from healthyroster_async.emulator import Emulator
@@ -319,6 +319,44 @@ def test_of_a_secret_only_that_it_is_set_is_shown(config, file):
     assert SECRET not in done.stdout + done.stderr
     assert "vault ... " in done.stdout
     assert "production application_secret       " in done.stdout
+
+
+@pytest.mark.parametrize("command", ["show", "check"])
+def test_a_misspelled_variable_is_told_without_its_value(config, clinic, command):
+    """
+    It is ignored, and calls go to the sandbox that were meant for elsewhere.
+    """
+    done = config(
+        command,
+        "clinic",
+        HEALTHYROSTER_ENVIRONMENT="sandbox",
+        HEALTHYROSTER_ENVIROMENT="production",
+        HEALTHYROSTER_SANDBOX_APPLICATON_SECRET=SECRET,
+        HEALTHYROSTER_COLOUR="blue",
+    )
+
+    assert done.returncode == 0
+    told = [line for line in done.stderr.splitlines() if line.startswith("warning")]
+    assert [line.split()[3] for line in told] == [
+        "HEALTHYROSTER_COLOUR",
+        "HEALTHYROSTER_ENVIROMENT",
+        "HEALTHYROSTER_SANDBOX_APPLICATON_SECRET",
+    ]
+    assert "did you mean" not in told[0]
+    assert "did you mean HEALTHYROSTER_ENVIRONMENT" in told[1]
+    assert "did you mean HEALTHYROSTER_SANDBOX_APPLICATION_SECRET" in told[2]
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_a_variable_that_is_read_is_no_misspelling():
+    """
+    A warning about what is right teaches to look past all of them.
+    """
+    each = [f"{e.value}_{k}" for e in Environment for k in _profiles.EACH]
+    keys = [*_profiles.SHARED, *each, "profile"]
+    names = [f"HEALTHYROSTER_{key.upper()}" for key in keys]
+
+    assert not list(_config.unknown([*names, "PATH", "HEALTHY_ROSTER"]))
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ def command(
     The exit code is 0 if all works, 3 if there is no access, 2 if the settings are
     wrong, and 1 for anything else.
     """
+    for line in _config.unknown(sorted(os.environ)):
+        _console.message(f"warning: {_console.plain(line)}")
     found = _settings(name, swagger)
 
     async def main() -> list[_Result]:

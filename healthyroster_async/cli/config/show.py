@@ -37,6 +37,8 @@ def command(name: str | None, *, swagger: str | None, as_json: bool) -> int:
     argument wins over a variable, a variable over the profile, the profile over the
     swagger document. Of a secret it is shown that it is set.
     """
+    for line in _config.unknown(sorted(os.environ)):
+        _console.message(f"warning: {_console.plain(line)}")
     settings = _config.collect(os.environ, profile=name, swagger=swagger)
     contract, problem = _contract(settings)
     rows = [*_profile(settings, name), *_rows(settings, contract)]
