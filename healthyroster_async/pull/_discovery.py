@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
@@ -31,7 +31,7 @@ from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull._destination import Destination, folder_name
 from healthyroster_async.pull._journal import Cell, Journal
-from healthyroster_async.pull._plan import PullPlan
+from healthyroster_async.pull._plan import PullPlan, is_called
 from healthyroster_async.pull._report import PullDenial, PullFailure, PullGone
 from healthyroster_async.pull._schedule import Schedule
 
@@ -64,11 +64,13 @@ class Source:
     """A data source as some provider has it.
 
     Attributes:
+        filters: What of it is asked for.
         seen: How many rows came in how many days.
     """
 
     one: DataSource
     folder: str
+    filters: Mapping[str, Any] = field(factory=dict, repr=False)
     detail: DataSourceDetail | None = None
     range: DateRange | None = None
     denial: ForbiddenError | None = None
@@ -164,10 +166,6 @@ def _names(source: DataSource) -> tuple[str, str]:
     return folder_name(name), folder_name(f"{name}-{id_}")
 
 
-def _is_called(source: DataSource, name: str) -> bool:
-    return name == str(source.id) or name.casefold() == (source.name or "").casefold()
-
-
 @define
 class Findings:
     """What is denied, and what failed."""
@@ -213,6 +211,7 @@ class Discovery:
         self._plan = plan
         self._environment = environment
         self._findings = findings
+        self._given = {*(plan.sources or ()), *plan.parameters}
         self.calls = 0
         self._lists: Mapping[Any, DataSources] = {}
         self._clock = asyncio.get_running_loop().time
@@ -221,20 +220,28 @@ class Discovery:
     async def cells(self, journal: Journal) -> list[Partition]:
         """Return each data source of each provider, as one that is whole."""
         listed = self._lists = await self._listed()
-        wanted = [(p, one) for p, all_ in listed.items() for one in self._wanted(all_)]
+        known = {p: self._known(all_) for p, all_ in listed.items()}
+        wanted = [
+            (provider, one)
+            for provider, all_ in listed.items()
+            for one in all_
+            if self._is_wanted(one, known[provider])
+        ]
         names = {_cell(one, provider): _names(one) for provider, one in wanted}
         folders = await asyncio.to_thread(journal.folders, names)
         cells: list[Partition] = []
         clinics: defaultdict[Source, list[ProviderSession]] = defaultdict(list)
         sources: dict[tuple[str, str | None, str], Source] = {}
-        missing = {*(self._plan.sources or ()), *self._plan.parameters}
+        missing = self._given
         for provider, one in wanted:
             clinic = self._session(provider)
-            missing = {name for name in missing if not _is_called(one, name)}
+            names_of = known[provider]
+            missing = {name for name in missing if not is_called(one, name, names_of)}
             folder = folders[_cell(one, provider)]
             key = str(one.id), one.name, folder
             if key not in sources:
-                sources[key] = Source(one=one, folder=folder)
+                filters = self._plan.parameters_of(one, names_of)
+                sources[key] = Source(one=one, folder=folder, filters=filters)
             clinics[sources[key]].append(clinic)
             cells.append(Partition(clinic, sources[key], None))
         await _at_once(lambda one: self._describe(one, clinics[one]), clinics)
@@ -248,17 +255,14 @@ class Discovery:
             )
         return cells
 
-    def _wanted(self, listed: DataSources) -> Iterator[DataSource]:
-        """Yield what is asked for of a list; case counts where it tells two apart."""
+    def _known(self, listed: DataSources) -> set[str]:
+        """Return which names and ids of the plan are in a list just so."""
+        there = {text for one in listed for text in (str(one.id), one.name)}
+        return self._given.intersection(there)
+
+    def _is_wanted(self, source: DataSource, known: set[str]) -> bool:
         names = self._plan.sources
-        known = {str(one.id) for one in listed} | {one.name for one in listed}
-        for one in listed:
-            if names is None or any(
-                name in {str(one.id), one.name}
-                or (name not in known and _is_called(one, name))
-                for name in names
-            ):
-                yield one
+        return names is None or any(is_called(source, name, known) for name in names)
 
     async def _listed(self) -> Mapping[Any, DataSources]:
         """Return the data sources of each provider that told them.
@@ -312,11 +316,13 @@ class Discovery:
             str(provider): {str(one.id) for one in found}
             for provider, found in self._lists.items()
         }
-        wanted = self._plan.sources
+        known = {str(p): self._known(found) for p, found in self._lists.items()}
         for cell, folder in there:
             name = unquote(folder)
             if cell.source not in listed.get(cell.provider, {cell.source}) and (
-                not wanted or {cell.source, name} & set(wanted)
+                self._is_wanted(
+                    DataSource(id=cell.source, name=name), known[cell.provider]
+                )
             ):
                 self._findings.gone.append(
                     PullGone(provider_id=cell.provider, folder=name)
@@ -399,7 +405,7 @@ class Discovery:
         """
         there = [one.name for one in detail.parameters if one.name]
         range_ = None if self._plan.since is None else source.range
-        for name in self._plan.parameters_of(source.one):
+        for name in source.filters:
             if range_ is not None and name in {range_.start, range_.end}:
                 raise ConfigurationError(
                     f"{source.name}: {name} is given in parameters, and since sets it"
@@ -473,7 +479,6 @@ class Discovery:
         What fails is the failure of its data source.
         """
         source = cell.source
-        filters = self._plan.parameters_of(source.one)
         try:
             return await ends_inclusive(
                 cell.clinic.reporting,
@@ -481,7 +486,7 @@ class Discovery:
                 range_,
                 since,
                 until,
-                parameters=filters,
+                parameters=source.filters,
             )
         except ForbiddenError:
             return None  # the pull itself says so

@@ -175,7 +175,7 @@ class Job:
         """Check, or agree, that rows of some filters are not mixed with others'."""
         hold(
             f"parameters of {source.one.id}",
-            journal.digest(self._plan.parameters_of(source.one)),
+            journal.digest(source.filters),
             f"holds rows of {source.name} that other parameters were given for",
             shown=False,
         )
@@ -331,7 +331,7 @@ class Job:
         self, partition: Partition, destination: Destination, schedule: Schedule
     ) -> None:
         source, window = partition.source, partition.window
-        values = self._plan.parameters_of(source.one)
+        values = dict(source.filters)
         if window is not None and source.range is not None:
             values |= source.range.values(window)
         what = source.detail or source.one

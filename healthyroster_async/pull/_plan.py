@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import Attribute, field, frozen
@@ -106,6 +106,13 @@ def _days(_: object, attribute: Attribute[Any], value: Any) -> None:
         )
 
 
+def is_called(source: DataSource, name: str, known: Container[str]) -> bool:
+    """Return whether a data source is meant; case counts where it tells two apart."""
+    return name in {str(source.id), source.name} or (
+        name not in known and name.casefold() == (source.name or "").casefold()
+    )
+
+
 @frozen
 class PullPlan:
     """Which rows to pull, and how to cut and write them.
@@ -163,10 +170,17 @@ class PullPlan:
                     "after the last"
                 )
 
-    def parameters_of(self, source: DataSource) -> dict[str, Any]:
-        """Return the filters of a data source, by its id or its name."""
-        by_id = self.parameters.get(str(source.id), {})
-        return {**self.parameters.get(source.name or "", {}), **by_id}
+    def parameters_of(self, source: DataSource, known: set[str]) -> dict[str, Any]:
+        """Return the filters of a data source, by its id or its name.
+
+        Args:
+            source: The data source.
+            known: Names that some data source of the same list has just so.
+        """
+        names = [name for name in self.parameters if is_called(source, name, known)]
+        # The id has the last word, and before it the name as it is.
+        names.sort(key=lambda name: (name == str(source.id), name == source.name))
+        return {k: v for name in names for k, v in self.parameters[name].items()}
 
     def arguments(self, digest: Callable[[Mapping[str, Any]], str]) -> str:
         """Return what was asked for, to tell whether a run is the same as one before.

@@ -501,6 +501,36 @@ async def test_a_name_need_not_have_the_right_case(tmp_path):
     assert pulled == [["teams"], ["Teams", "teams", "X"], ["X"], ["X"]]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "sent"),
+    [
+        ({"TEAMS": {"A": 1}}, [{"A": 1}, {"A": 1}, {}]),
+        ({"teams": {"A": 1}, "X": {"A": 2}}, [{}, {"A": 1}, {"A": 2}]),
+        ({"x": {"A": 1, "B": 1}, "2": {"A": 2}}, [{}, {}, {"A": 2, "B": 1}]),
+    ],
+)
+async def test_a_filter_need_not_have_the_right_case(parameters, sent, tmp_path):
+    """
+    One that is dropped without a word would pull everybody.
+    """
+    names, bodies = ["Teams", "teams", "X"], {}
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": n, "name": name} for n, name in enumerate(names)]
+        if request.label.endswith("/Data"):
+            bodies[request.url.split("/")[-2]] = json.loads(request.body or b"{}")
+            return [{"id": 1}]
+        return {"id": int(request.url.rpartition("/")[2]), "fields": []}
+
+    async with scripted_pool(answer) as pool:
+        plan = PullPlan([1], parameters=parameters, format="ndjson")
+        report = await pool.pull(plan, tmp_path)
+
+    assert report.complete
+    assert [bodies[str(n)] for n in range(3)] == sent
+
+
 @pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
 async def test_providers_may_have_other_ids_for_the_same(file_format, tmp_path):
     """
@@ -598,8 +628,10 @@ async def test_what_is_not_listed_any_more_is_told(tmp_path):
         lists[0] = lists[0][:1]
         second = await pool.pull(plan, tmp_path)
         some = await pool.pull(attrs.evolve(plan, sources=["Teams"]), tmp_path)
+        old = await pool.pull(attrs.evolve(plan, sources=["OLD ONE"]), tmp_path)
 
     assert (first.gone, some.gone) == ((), ())
+    assert old.gone == second.gone
     assert {(one.provider_id, one.folder) for one in second.gone} == {
         ("1", "Old one"),
         ("2", "Old one"),
