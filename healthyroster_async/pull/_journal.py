@@ -217,6 +217,12 @@ class Journal:
             run = int(made.lastrowid or 0)
             return run, int(origin or run)
 
+    def asked(self) -> list[str]:
+        """Return what runs were asked for, the last one first."""
+        with self._held():
+            found = self._db.execute("SELECT arguments FROM runs ORDER BY id DESC")
+            return [str(arguments) for (arguments,) in found]
+
     def end(self, run: int, failed: int) -> None:
         """Keep that a run ended, and how many of its partitions failed."""
         with self._held():

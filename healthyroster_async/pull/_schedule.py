@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -68,19 +69,22 @@ class Schedule:
         self.until: dt.date = plan.until or self._tomorrow
         known, first = journal.fact("window"), journal.fact("since")
         self._first = plan.since if isinstance(plan.since, dt.date) else None
+        chosen = known
         if plan.since == LAST and first is None:
+            self._first = plan.first
             if plan.first is None:
+                self._first, chosen = self._tried()
+            if self._first is None:
                 raise ConfigurationError(
                     "the destination holds no run with dates to go on from; give "
                     "first, the date at which the first run begins"
                 )
-            self._first = plan.first
         if self._first is not None and self._first >= self.until:
             raise ConfigurationError(
                 f"since is {self._first}, which has not come yet; give until, the date "
                 "after the last"
             )
-        self._unit: Unit | None = self._chosen(known)
+        self._unit: Unit | None = self._chosen(chosen)
         self.most_rows: int | None = None
         if self._unit is None:
             given = plan.window
@@ -95,6 +99,19 @@ class Schedule:
         run, origin = journal.begin(arguments, self.until, last=plan.since == LAST)
         self.run: int = run
         self._origin = origin
+
+    def _tried(self) -> tuple[dt.date | None, str | None]:
+        """Return the first date of a run that brought nothing, and how it was cut.
+
+        It binds nobody, but a job of every night is not stuck for a bad first one.
+        """
+        for arguments in self._journal.asked():
+            asked = json.loads(arguments)
+            since, window = asked["since"], asked["window"]
+            if since not in {None, LAST}:
+                cut = _ROWS if isinstance(window, int) else window
+                return dt.date.fromisoformat(since), cut
+        return None, None
 
     def _chosen(self, known: str | None) -> Unit | None:
         """Return what windows are cut by; ``None`` if by their rows."""

@@ -36,6 +36,7 @@ from healthyroster_async import (
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
+from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.testing import Answer, scripted_pool
 
@@ -670,6 +671,38 @@ async def test_last_goes_on_from_a_first_run_that_was_broken_off(tmp_path):
 
     assert pulling.cancelled()
     assert report.complete
+    assert await held(tmp_path) == expected != []
+
+
+@pytest.mark.parametrize(
+    ("window", "kind"), [("year", "year"), (5000, "rows"), (None, "month")]
+)
+async def test_last_goes_on_from_a_first_run_that_brought_nothing(
+    window, kind, tmp_path
+):
+    """
+    The API is away in the first night, and comes back in the second.
+    """
+    teams = {"sources": ["Teams"], "until": "2025-03-01"}
+    first = PullPlan([1], since="2025-01-01", window=window, **teams)
+    last = PullPlan([1], since="last", **teams)
+    broken = Fault(kind="status", status=400, endpoint="rows")
+    async with Emulator(rows=99, faults=[broken]) as emulator, emulator.pool() as pool:
+        failed = await pool.pull(first, tmp_path)
+    async with Emulator(rows=99) as emulator, emulator.pool() as pool:
+        later = attrs.evolve(last, first="2025-02-01")
+        other = await pool.pull(later, tmp_path, dry_run=True)
+        report = await pool.pull(last, tmp_path)
+        dates = {"StartDate": "2025-01-01", "EndDate": "2025-02-28"}
+        expected = await granted(pool, [1], [8], **dates)
+
+    def facts():
+        journal = Journal(tmp_path / "_healthyroster/journal.sqlite")
+        with contextlib.closing(journal):
+            return [journal.fact(name) for name in ("since", "window")]
+
+    assert (failed.done, other.partitions, report.complete) == (0, 1, True)
+    assert await asyncio.to_thread(facts) == ["2025-01-01", kind]
     assert await held(tmp_path) == expected != []
 
 
