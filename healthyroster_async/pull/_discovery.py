@@ -477,6 +477,9 @@ class Discovery:
         """Return whether the end is inclusive; ``None`` if rows of a cell say nothing.
 
         What fails is the failure of its data source.
+
+        Raises:
+            AuthenticationError: The secret is refused, as with every other call.
         """
         source = cell.source
         try:
@@ -488,6 +491,8 @@ class Discovery:
                 until,
                 parameters=source.filters,
             )
+        except AuthenticationError:
+            raise
         except ForbiddenError:
             return None  # the pull itself says so
         except HealthyRosterError as error:

@@ -38,7 +38,7 @@ from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
 from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._remote import open_destination
-from healthyroster_async.testing import Answer, scripted_pool
+from healthyroster_async.testing import Answer, ScriptedTransport, scripted_pool
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
 READERS = {
@@ -1021,6 +1021,29 @@ async def test_an_api_that_refuses_or_fails_all_is_not_asked_for_all(
     assert f"{report.partitions - len(report.failed) + 1:,}".replace(",", "") in (
         report.failed[-1].reason
     )
+
+
+async def test_a_secret_refused_where_dates_end_is_not_sent_for_all(tmp_path):
+    """
+    Who goes on with a secret that was revoked is locked out.
+    """
+    dates = [{"name": name, "type": "date"} for name in ("FromDate", "ToDate")]
+    sources = [{"id": n, "name": f"S{n}"} for n in range(60)]
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return sources
+        return (
+            401 if request.label.endswith("/Data") else {"parameters": dates, "id": 1}
+        )
+
+    transport = ScriptedTransport(answer)
+    async with scripted_pool(transport) as pool:
+        with pytest.raises(AuthenticationError):
+            await pool.pull(PullPlan([1], format="ndjson", **DATES), tmp_path)
+
+    asked = [r for r in transport.requests if r.label.endswith("/Data")]
+    assert len(asked) < len(sources)
 
 
 async def test_lists_that_nobody_answers_are_not_all_asked_for(tmp_path, monkeypatch):
