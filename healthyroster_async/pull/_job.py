@@ -153,7 +153,7 @@ class Job:
             cells = await self._discovery.cells(journal)
         except ConfigurationError:
             # Nobody goes on with a plan that is wrong, until it is right again.
-            await asyncio.to_thread(journal.end, schedule.run, 1)
+            await asyncio.to_thread(journal.refuse, schedule.run)
             raise
         for source in {cell.source for cell in cells}:
             await asyncio.to_thread(self._parameters, source, journal.check, journal)

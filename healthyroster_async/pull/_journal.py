@@ -231,6 +231,15 @@ class Journal:
                 (time.time(), failed, run),
             )
 
+    def refuse(self, run: int) -> None:
+        """Keep that a run ended before it brought anything; one that did goes on."""
+        with self._held():
+            self._db.execute(
+                "UPDATE runs SET ended = ?, failed = 1 WHERE id = ? "
+                "AND NOT EXISTS (SELECT 1 FROM partitions WHERE run = ?)",
+                (time.time(), run, run),
+            )
+
     def folders(self, wanted: Mapping[Cell, Sequence[str]]) -> dict[Cell, str]:
         """Return the folder of each cell, which stays when a data source is renamed.
 

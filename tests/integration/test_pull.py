@@ -1099,6 +1099,44 @@ async def test_a_plan_that_was_wrong_binds_nobody(tmp_path):
     assert report.rows == 9
 
 
+async def test_a_plan_that_was_wrong_costs_nothing_of_what_was_broken_off(tmp_path):
+    """
+    The API is another one for a moment, and a pull of many nights would begin again.
+    """
+    state, asked = {"filter": "Active", "left": 5}, []
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": n, "name": f"S{n}"} for n in range(8)]
+        if request.label.endswith("/Data"):
+            asked.append(request)
+            if len(asked) > state["left"]:
+                raise ZeroDivisionError
+            return [{"id": 1}]
+        id_ = int(request.url.rpartition("/")[2])
+        return {"id": id_, "parameters": [{"name": state["filter"]}]}
+
+    def begin_the_day_before():
+        with contextlib.closing(
+            sqlite3.connect(tmp_path / "_healthyroster" / "journal.sqlite")
+        ) as journal:
+            journal.execute("UPDATE runs SET until = '2025-01-01'")
+            journal.commit()
+
+    plan = PullPlan([1], parameters={"S1": {"Active": True}}, format="ndjson")
+    async with scripted_pool(answer) as pool:
+        with pytest.raises(ZeroDivisionError):
+            await pool.pull(plan, tmp_path, concurrency=1)
+        state |= {"filter": "Renamed", "left": 99}
+        with pytest.raises(ConfigurationError, match="has no parameter 'Active'"):
+            await pool.pull(plan, tmp_path)
+        state["filter"] = "Active"
+        await asyncio.to_thread(begin_the_day_before)
+        report = await pool.pull(plan, tmp_path)
+
+    assert (report.kept, report.done) == (5, 3)
+
+
 async def test_no_destination_lies_inside_another_one(tmp_path):
     """
     Who reads the outer one would find each row twice.
