@@ -124,11 +124,12 @@ def agree_format(journal: Journal, file_format: Format) -> None:
     journal.agree("format", file_format, "holds files of another format")
 
 
-def journal_beside(root: Path) -> Path | None:
-    """Return where the journal of a folder is; ``None`` if there is none yet.
+def check_place(root: Path) -> None:
+    """Refuse a folder that no pull can write into, or none should.
 
     Raises:
-        DestinationError: The folder could not be made, or written into.
+        DestinationError: It could not be made, or written into, or lies inside the
+            destination of another pull.
     """
     with writing():
         there = next(one for one in (root.absolute(), *root.absolute().parents)
@@ -143,6 +144,11 @@ def journal_beside(root: Path) -> Path | None:
                     "the destination lies inside that of another pull, whose readers "
                     "would find its rows too; give a folder beside that"
                 )
+
+
+def journal_beside(root: Path) -> Path | None:
+    """Return where the journal of a folder is; ``None`` if there is none yet."""
+    with writing():
         journal = root / OURS / JOURNAL
         # SQLite makes an empty file first.
         return journal if journal.exists() and journal.stat().st_size else None

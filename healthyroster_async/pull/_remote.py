@@ -22,6 +22,7 @@ from healthyroster_async.pull._destination import (
     Destination,
     agree_format,
     check_empty,
+    check_place,
     give_up,
     holds_files,
     journal_beside,
@@ -123,9 +124,10 @@ def open_destination(where: str | Path, file_format: Format) -> Destination:
     text = _checked(where, file_format)
     if "://" in text:
         return RemoteDestination(text, file_format)
+    root = _folder(text)
     if file_format == "duckdb":
-        return DuckdbDestination(Path(text))
-    return Destination(Path(text), file_format)
+        return DuckdbDestination(root)
+    return Destination(root, file_format)
 
 
 def rehearsed(where: str | Path, file_format: Format) -> Journal:
@@ -137,9 +139,10 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
     """
     text = _checked(where, file_format)
     if "://" not in text:
-        there = journal_beside(Path(text))
+        root = _folder(text)
+        there = journal_beside(root)
         if there is None:
-            check_empty(holds_files(Path(text)))
+            check_empty(holds_files(root))
         journal = Journal(_MEMORY, copied=there)
     else:
         files, place = _reached(text)
@@ -170,6 +173,13 @@ def _checked(where: str | Path, file_format: Format) -> str:
             "a DuckDB file is written into a folder; give its path, no URL"
         )
     return text
+
+
+def _folder(text: str) -> Path:
+    """Return the folder that a path names."""
+    root = Path(text)
+    check_place(root)
+    return root
 
 
 def _reached(url: str) -> tuple[Any, str]:

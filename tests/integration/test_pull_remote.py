@@ -122,6 +122,22 @@ async def test_a_dry_run_looks_into_the_store(url, elsewhere, monkeypatch, tmp_p
     assert not await asyncio.to_thread((tmp_path / "elsewhere").exists)
 
 
+async def test_a_pull_into_the_home_is_not_around_that_into_a_store(
+    url, tmp_path, monkeypatch
+):
+    """
+    What a store needs of this machine lies in the home too, and nobody reads it.
+    """
+    async with Emulator(providers=2, rows=9) as emulator, emulator.pool() as pool:
+        await pull(pool, tmp_path / "home")
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home/.local/state"))
+        tried = await pool.pull(PLAN, url, dry_run=True)
+        report = await pull(pool, url)
+
+    assert tried.partitions == report.done > 0
+    assert len(await asyncio.to_thread(rows, url)) == report.rows > 0
+
+
 async def test_another_machine_goes_on_from_the_journal_in_the_store(
     url, monkeypatch, tmp_path
 ):
