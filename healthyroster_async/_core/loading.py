@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from healthyroster_async._core import yaml_text
 from healthyroster_async._core.errors import ConfigurationError, UsageError
+from healthyroster_async._core.home import at_home
 from healthyroster_async._core.hosts import is_loopback
 from healthyroster_async._core.settings import check_type
 
@@ -193,7 +194,7 @@ def _read(source: str | Path) -> bytes:
     text = str(source)
     try:
         if not re.match(r"https?://", text, re.IGNORECASE):
-            return _at_home(text.removeprefix("file://")).read_bytes()
+            return at_home(text.removeprefix("file://")).read_bytes()
         _refuse_to_block()
         _refuse_plain(text)
         opener = urllib.request.build_opener(_Redirects)
@@ -209,13 +210,6 @@ def _read(source: str | Path) -> bytes:
             f"{_MAX_BYTES >> 20} MiB"
         )
     return body
-
-
-def _at_home(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # nobody is called so
-        return Path(path)
 
 
 def _whole(answer: Any) -> bytes:

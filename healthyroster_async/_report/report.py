@@ -15,6 +15,7 @@ from typing_extensions import override
 from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._core.home import at_home
 from healthyroster_async._core.recording import Recording
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._report.data import PullShown, ReportData, host_of
@@ -70,7 +71,7 @@ class PoolReport:
         Raises:
             DestinationError: It cannot be written.
         """
-        path = Path(path)
+        path = at_home(path)
         content = self.html.encode()
         partial = _partial(path)
         try:
@@ -102,7 +103,7 @@ def check_writable(path: str | Path) -> None:
     Raises:
         DestinationError: It could not.
     """
-    path = Path(path)
+    path = at_home(path)
     partial = _partial(path)
     text = "it is a folder" if path.is_dir() else ""
     if not text:

@@ -16,6 +16,7 @@ import orjson
 from typing_extensions import override
 
 from healthyroster_async._core.extras import extra
+from healthyroster_async._core.home import at_home
 from healthyroster_async._rows.frames import arrow, as_json, as_text, recast
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Named:
         Raises:
             FileNotFoundError: There is no folder for it.
         """
-        self._path = Path(path)
+        self._path = at_home(path)
         folder = self._path.parent
         if not folder.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))

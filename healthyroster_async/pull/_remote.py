@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._core.extras import extra
+from healthyroster_async._core.home import at_home
 from healthyroster_async._policies.memory import state_folder
 from healthyroster_async.pull._destination import (
     FILES,
@@ -177,7 +178,7 @@ def _checked(where: str | Path, file_format: Format) -> str:
 
 def _folder(text: str) -> Path:
     """Return the folder that a path names."""
-    root = Path(text)
+    root = at_home(text)
     check_place(root)
     return root
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import orjson
 
 from healthyroster_async._core.errors import ConfigurationError, is_success
+from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._transports.base import Transport
 from healthyroster_async.testing._scripted import response_of
@@ -49,7 +50,7 @@ class Recorder:
             keep_health_data: Write bodies as they are, into a file that only its owner
                 may read. Whoever has the file then has health data.
         """
-        self._path = Path(path)
+        self._path = at_home(path)
         self._scrubber = None if keep_health_data else Scrubber()
         self._inner: Transport | None = None
         self._calls: list[dict[str, Any]] = []
@@ -149,7 +150,7 @@ class Replay:
         """
         self._name = os.fspath(path)
         try:
-            tape = orjson.loads(Path(path).read_bytes())
+            tape = orjson.loads(at_home(path).read_bytes())
             known = tape["version"] == _VERSION
             calls = [(c["request"], tuple(c["path"]), c) for c in tape["calls"]]
         except (OSError, ValueError, KeyError, TypeError) as error:

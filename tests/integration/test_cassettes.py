@@ -126,6 +126,25 @@ async def test_errors_tell_nothing_in_a_recording_either(tmp_path):
     assert "fault" not in json.dumps(call["body"]).lower()
 
 
+async def test_a_recording_lies_in_the_home_as_people_write_it(tmp_path, monkeypatch):
+    """
+    Only its owner may read it there, if it has health data.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    recorder = Recorder("~/clinic.json", keep_health_data=True)
+    async with Emulator(rows=1) as emulator, emulator.pool(transport=recorder) as pool:
+        sources = await pool.session(1).reporting.data_sources()
+        contract = emulator.contract()
+    replay = await asyncio.to_thread(Replay, "~/clinic.json")
+    async with scripted_pool(replay, contract=contract) as pool:
+        assert await pool.session(1).reporting.data_sources() == sources
+
+    def modes():
+        return {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
+
+    assert await asyncio.to_thread(modes) == {"clinic.json": 0o600}
+
+
 async def test_what_was_not_recorded_is_said(tmp_path):
     """
     Code that has changed needs another recording, not a guess.

@@ -706,6 +706,29 @@ async def test_last_goes_on_from_a_first_run_that_brought_nothing(
     assert await held(tmp_path) == expected != []
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
+async def test_a_folder_lies_in_the_home_as_people_write_it(
+    file_format, tmp_path, monkeypatch
+):
+    """
+    No shell expands what stands in quotes, in a script or in a variable.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    await asyncio.to_thread(monkeypatch.chdir, tmp_path)
+    plan = PullPlan([1], sources=["Teams"], format=file_format)
+    async with Emulator(rows=9) as emulator, emulator.pool() as pool:
+        report = await pool.pull(plan, "~/lake")
+        tried = await pool.pull(plan, Path("~", "lake"), dry_run=True)
+
+    def found():
+        return [*tmp_path.iterdir()], [*tmp_path.glob("home/lake/**/rows.*")]
+
+    folders, (file,) = await asyncio.to_thread(found)
+    assert folders == [tmp_path / "home"]
+    assert file.suffix == f".{file_format}"
+    assert (report.rows, tried.complete) == (9, True)
+
+
 async def test_a_place_that_cannot_be_written_is_said(tmp_path):
     """
     And the folder that vanishes in the middle is not made anew with half of the data.

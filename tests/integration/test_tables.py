@@ -111,6 +111,29 @@ async def test_all_rows_may_be_taken_in_the_block_too(dates, reporting, tmp_path
             await rows.to_parquet(tmp_path / "rows.parquet")
 
 
+@pytest.mark.parametrize(("start", "folder"), [("~", "home"), ("./~", "here/~")])
+async def test_a_file_lies_in_the_home_as_people_write_it(
+    start, folder, reporting, tmp_path, monkeypatch
+):
+    """
+    What is half there must not be left in it while an error says that there is none.
+    """
+    await asyncio.to_thread((tmp_path / "here/~").mkdir, parents=True)
+    await asyncio.to_thread((tmp_path / "home").mkdir)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    await asyncio.to_thread(monkeypatch.chdir, tmp_path / "here")
+    for kind in ("parquet", "csv", "ndjson"):
+        written = getattr(reporting.rows(1), f"to_{kind}")(f"{start}/rows.{kind}")
+        assert await written == ROWS
+    assert await reporting.rows(1).to_duckdb(f"{start}/rows.db", "a") == ROWS
+
+    def names():
+        return {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("rows*")}
+
+    kinds = ("parquet", "csv", "ndjson", "db")
+    assert await asyncio.to_thread(names) == {f"{folder}/rows.{kind}" for kind in kinds}
+
+
 async def test_files_are_whole(reporting, tmp_path):
     """
     Parquet, CSV, JSON lines and a table of DuckDB hold the same rows.

@@ -265,6 +265,17 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_lies_in_the_home_as_people_write_it(tmp_path, monkeypatch):
+    """
+    No shell expands what stands in quotes, in a script or in a variable.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    check_writable("~/report.html")
+
+    saved = PoolReport(samples.small()).save("~/report.html")
+    assert [saved] == list(tmp_path.iterdir()) == [tmp_path / "report.html"]
+
+
 @pytest.mark.parametrize("where", ["no/such/folder/report.html", "", "a.txt/r.html"])
 def test_what_cannot_be_written_is_said_before_and_after(tmp_path, where):
     """
