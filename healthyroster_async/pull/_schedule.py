@@ -137,7 +137,7 @@ class Schedule:
             assert first_of_all is not None  # noqa: S101 - "last" is refused without
             return dt.date.fromisoformat(first_of_all)
         first, watermark = mark
-        back = watermark - dt.timedelta(days=self._plan.overlap)
+        back = self._back(watermark, first)
         return max(first, beginning(back, self._unit) if self._unit else back)
 
     def was_cut(self, cell: Cell) -> bool:
@@ -178,8 +178,13 @@ class Schedule:
     def _cut(self, since: dt.date, before: list[Window]) -> Iterator[Window]:
         if self._unit is not None:
             return windows(since, self.until, self._unit)
-        settled = self.until - dt.timedelta(days=self._plan.overlap)
+        settled = self._back(self.until, since)
         return fitted(since, self.until, before, settled)
+
+    def _back(self, date: dt.date, first: dt.date) -> dt.date:
+        """Return where the days begin that are asked for again, from the first one."""
+        # Who wants all of it again gives any number; a calendar has its first day.
+        return date - dt.timedelta(days=min(self._plan.overlap, (date - first).days))
 
     def keep_mark(self, cell: Cell, failed: dt.date | None) -> None:
         """Keep up to when the rows of a cell are there.

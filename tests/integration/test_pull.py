@@ -674,6 +674,20 @@ async def test_last_goes_on_from_a_first_run_that_was_broken_off(tmp_path):
     assert await held(tmp_path) == expected != []
 
 
+@pytest.mark.parametrize("window", ["month", 5000])
+async def test_last_with_any_overlap_asks_for_all_that_is_there(window, tmp_path):
+    """
+    Whoever wants everything again gives a large number; it is no error of a calendar.
+    """
+    first = PullPlan([1], sources=["Teams"], window=window, **DATES)
+    again = attrs.evolve(first, since="last", overlap=99_999_999_999)
+    async with Emulator(rows=9) as emulator, emulator.pool() as pool:
+        before = await pool.pull(first, tmp_path)
+        report = await pool.pull(again, tmp_path)
+
+    assert report.done == before.done > 1
+
+
 @pytest.mark.parametrize(
     ("window", "kind"), [("year", "year"), (5000, "rows"), (None, "month")]
 )
