@@ -169,6 +169,12 @@ def _checked(where: str | Path, file_format: Format) -> str:
         raise DestinationError(
             'the destination is empty; give a folder, or "." for the one you are in'
         )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DestinationError(
+            "the name of the destination is not in UTF-8; give another one"
+        ) from None
     if "://" in text and file_format == "duckdb":
         raise DestinationError(
             "a DuckDB file is written into a folder; give its path, no URL"

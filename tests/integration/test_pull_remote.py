@@ -71,19 +71,24 @@ async def test_a_store_holds_what_a_folder_would(url):
     ("place", "text"),
     [
         ("", "the destination is empty"),
+        ("caf\udce9", "the destination is not in UTF-8"),
         ("s3://key:secret@bucket/lake", "Install s3fs"),
         ("foo://key:secret@bucket", "knows no place that begins with foo://"),
     ],
 )
-def test_a_place_that_is_none_says_what_to_give(place, text, call):
+def test_a_place_that_is_none_says_what_to_give(
+    place, text, call, tmp_path, monkeypatch
+):
     """
     An unset variable must not fill the folder one is in, and a package is installed by
     its name.
     """
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(DestinationError, match=text) as raised:
         call(place, "parquet")
 
     assert "secret" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("call", [open_destination, rehearsed])
