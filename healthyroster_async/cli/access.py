@@ -53,8 +53,8 @@ def command(
     """Find out which providers and endpoints the application is granted.
 
     PROVIDER are ids of Healthcare Providers; without one they are read from stdin,
-    with white space between. Few calls tell the whole matrix, and only safe ones are
-    made.
+    with white space between; what follows a # in a line is left out. Few calls tell
+    the whole matrix, and only safe ones are made.
 
     It ends with 3 if a grant is missing, and with 1 if a call failed; what there is no
     safe way to ask for stays unknown and is no failure.
@@ -88,8 +88,9 @@ def from_stdin() -> tuple[str, ...]:
     if _console.is_terminal(sys.stdin):
         raise click.UsageError("give ids of Healthcare Providers")
     # A list that was made elsewhere may have commas, and a byte order mark.
-    text = sys.stdin.read().removeprefix("\ufeff")
-    providers = tuple(text.replace(",", " ").split())
+    text = sys.stdin.read().removeprefix("\ufeff").replace(",", " ")
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    providers = tuple(id_ for line in lines for id_ in line.split())
     if not providers:
         raise click.UsageError("give ids of Healthcare Providers; stdin holds none")
     return providers

@@ -117,7 +117,7 @@ def command(
 
     DESTINATION is a folder, or a URL such as s3://bucket/lake. PROVIDER are ids of
     Healthcare Providers; without one they are read from stdin, with white space
-    between.
+    between; what follows a # in a line is left out.
 
     Killed at any time and run again, it goes on where it was. What is denied or fails
     costs nothing else: it is listed at the end, and the same command asks for what

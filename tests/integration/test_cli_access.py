@@ -116,9 +116,10 @@ async def test_what_was_asked_for_is_written_and_nothing_else(emulator):
 
 async def test_ids_are_read_from_stdin_where_none_are_given(emulator):
     """
-    300 ids come from a file.
+    300 ids come from a file, in which somebody says whose they are.
     """
-    code, out, _ = await access(emulator, "--json", stdin="1\n2 3\n")
+    listed = "# the clinics\n1\n2 3 # but not 4\n#5\n"
+    code, out, _ = await access(emulator, "--json", stdin=listed)
     empty, nothing, why = await access(emulator, stdin=" ")
 
     assert json.loads(out)["providers"] == ["1", "2", "3"]
