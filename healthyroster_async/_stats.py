@@ -33,6 +33,7 @@ class EnvironmentStats:
             ``learned 600 per 60 s``.
         concurrency: Attempts that may be under way at once now.
         down: Whether the API did not answer of late, and is only probed.
+        refused: Whether the last answer refused the credentials (401).
         pauses: Pauses of the whole environment.
         paused_for: Seconds until calls start again, after a pause or a used-up quota;
             0 if they do.
@@ -55,6 +56,7 @@ class EnvironmentStats:
     rate_source: str
     concurrency: int
     down: bool
+    refused: bool
     pauses: int
     paused_for: float
     in_flight: int
@@ -94,6 +96,7 @@ class EnvironmentStats:
             rate_source=slowest.source,
             concurrency=slowest.concurrency.cap,
             down=any(governor.breaker.is_open for governor in governors),
+            refused=telemetry.refused,
             pauses=sum(governor.pauses for governor in governors),
             paused_for=max((g.held_for(now) for g in governors), default=0.0),
             in_flight=pacing.in_flight,

@@ -24,6 +24,7 @@ from healthyroster_async._core.messages import (
 from healthyroster_async._core.recorder import Recorder
 
 _logger = logging.getLogger("healthyroster_async.attempts")
+_UNAUTHORIZED = 401
 
 
 class TelemetryPolicy:
@@ -34,6 +35,7 @@ class TelemetryPolicy:
         attempts: Requests sent.
         answers: How often each HTTP status came.
         failures: How often each kind of transport error came.
+        refused: Whether the last answer refused the credentials.
     """
 
     def __init__(self, access: AccessMap, recorder: Recorder | None = None) -> None:
@@ -42,6 +44,7 @@ class TelemetryPolicy:
         self.attempts: int = 0
         self.answers: Counter[int] = Counter()
         self.failures: Counter[str] = Counter()
+        self.refused: bool = False
 
     async def __call__(
         self,
@@ -64,6 +67,7 @@ class TelemetryPolicy:
             took = perf_counter() - began
             self._recorder.attempted(request.provider_id, label, status, took)
         self.answers[status] += 1
+        self.refused = status == _UNAUTHORIZED
         if _logger.isEnabledFor(logging.DEBUG):
             fields = {
                 "label": label,

@@ -124,7 +124,7 @@ class PoolKeeper:
         """Return which environments answer, for a health check.
 
         ``answers`` is ``null`` before the first call, and ``false`` while the API is
-        taken for down, or has only failed or refused the credentials so far. Nothing is
+        taken for down, refuses the credentials, or has only failed so far. Nothing is
         called for it.
         """
         return {
@@ -136,7 +136,7 @@ class PoolKeeper:
 
 
 def _answers(stats: EnvironmentStats) -> bool | None:
-    if stats.down:
+    if stats.down or stats.refused:
         return False
     if any(map(_is_understood, stats.answers)):
         return True

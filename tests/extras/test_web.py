@@ -25,6 +25,7 @@ from starlette.routing import Route
 from yarl import URL
 
 from healthyroster_async import (
+    AuthenticationError,
     ConfigurationError,
     HealthyRosterError,
     PoolClosedError,
@@ -378,6 +379,23 @@ async def test_an_environment_that_only_fails_does_not_answer(status):
 
     assert before == {"environments": {"sandbox": {"answers": None}}}
     assert after == {"environments": {"sandbox": {"answers": False}}}
+
+
+async def test_an_environment_that_refuses_the_secret_by_now_does_not_answer():
+    """
+    A secret that is revoked after months of good answers fails every call.
+    """
+    fault = Fault(kind="status", status=401, every=2)
+    seen = []
+    async with Emulator(providers=1, faults=[fault]) as emulator:
+        roster = starlette.HealthyRoster(emulator.pool)
+        async with roster.lifespan(None):
+            for _ in range(3):
+                with contextlib.suppress(AuthenticationError):
+                    await roster.session_of(1).reporting.data_sources()
+                seen.append(roster.health()["environments"]["sandbox"]["answers"])
+
+    assert seen == [True, False, True]
 
 
 async def test_what_the_client_does_not_wait_for_goes_on():

@@ -27,6 +27,7 @@ STATS = EnvironmentStats(
     rate_source="learned 600 per 60 s",
     concurrency=100,
     down=False,
+    refused=False,
     pauses=2,
     paused_for=0.0,
     in_flight=0,
