@@ -339,6 +339,7 @@ class RowStream:
         try:
             await connection.source.repeat(connection.request, connection.connect)
         except BaseException as error:
+            connection.closed = True
             connection.leave()
             self._ended(type(error))
             raise

@@ -69,13 +69,15 @@ class WindowedRows(RowStream):
         if self._opened:
             raise UsageError("a row stream is read once; ask for the rows again")
         self._opened = True
-        self._streams = await self._cut()
-        for stream in self._streams:
-            stream._connection.begin()  # noqa: SLF001 - one deadline for all windows
-        self._waiting.extend(self._streams)
         try:
+            self._streams = await self._cut()
+            for stream in self._streams:
+                # One deadline for all windows.
+                stream._connection.begin()  # noqa: SLF001
+            self._waiting.extend(self._streams)
             await self.current()
         except BaseException:
+            self._connection.closed = True
             await self._close(None, None, None)
             raise
         return self

@@ -127,6 +127,33 @@ async def test_a_stream_that_broke_off_does_not_look_as_if_it_had_ended():
             await anext(rows)
 
 
+@pytest.mark.parametrize("kind", ["plain", "windows", "uncut windows"])
+async def test_a_stream_that_did_not_open_is_not_read(kind):
+    """
+    Who tries again must not get an empty list, nor take a place that nobody gives back.
+    """
+
+    async def refuse(*_):
+        raise ConnectionLostError(request(), "the connection was lost", False)
+
+    async def cut():
+        return [plain]
+
+    source = Source()
+    source.open = refuse
+    plain = RowStream(request(), source, None)
+    rows = {
+        "plain": plain,
+        "windows": WindowedRows(request(), source, no_fields, cut),
+        "uncut windows": WindowedRows(request(), source, no_fields, refuse),
+    }[kind]
+    with pytest.raises(ConnectionLostError):
+        await rows.to_list()
+
+    with pytest.raises(UsageError, match="read once"):
+        await rows.to_list()
+
+
 async def test_a_cancelled_read_ends_the_stream():
     """
     What was under way may be lost, so there is no next row.
