@@ -427,8 +427,8 @@ class DeadlineExceededError(CallError):
     """The deadline of the call has passed, or would before it could go on.
 
     Attributes:
-        wait: Seconds that the call would have had to wait, or ``None`` if it was under
-            way.
+        wait: Seconds that the call would have had to wait, or has waited for its turn
+            in vain; ``None`` if it was under way.
     """
 
     def __init__(self, label: str, wait: float | None = None) -> None:

@@ -14,6 +14,7 @@ from healthyroster_async._core.errors import (
 from healthyroster_async._core.messages import Request, Response
 
 _T = TypeVar("_T")
+IN_VAIN = "_waited_in_vain"
 
 
 class DeadlinePolicy:
@@ -61,7 +62,8 @@ class DeadlinePolicy:
             self._scopes.discard(scope)
         # Raised out here, so that no frame that holds a secret hangs on the error.
         self._check(request)
-        raise of_call(DeadlineExceededError(request.label), request)
+        wait = vars(request).get(IN_VAIN)
+        raise of_call(DeadlineExceededError(request.label, wait), request)
 
     def _check(self, request: Request) -> None:
         if self._cut:

@@ -34,6 +34,7 @@ from healthyroster_async._core.settings import (
 )
 from healthyroster_async._core.verdicts import Verdict
 from healthyroster_async._policies.budgets import Pacer, Pacers
+from healthyroster_async._policies.deadline import IN_VAIN
 from healthyroster_async._policies.gate import Gate, Waiter
 
 if TYPE_CHECKING:
@@ -308,8 +309,11 @@ class PacingPolicy:
             granted = await gate.wait(waiter)
         finally:
             del self._waiting[waiter]
-            before = vars(request).get("_waited", 0.0)
-            vars(request)["_waited"] = before + self._loop.time() - began
+            waited = self._loop.time() - began
+            vars(request)["_waited"] = vars(request).get("_waited", 0.0) + waited
+            if request.deadline is not None and self._loop.time() >= request.deadline:
+                # For the deadline's error: the API was not asked, so it was not slow.
+                vars(request)[IN_VAIN] = waited
         failure, waiter.failure = waiter.failure, None
         if failure is not None:
             raise failure

@@ -11,6 +11,7 @@ from healthyroster_async import (
     ConnectionLostError,
     DeadlineExceededError,
     DecodingError,
+    PacingSettings,
     UsageError,
 )
 from healthyroster_async._rows.reader import to_the_end
@@ -305,6 +306,20 @@ async def test_its_deadline_runs_from_its_opening():
         await asyncio.sleep(2.0)
 
         assert await rows.to_list() == [{"id": 1}]
+
+
+async def test_a_deadline_that_passes_in_the_queue_says_so():
+    """
+    A web app tells its client to come again, and not that the API was slow.
+    """
+    one, script = PacingSettings(max_streams=1), SlowScript([[{"id": 1}]])
+    async with scripted_pool(script, pacing=one, deadline=3.0) as pool:
+        reporting = pool.session(1).reporting
+        async with reporting.rows(7):
+            with pytest.raises(DeadlineExceededError) as caught:
+                await reporting.rows(7).to_list()
+
+    assert caught.value.wait == pytest.approx(3.0)
 
 
 async def test_all_windows_have_one_deadline_from_the_opening():
