@@ -119,11 +119,12 @@ def problem_of(error: Exception) -> Problem:
     return Problem(status=status, title=title)
 
 
-def answer_to(error: Exception) -> Problem:
+def answer_to(error: Exception, *, begun: bool = False) -> Problem:
     """Return what to answer, and log why: the answer itself does not say it.
 
     Args:
         error: One of ours, or a group of them: of a group the highest status counts.
+        begun: Whether another answer has begun, which can only be broken off.
 
     Raises:
         Exception: *error* itself, if it is another, or others are in the group.
@@ -137,9 +138,10 @@ def answer_to(error: Exception) -> Problem:
     request_id = getattr(error, "request_id", None)
     # Other texts may say which provider they are about; these name a setting.
     why = str(error) if problem.status == _OURS else label or "no call"
+    level = _LEVELS.get(problem.status, logging.WARNING)
     _logger.log(
-        _LEVELS.get(problem.status, logging.WARNING),
-        "answered %d: %s: %s",
+        max(level, logging.WARNING) if begun else level,
+        "broke an answer off (%d): %s: %s" if begun else "answered %d: %s: %s",
         problem.status,
         kind,
         why,

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -25,6 +27,9 @@ __all__ = ["POOL", "HealthyRoster"]
 
 POOL: web.AppKey[ConnectionPool] = web.AppKey("healthyroster_pool", ConnectionPool)
 """Where an app keeps its pool: ``app[POOL]``."""
+_BEGUN = web.RequestKey("healthyroster_begun", web.StreamResponse)
+# Closing resets the connection, and sends nothing more.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class HealthyRoster(PoolKeeper):
@@ -38,6 +43,7 @@ class HealthyRoster(PoolKeeper):
         """Open and close the pool with the app, and answer our errors."""
         app.cleanup_ctx.append(self.cleanup_ctx)
         app.middlewares.append(answer_errors)
+        app.on_response_prepare.append(_begin)
 
     @asynccontextmanager
     async def cleanup_ctx(self, app: web.Application) -> AsyncIterator[None]:
@@ -71,10 +77,28 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except HANDLED as error:
-        problem = answer_to(error)
+        begun: web.StreamResponse | None = request.get(_BEGUN)
+        problem = answer_to(error, begun=begun is not None)
+    if begun is not None:
+        _break_off(request)
+        return begun
     return web.Response(
         body=problem.body,
         status=problem.status,
         headers=problem.headers,
         content_type=MEDIA_TYPE,
     )
+
+
+async def _begin(request: web.Request, response: web.StreamResponse) -> None:
+    request[_BEGUN] = response
+
+
+def _break_off(request: web.Request) -> None:
+    """End a connection so that no reader takes what it got for the whole."""
+    if request.transport is not None:
+        # Of HTTP/1.0 an end of the connection is the end of the body; a reset is none.
+        request.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER
+        )
+        request.transport.abort()

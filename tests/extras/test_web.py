@@ -15,6 +15,7 @@ import aiohttp
 import code_of
 import pytest
 import uvicorn
+from aiohttp import web
 from children import unwatched, variables
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from litestar import Litestar, get
@@ -32,7 +33,7 @@ from healthyroster_async import (
     ProviderSession,
 )
 from healthyroster_async.emulator import Emulator, Fault
-from healthyroster_async.integrations import fastapi, litestar, starlette
+from healthyroster_async.integrations import aiohttp_web, fastapi, litestar, starlette
 
 EXAMPLES = Path("examples").resolve()
 UVICORN = "-m uvicorn --log-level warning --host 127.0.0.1 --port {port}"
@@ -346,6 +347,51 @@ async def test_a_group_of_errors_is_answered():
         async with served(app) as client, client.get("all") as answer:
             assert answer.status == 404
             assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("written", [b"", b"first"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_an_answer_of_aiohttp_that_has_begun_is_broken_off(
+    version, written, caplog
+):
+    """
+    A second answer inside of it, or a proper end, looks like more of the body.
+    """
+
+    async def late(request):
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        if written:
+            await answer.write(written)
+        await roster.session(request, 1).reporting.data_sources()
+
+    async with Emulator(providers=1, denied=[(1, "*")]) as emulator:
+        roster = aiohttp_web.HealthyRoster(emulator.pool)
+        app = web.Application()
+        roster.setup(app)
+        app.router.add_get("/", late)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            reader, writer = await asyncio.open_connection(*runner.addresses[0])
+            writer.write(f"GET / HTTP/{version}\r\nHost: x\r\n\r\n".encode())
+            got = bytearray()
+
+            async def read():
+                async with asyncio.timeout(5):
+                    while not reader.at_eof():
+                        got.extend(await reader.read(1000))
+
+            with pytest.raises(ConnectionResetError):
+                await read()
+            writer.close()
+        finally:
+            await runner.cleanup()
+
+    assert got.count(b"HTTP/1.") <= 1
+    (told,) = (one for one in caplog.records if one.name == "healthyroster_async.web")
+    assert (told.levelname, told.error) == ("WARNING", "ForbiddenError")
 
 
 async def test_an_app_within_an_app_has_the_same_pool():
