@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from healthyroster_async.integrations._problems import broke_off
+
 Message: TypeAlias = MutableMapping[str, Any]
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -29,7 +31,7 @@ class CancelOnDisconnect:
     def __init__(self, app: Application) -> None:
         self._app = app
 
-    async def __call__(  # noqa: C901 - small steps, each with the state of the others
+    async def __call__(  # noqa: C901, PLR0915 - small steps that share their state
         self, scope: Any, receive: Any, send: Any
     ) -> None:
         """Handle a request."""
@@ -86,6 +88,10 @@ class CancelOnDisconnect:
                         {"type": "http.response.start", "status": _LEFT, "headers": []}
                     )
                     await send({"type": "http.response.body"})
+        except Exception as error:
+            if begun and not answered:
+                broke_off(error)
+            raise
         finally:
             watching.cancel()
             await asyncio.wait([watching])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 
 import orjson
 from attrs import frozen
@@ -153,3 +154,12 @@ def answer_to(error: Exception, *, begun: bool = False) -> Problem:
         },
     )
     return problem
+
+
+def broke_off(error: Exception) -> None:
+    """Log what ended an answer before it was whole, if it is an error of ours."""
+    # Frameworks raise another one of what comes too late to be answered.
+    cause = error if isinstance(error, HANDLED) else error.__cause__
+    if isinstance(cause, HANDLED):
+        with suppress(ExceptionGroup):  # of the app's own errors
+            answer_to(cause, begun=True)

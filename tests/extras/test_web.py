@@ -20,6 +20,7 @@ from children import unwatched, variables
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from litestar import Litestar, get
 from litestar.di import NamedDependency
+from litestar.response import Stream
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
@@ -392,6 +393,63 @@ async def test_an_answer_of_aiohttp_that_has_begun_is_broken_off(
     assert got.count(b"HTTP/1.") <= 1
     (told,) = (one for one in caplog.records if one.name == "healthyroster_async.web")
     assert (told.levelname, told.error) == ("WARNING", "ForbiddenError")
+
+
+def fastapi_late(roster):
+    app = FastAPI(lifespan=roster.lifespan)
+    roster.install(app)
+
+    @app.get("/{provider_id}/late")
+    async def late(clinic: Annotated[ProviderSession, Depends(roster.session)]):
+        return StreamingResponse(parts_of(clinic))
+
+    return app
+
+
+def starlette_late(roster):
+    async def late(request):
+        return StreamingResponse(parts_of(roster.session(request)))
+
+    routes = [Route("/{provider_id}/late", late)]
+    app = Starlette(routes=routes, lifespan=roster.lifespan)
+    roster.install(app)
+    return app
+
+
+def litestar_late(roster):
+    @get("/{provider_id:str}/late")
+    async def late(clinic: NamedDependency[ProviderSession]) -> Stream:
+        return Stream(parts_of(clinic))
+
+    clinic = {"clinic": roster.session}
+    # Else it takes the handlers of the log away.
+    return Litestar([late], plugins=[roster], dependencies=clinic, logging_config=None)
+
+
+async def parts_of(clinic):
+    yield b"first"
+    await clinic.reporting.data_sources()
+
+
+LATE = {"FastAPI": fastapi_late, "Starlette": starlette_late, "Litestar": litestar_late}
+
+
+@pytest.mark.parametrize("framework", LATE)
+async def test_what_breaks_an_answer_off_is_logged(framework, caplog):
+    """
+    Its reader cannot be told, so that is all that says why.
+    """
+    kind, _ = APPS[framework]
+    async with Emulator(providers=1, denied=[(1, "*")]) as emulator:
+        app = LATE[framework](kind(emulator.pool))
+        async with served(app) as client, client.get("1/late") as answer:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await answer.read()
+
+    (told,) = (one for one in caplog.records if one.name == "healthyroster_async.web")
+    assert (told.levelname, told.error) == ("WARNING", "ForbiddenError")
+    assert told.label == "GET /HealthcareProvider/{id}/Datasources"
+    assert told.request_id
 
 
 async def test_an_app_within_an_app_has_the_same_pool():
