@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from importlib import import_module
@@ -16,7 +16,7 @@ from healthyroster_async._core.errors import (
     MissingExtraError,
     PoolClosedError,
 )
-from healthyroster_async._core.settings import Environment, check_deadline
+from healthyroster_async._core.settings import Environment, check_deadline, check_type
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._rows.frames import arrow
 from healthyroster_async._session import ProviderSession
@@ -94,10 +94,14 @@ class PoolKeeper:
 
     async def _made(self) -> ConnectionPool:
         if inspect.iscoroutinefunction(self._make):
-            return cast("ConnectionPool", await self._make())
-        # Settings are read from files, and perhaps fetched.
-        made = await asyncio.to_thread(self._make)
-        return await made if inspect.isawaitable(made) else made
+            made = await self._make()
+        else:
+            # Settings are read from files, and perhaps fetched.
+            made = await asyncio.to_thread(self._make)
+            made = await made if inspect.isawaitable(made) else made
+        give = "a function that returns a ConnectionPool"
+        check_type("what make returned", made, ConnectionPool, give)
+        return cast("ConnectionPool", made)
 
     def session_of(
         self, provider_id: int | str, environment: Environment | None = None
@@ -133,6 +137,20 @@ class PoolKeeper:
                 for environment, one in self.pool.stats().items()
             }
         }
+
+
+def provider_in(path: Mapping[str, Any]) -> str:
+    """Return the provider id among the parameters of a request's path.
+
+    Raises:
+        ConfigurationError: The route has none; its client can do nothing about it.
+    """
+    if "provider_id" not in path:
+        raise ConfigurationError(
+            "the path of this route has no parameter provider_id; give it one, as in "
+            "/clinics/{provider_id}/sources, or say otherwise which provider it is"
+        )
+    return str(path["provider_id"])
 
 
 def _answers(stats: EnvironmentStats) -> bool | None:

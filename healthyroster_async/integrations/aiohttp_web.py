@@ -20,7 +20,7 @@ from aiohttp.typedefs import Handler
 
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._session import ProviderSession
-from healthyroster_async.integrations._keeper import PoolKeeper
+from healthyroster_async.integrations._keeper import PoolKeeper, provider_in
 from healthyroster_async.integrations._problems import HANDLED, MEDIA_TYPE, answer_to
 
 __all__ = ["POOL", "HealthyRoster"]
@@ -62,7 +62,7 @@ class HealthyRoster(PoolKeeper):
             provider_id: The provider; by default ``provider_id`` of the path.
         """
         if provider_id is None:
-            provider_id = request.match_info.get("provider_id", "")
+            provider_id = provider_in(request.match_info)
         return self.session_of(provider_id)
 
     async def health_check(self, request: web.Request) -> web.Response:

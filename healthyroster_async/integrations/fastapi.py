@@ -16,14 +16,20 @@ from typing import Annotated, Any
 from healthyroster_async._core.extras import extra
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
+from healthyroster_async.integrations._keeper import provider_in
 
 extra("fastapi", "fastapi")
 
-from fastapi import Depends, Path  # noqa: E402
+from fastapi import Depends, Path, Request  # noqa: E402
 
 from healthyroster_async.integrations.starlette import Keeper  # noqa: E402
 
 __all__ = ["CancelOnDisconnect", "HealthyRoster"]
+
+
+# Else a route without it is told to the client, as a parameter that it left out.
+async def _check_route(request: Request) -> None:
+    provider_in(request.path_params)
 
 
 class HealthyRoster(Keeper):
@@ -33,6 +39,7 @@ class HealthyRoster(Keeper):
     async def session(
         self,
         provider_id: Annotated[int | str, Path(description="Healthcare Provider")],
+        _checked: Annotated[None, Depends(_check_route)] = None,
     ) -> ProviderSession:
         """Return the session of ``provider_id`` in the path; a dependency."""
         return self.session_of(provider_id)

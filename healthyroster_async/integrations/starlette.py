@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from healthyroster_async._core.extras import extra
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.integrations._disconnect import CancelOnDisconnect
-from healthyroster_async.integrations._keeper import PoolKeeper
+from healthyroster_async.integrations._keeper import PoolKeeper, provider_in
 from healthyroster_async.integrations._problems import HANDLED, MEDIA_TYPE, answer_to
 
 extra("starlette", "starlette")
@@ -75,5 +75,5 @@ class HealthyRoster(Keeper):
             provider_id: The provider; by default ``provider_id`` of the path.
         """
         if provider_id is None:
-            provider_id = str(request.path_params.get("provider_id", ""))
+            provider_id = provider_in(request.path_params)
         return self.session_of(provider_id)

@@ -16,6 +16,7 @@ import code_of
 import pytest
 import uvicorn
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from children import unwatched, variables
 from fastapi import BackgroundTasks, Depends, FastAPI, Request
 from litestar import Litestar, get
@@ -561,6 +562,41 @@ def test_the_test_on_the_page_passes(tmp_path):
     )
 
     assert "1 passed" in ran.stdout, ran.stdout
+
+
+async def test_a_route_that_names_no_provider_is_a_mistake_of_the_app(caplog):
+    """
+    Its client can do nothing about it, and would be told that it asked for nonsense.
+    """
+    roster = fastapi.HealthyRoster()
+    app = FastAPI()
+    roster.install(app)
+
+    @app.get("/sources")
+    async def sources(clinic: Annotated[ProviderSession, Depends(roster.session)]):
+        """Nobody gets here."""
+
+    with pytest.raises(ConfigurationError, match="no parameter provider_id"):
+        starlette.HealthyRoster().session(Request({"type": "http"}))
+    with pytest.raises(ConfigurationError, match="no parameter provider_id"):
+        aiohttp_web.HealthyRoster().session(make_mocked_request("GET", "/sources"))
+    async with served(app) as client, client.get("sources") as answer:
+        assert answer.status == 500
+    assert "no parameter provider_id" in caplog.text
+
+
+async def forgotten():
+    """Forget to return the pool."""
+
+
+@pytest.mark.parametrize("make", [lambda: None, forgotten])
+async def test_what_makes_no_pool_is_told_so(make):
+    """
+    A forgotten return is no riddle of the asynchronous context manager protocol.
+    """
+    with pytest.raises(ConfigurationError, match="make returned is of type NoneType"):
+        async with fastapi.HealthyRoster(make).opened():
+            """Nobody gets here."""
 
 
 async def test_an_app_without_its_lifespan_is_told_so():
