@@ -67,11 +67,13 @@ class Problem:
         status: HTTP status code.
         title: What went wrong, the same for every problem of its kind.
         retry_after: Whole seconds until it is worth another try, or ``None``.
+        request_id: What the call is known by in the log, or ``None`` if there was none.
     """
 
     status: int
     title: str
     retry_after: int | None = None
+    request_id: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,7 +85,9 @@ class Problem:
     @property
     def body(self) -> bytes:
         """The answer's body."""
-        return orjson.dumps({"title": self.title, "status": self.status})
+        said = {"title": self.title, "status": self.status}
+        known = {} if self.request_id is None else {"request_id": self.request_id}
+        return orjson.dumps(said | known)
 
 
 def _leaves(error: Exception) -> Iterator[Exception]:
@@ -109,15 +113,15 @@ def problem_of(error: Exception) -> Problem:
     504     the API took too long
     ======  =========================================================================
     """
-    wait = getattr(error, "wait", None)
+    wait, id_ = getattr(error, "wait", None), getattr(error, "request_id", None)
     kinds = (kind for kind in type(error).__mro__ if kind in _MEANINGS)
     status, title = _MEANINGS[next(kinds, HealthyRosterError)]
     if wait is not None or status == _LATER:
         asked = getattr(error, "retry_after", None) if wait is None else wait
         seconds = max(1, math.ceil(_SOON_S if asked is None else asked))
         title = title if status == _LATER else _BUSY
-        return Problem(status=_LATER, title=title, retry_after=seconds)
-    return Problem(status=status, title=title)
+        return Problem(status=_LATER, title=title, retry_after=seconds, request_id=id_)
+    return Problem(status=status, title=title, request_id=id_)
 
 
 def answer_to(error: Exception, *, begun: bool = False) -> Problem:
@@ -136,7 +140,6 @@ def answer_to(error: Exception, *, begun: bool = False) -> Problem:
     error = max(ours, key=lambda one: problem_of(one).status)
     problem = problem_of(error)
     kind, label = type(error).__name__, getattr(error, "label", None)
-    request_id = getattr(error, "request_id", None)
     # Other texts may say which provider they are about; these name a setting.
     why = str(error) if problem.status == _OURS else label or "no call"
     level = _LEVELS.get(problem.status, logging.WARNING)
@@ -150,7 +153,7 @@ def answer_to(error: Exception, *, begun: bool = False) -> Problem:
             "status": problem.status,
             "error": kind,
             "label": label,
-            "request_id": request_id,
+            "request_id": problem.request_id,
         },
     )
     return problem

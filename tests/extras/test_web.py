@@ -330,10 +330,11 @@ async def test_a_client_that_left_is_seen_behind_what_it_sent(size):
             await leave(roster, client.post("1/unread", data=b"x" * size))
 
 
-async def test_a_group_of_errors_is_answered():
+async def test_a_group_of_errors_is_answered(caplog):
     """
-    A fan-out in a request is no reason for a bare 500.
+    A fan-out in a request is no reason for a bare 500, and its log line can be found.
     """
+    caplog.set_level("INFO", "healthyroster_async.web")
     async with Emulator(providers=1, rows=1) as emulator:
         roster = fastapi.HealthyRoster(emulator.pool)
         app = FastAPI(lifespan=roster.lifespan)
@@ -349,6 +350,11 @@ async def test_a_group_of_errors_is_answered():
         async with served(app) as client, client.get("all") as answer:
             assert answer.status == 404
             assert answer.content_type == "application/problem+json"
+            told = await answer.json()
+
+    (line,) = [r for r in caplog.records if r.name == "healthyroster_async.web"]
+    assert told.pop("request_id") == line.request_id
+    assert told == {"title": "There is no such thing", "status": 404}
 
 
 @pytest.mark.parametrize("written", [b"", b"first"])
