@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any, TypeVar
 
 import rich_click as click
@@ -66,30 +67,35 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     # The server of the emulator logs whoever hangs up, with a traceback.
     logging.getLogger("aiohttp.server").addHandler(logging.NullHandler())
-    came: list[signal.Signals] = []
+    came: list[int] = []
+    # A background job of a shell ignores Ctrl-C, and goes on ignoring it.
+    before = {
+        one: handler
+        for one in _ENDING
+        if (handler := signal.getsignal(one)) not in (signal.SIG_IGN, None)
+    }
 
     async def guarded() -> T:
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
 
-        def end(why: signal.Signals) -> None:
+        def pressed(why: int, _: FrameType | None) -> None:
             came.append(why)
             if came.count(signal.SIGINT) > 1:
-                loop.remove_signal_handler(signal.SIGINT)
                 # Python's own would raise between any two steps, and what waits for
                 # a thread might then wait for ever.
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
-            if task is not None:
-                task.cancel()
 
         # Windows has no such handlers, and only a main thread may have one. Python's
         # own raises the second Ctrl-C between any two steps, also of closing files.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            for one in _ENDING:
-                loop.add_signal_handler(one, end, one)
+            for one in before:
+                if task is not None:
+                    loop.add_signal_handler(one, task.cancel)
+                # The loop only gets to its own when nothing blocks it.
+                signal.signal(one, pressed)
         return await main()
 
-    before = {one: signal.getsignal(one) for one in _ENDING}
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(guarded())

@@ -1,5 +1,6 @@
 """What is shown, and how it ends: rules without a process."""
 
+import asyncio
 import inspect
 import io
 import signal
@@ -288,3 +289,35 @@ def test_a_command_that_has_run_leaves_signals_as_they_were():
 
     assert _run.run(main) != before
     assert [signal.getsignal(one) for one in ending] == before
+
+
+def test_a_background_job_goes_on_ignoring_what_it_ignored():
+    """
+    A script's Ctrl-C is for what runs in front, not for the pulls beside it.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    async def main():
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+        return signal.getsignal(signal.SIGINT)
+
+    try:
+        during, after = _run.run(main), signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert during is after is signal.SIG_IGN
+
+
+def test_presses_count_also_while_something_blocks_the_loop():
+    """
+    The third Ctrl-C is for whom the first two did not help: nothing may hold it up.
+    """
+
+    async def main():
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        return signal.getsignal(signal.SIGINT)
+
+    assert _run.run(main) is signal.SIG_DFL
