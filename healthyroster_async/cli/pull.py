@@ -249,7 +249,9 @@ def _tell(report: PullReport) -> None:
         _console.message("note: nothing was asked for: no data source, or no date")
     for line in _denied(report):
         _console.message(f"denied: {_console.plain(line)}")
-    for failure in report.failed[:_MOST_LINES]:
+    # What is wrong with all of them comes before what is wrong with one.
+    ordered = sorted(report.failed, key=lambda one: one.provider_id != "*")
+    for failure in ordered[:_MOST_LINES]:
         parts = (failure.source, failure.window)
         known = failure.provider_id != "*"
         who = f"provider {failure.provider_id}" if known else None

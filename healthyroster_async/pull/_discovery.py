@@ -147,6 +147,9 @@ def failure(
             f"{error.label}: the API did not accept the parameters or dates "
             f"({error.status})"
         )
+    elif isinstance(error, ServiceUnavailableError):
+        # This run does not try it again.
+        reason = f"{error.label}: the API is down"
     return PullFailure(
         provider_id=provider, source=source, window=window, reason=reason
     )

@@ -16,12 +16,14 @@ from attrs import evolve
 
 from healthyroster_async._core.errors import (
     AuthenticationError,
+    CallError,
     ConfigurationError,
     DestinationError,
     ForbiddenError,
     HealthyRosterError,
     MissingExtraError,
     ResponseError,
+    ServiceUnavailableError,
     UsageError,
 )
 from healthyroster_async._core.settings import Environment
@@ -98,6 +100,7 @@ class Job:
         self._now = PullProgress(total=0)
         self._kept = self._lost = 0
         self._stopped: str | None = None
+        self._why = ""
         self._began = self._moved = self._clock()
         self._started = dt.datetime.now(dt.UTC)
         self._partitions: list[Partition] = []
@@ -316,11 +319,15 @@ class Job:
         if not isinstance(error, OUTAGE):
             self._moved = self._clock()
             return None
+        # Who was not sent knows at best from before what is wrong.
+        root = error.__cause__ if isinstance(error, ServiceUnavailableError) else error
+        if isinstance(root, CallError):
+            self._why = f" ({str(root).removeprefix(f'{root.label}: ')})"
         # The rest may still be fine where an answer says that something is wrong.
         self._lost += not isinstance(error, ResponseError)
         idle = self._clock() - self._moved
         if self._lost >= _LOST_IN_A_ROW or idle >= PATIENCE_S:
-            return _AWAY
+            return _AWAY + self._why
         return None
 
     def _divide(self, partition: Partition) -> None:
@@ -401,7 +408,7 @@ class Job:
                 provider_id="*",
                 source=None,
                 window=None,
-                reason=f"{unasked} partitions did not come, because "
+                reason=f"{unasked} partitions were not asked for, because "
                 f"{self._stopped or _AWAY}",
             )
 

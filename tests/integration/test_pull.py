@@ -33,6 +33,7 @@ from healthyroster_async import (
     PullPlan,
     RetrySettings,
     ServerError,
+    ServiceUnavailableError,
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
@@ -1029,7 +1030,19 @@ async def test_an_api_that_goes_away_is_not_asked_for_everything(tmp_path, monke
         assert report.done == done
         assert len(report.failed) == failed
         assert asked <= 10
-    assert "6 partitions did not come, because the API did" in report.failed[-1].reason
+    assert "6 partitions were not asked for, because" in report.failed[-1].reason
+    assert "(the connection" in report.failed[-1].reason
+
+
+def test_of_what_a_run_gives_up_nobody_says_that_it_is_tried_again():
+    """
+    It sends who reads the list of failures to wait for something that never comes.
+    """
+    down = ServiceUnavailableError("GET /Patients", 9.98)
+
+    found = _discovery.failure(1, "Teams", None, down)
+
+    assert found.reason == "GET /Patients: the API is down"
 
 
 @pytest.mark.parametrize("status", [401, 500])

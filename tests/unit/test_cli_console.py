@@ -15,8 +15,9 @@ import healthyroster_async as h
 from healthyroster_async._core import errors
 from healthyroster_async._report.text import size
 from healthyroster_async._stats import EnvironmentStats
-from healthyroster_async.cli import _console, _demo_report, _rate, _run
+from healthyroster_async.cli import _console, _demo_report, _rate, _run, pull
 from healthyroster_async.cli.app import app
+from healthyroster_async.pull import PullFailure, PullReport
 
 STATS = EnvironmentStats(
     attempts=30,
@@ -275,6 +276,23 @@ def test_a_file_that_cannot_be_opened_is_named(capsys, tmp_path):
 
     assert _run.exit_code(missing.read_bytes) == 1
     assert capsys.readouterr().err == f"error: {missing}: No such file or directory\n"
+
+
+def test_what_is_wrong_with_a_whole_pull_is_not_among_the_lines_left_out(capsys):
+    """
+    Hundreds of partitions fail after an outage, and one sentence says why.
+    """
+    lost = PullFailure(provider_id=1, source="Teams", window=None, reason="down")
+    why = PullFailure(provider_id="*", source=None, window=None, reason="refused")
+    counts = dict.fromkeys(("done", "kept", "rows", "bytes", "seconds"), 0)
+    report = PullReport(
+        environment="sandbox", partitions=99, failed=[*[lost] * 40, why], **counts
+    )
+
+    pull._tell(report)
+
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first == "error: refused"
 
 
 def test_a_command_that_has_run_leaves_signals_as_they_were():
