@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -129,7 +129,10 @@ class Job:
         if self._plan.format != "ndjson":
             # What is missing is said before anything is asked for.
             await asyncio.to_thread(arrow)
-        async with _held(where, self._plan) as destination:
+        async with (
+            _held(where, self._plan) as destination,
+            self._summarised(destination),
+        ):
             schedule, cells = await self._planned(destination.journal)
             await self._discovery.find_edges(cells, destination, schedule)
             partitions = await asyncio.to_thread(self._cut, cells, schedule)
@@ -144,6 +147,24 @@ class Job:
             done = blocking(finish, partitions, destination, schedule, report)
             await to_the_end(done)
             return report
+
+    @asynccontextmanager
+    async def _summarised(self, destination: Destination) -> AsyncIterator[None]:
+        """Write what came until now, if a run is broken off or raises."""
+        try:
+            yield
+        except (Exception, asyncio.CancelledError) as error:
+            report = self.so_far()
+            if isinstance(error, HealthyRosterError):
+                why = failure("*", None, None, error)
+                report = evolve(report, failed=(*report.failed, why))
+            broken_off = isinstance(error, asyncio.CancelledError)
+            ended = "interrupted" if broken_off else "failed"
+            # What cannot be written hides nothing of how it ended.
+            with suppress(DestinationError):
+                write = destination.summarise
+                await to_the_end(blocking(write, evolve(report, ended=ended)))
+            raise
 
     async def _planned(self, journal: Journal) -> tuple[Schedule, list[Partition]]:
         """Return which dates are asked for, and every cell."""
@@ -415,6 +436,8 @@ class Job:
     def _report(self, partitions: list[Partition], *, whole: bool = True) -> PullReport:
         """Return what came; of a run that is not *whole* something was not asked."""
         dated = self._plan.since is not None
+        failed = tuple(self._failed(partitions, whole=whole))
+        ended = "failed" if failed else "complete"
         return PullReport(
             environment=self._environment.value,
             started=self._started,
@@ -429,8 +452,9 @@ class Job:
             totals=tuple(by_folder(partitions, dated=dated)),
             providers=tuple(by_provider(partitions)),
             denied=tuple(self._findings.denied),
-            failed=tuple(self._failed(partitions, whole=whole)),
+            failed=failed,
             gone=tuple(self._findings.gone),
+            ended=ended if whole else None,
         )
 
     def _finish(

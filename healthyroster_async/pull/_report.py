@@ -157,6 +157,9 @@ class PullReport:
         gone: What lies there of data sources that a provider does not list any more.
         calls: Calls that a dry run says the pull would make, and at least these where
             windows are cut by rows; ``None`` after a pull.
+        ended: ``"complete"``, ``"failed"`` if not all came that is granted, or
+            ``"interrupted"``, which only ``summary.json`` can say; ``None`` of a dry
+            run.
     """
 
     environment: str
@@ -175,6 +178,7 @@ class PullReport:
     started: dt.datetime | None = None
     since: dt.date | str | None = None
     until: dt.date | None = None
+    ended: str | None = None
 
     @property
     def complete(self) -> bool:

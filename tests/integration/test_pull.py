@@ -822,6 +822,42 @@ async def test_the_summary_is_what_was_returned_and_holds_no_row(tmp_path):
     assert not [name for name in names if name in text]
 
 
+async def test_the_summary_says_how_the_last_run_ended_however_it_did(tmp_path):
+    """
+    What watches over a nightly pull must not take the night before for this one.
+    """
+    file = tmp_path / "_healthyroster" / "summary.json"
+    plan = PullPlan([1], sources=["Teams"], **DATES)
+    refused = Fault(kind="status", status=401, endpoint="data_sources", provider=2)
+    summaries = []
+
+    async def note():
+        summaries.append(json.loads(await asyncio.to_thread(file.read_text)))
+
+    async with (
+        Emulator(providers=2, rows=9, faults=[refused]) as emulator,
+        emulator.pool() as pool,
+    ):
+        begun = asyncio.Event()
+        pulling = asyncio.create_task(
+            pool.pull(plan, tmp_path, progress=lambda _: begun.set())
+        )
+        await begun.wait()
+        pulling.cancel()
+        await asyncio.wait([pulling])
+        await note()
+        await pool.pull(plan, tmp_path)
+        await note()
+        with pytest.raises(AuthenticationError):
+            await pool.pull(attrs.evolve(plan, providers=[2]), tmp_path)
+        await note()
+
+    ended = [one["ended"] for one in summaries]
+    assert ended == ["interrupted", "complete", "failed"]
+    assert [one["partitions"] for one in summaries] == [4, 4, 0]
+    assert "(401)" in summaries[2]["failed"][0]["reason"]
+
+
 PLAN = {"providers": [1, 2], "sources": ["Patients", "Teams"], **DATES}
 
 
