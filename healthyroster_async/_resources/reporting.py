@@ -117,12 +117,13 @@ class Reporting:
 
         Raises:
             ConfigurationError: A value cannot be sent as JSON; or there is a window,
-                and what ``windows`` raises.
+                and what ``windows`` raises; or there are dates for one and it is not.
         """
         from healthyroster_async._rows.stream import RowStream  # noqa: PLC0415
 
         if window is not None:
             return self._in_windows(data_source_id, window, parameters)
+        _check_no_dates(data_source_id, parameters)
         request, fields = self._request(data_source_id, parameters)
         caller = self._caller
         return RowStream(request, caller, caller.contract.rows_key, fields)
@@ -225,6 +226,21 @@ class Reporting:
         except (ConfigurationError, ForbiddenError, NotFoundError):
             return {}  # then the values alone say what they are
         return {f.name: f.type for f in detail.fields if f.name is not None}
+
+
+def _check_no_dates(source: _Source, parameters: dict[str, Any]) -> None:
+    dates = {"since", "until"}
+    if not dates <= parameters.keys():
+        return
+    if isinstance(source, models.DataSourceDetail) and (
+        dates <= {one.name for one in source.parameters}
+    ):
+        return
+    raise ConfigurationError(
+        "since= and until= are a range of dates that window= cuts: give that with "
+        'them, as in window="month"; or the filters of the data source by their own '
+        "names, and if these are since and until, what data_source returned as well"
+    )
 
 
 def _id_of(source: _Source) -> int | str:

@@ -488,7 +488,7 @@ class Discovery:
         try:
             return await ends_inclusive(
                 cell.clinic.reporting,
-                source.one,
+                source.detail or source.one,
                 range_,
                 since,
                 until,

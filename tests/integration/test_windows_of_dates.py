@@ -19,6 +19,7 @@ from healthyroster_async import (
     RetrySettings,
 )
 from healthyroster_async.emulator import Emulator, Fault
+from healthyroster_async.models import DataSourceDetail, DataSourceParameter
 
 FIRST = dt.datetime(2025, 1, 30)
 # Twice a day, one of them at midnight; then a gap.
@@ -204,6 +205,7 @@ async def test_a_window_that_is_lost_does_not_wait_for_those_after_it(after):
         ({"until": "2025-01-01"}, "not after since"),
         ({"since": None}, "since is None"),
         ({"since": ...}, "give since= and until= with it"),
+        ({"window": ...}, "window= cuts: give that with them"),
     ],
 )
 async def test_wrong_windows_are_refused_before_anything_is_asked(given, message):
@@ -218,6 +220,19 @@ async def test_wrong_windows_are_refused_before_anything_is_asked(given, message
             )
 
     assert not asked
+
+
+async def test_a_data_source_may_have_filters_that_are_called_since_and_until():
+    """
+    Its description says so, and then they are no dates that a window is missing for.
+    """
+    names = [DataSourceParameter(name=name) for name in ("since", "until")]
+    described = DataSourceDetail(id=1, parameters=names)
+    dates = {"since": "2025-01-01", "until": "2025-06-01"}
+    async with api(inclusive) as (pool, asked):
+        await pool.session(1).reporting.rows(described, **dates).to_list()
+
+    assert asked == [dates]
 
 
 async def test_a_filter_that_windows_would_set_is_refused():
