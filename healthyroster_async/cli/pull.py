@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 import rich_click as click
+from click.core import ParameterSource
 from rich.console import Console
 
 from healthyroster_async._core.date_ranges import UNITS
@@ -95,7 +96,10 @@ _MOST_IDS = 10
 @click.option("--dry-run", is_flag=True, help="Only show what would be asked for.")
 @_options.access
 @_options.as_json
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     destination: str,
     provider: tuple[str, ...],
     *,
@@ -123,6 +127,9 @@ def command(
     costs nothing else: it is listed at the end, and the same command asks for what
     failed again. It ends with 1 if something failed, and with 3 if a grant is missing.
     """
+    given = ctx.get_parameter_source("overlap")
+    if since != "last" and given is not ParameterSource.DEFAULT:
+        raise click.UsageError("--overlap is only for --since last")
     plan = PullPlan(
         provider or from_stdin(),
         sources=sources or None,

@@ -132,7 +132,7 @@ async def test_a_dry_run_knows_what_is_there_and_changes_nothing(tmp_path):
         emulator.seen.clear()
         more = await pull(emulator, lake, 1, 2, *asked, "--dry-run")
         last = "--since=last", "--until=2026-05-01", "--source=Teams"
-        newer = await pull(emulator, lake, 1, *last, "--dry-run")
+        newer = await pull(emulator, lake, 1, *last, "--overlap=7", "--dry-run")
         wrong = await pull(emulator, lake, 1, *asked, "--format=csv", "--dry-run")
         file = lake / "_healthyroster" / "summary.json"
         no_folder = await pull(emulator, file, 1, *asked, "--dry-run")
@@ -194,6 +194,7 @@ async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
         (["", "1"], 1, "the destination is empty"),
         (["/dev/null/lake", "1"], 1, "the destination cannot be written"),
         (["lake", "1", "--window", "hour"], 2, "hour"),
+        (["lake", "1", "--overlap", "7"], 2, "--overlap is only for --since last"),
         (["nonsense://secret@place", "1"], 1, "no place that begins"),
     ],
 )
