@@ -308,24 +308,51 @@ async def test_on_a_terminal_it_shows_how_far_it_is(tmp_path):
     assert b"9 of 9 partitions" in shown
 
 
+async def night(emulator, *arguments):
+    """Run the example, and return its exit code, output and messages."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "examples/nightly_pull.py",
+        *map(str, arguments),
+        env=variables(emulator),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
 async def test_the_example_runs_twice(tmp_path):
     """
     The first night, and the next.
     """
     async with Emulator(providers=1, rows=100) as emulator:
         for _ in range(2):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "examples/nightly_pull.py",
-                str(tmp_path / "lake"),
-                "1",
-                env=variables(emulator),
-                stdout=asyncio.subprocess.PIPE,
-            )
-            out, _ = await process.communicate()
+            code, out, err = await night(emulator, tmp_path / "lake", 1)
 
-            assert process.returncode == 0
-            assert b"0 partitions failed" in out
+            assert (code, err) == (0, "")
+            assert "0 partitions failed" in out
+            assert "[(1, " in out
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text"),
+    [(403, 3, "denied: provider 1, all of it: "), (400, 1, "failed: provider 1, all")],
+)
+async def test_the_example_says_what_did_not_come_as_the_command_does(
+    status, code, text, tmp_path
+):
+    """
+    It is what a nightly job is copied from, and no rows are no bug of the reader.
+    """
+    broken = Fault(kind="status", status=status, endpoint="data_sources")
+    async with Emulator(providers=1, rows=100, faults=[broken]) as emulator:
+        ended, out, err = await night(emulator, tmp_path / "lake", 1)
+
+    assert ended == code
+    assert text in err
+    assert "Traceback" not in err
+    assert out.startswith("0 rows came")
 
 
 async def test_parameters_filter_a_data_source(elsewhere):
