@@ -142,20 +142,17 @@ def answer_to(error: Exception, *, begun: bool = False) -> Problem:
     kind, label = type(error).__name__, getattr(error, "label", None)
     # Other texts may say which provider they are about; these name a setting.
     why = str(error) if problem.status == _OURS else label or "no call"
+    extra = {
+        "status": problem.status,
+        "error": kind,
+        "label": label,
+        "request_id": problem.request_id,
+    }
+    if begun:
+        _logger.warning("broke an answer off: %s: %s", kind, why, extra=extra)
+        return problem
     level = _LEVELS.get(problem.status, logging.WARNING)
-    _logger.log(
-        max(level, logging.WARNING) if begun else level,
-        "broke an answer off (%d): %s: %s" if begun else "answered %d: %s: %s",
-        problem.status,
-        kind,
-        why,
-        extra={
-            "status": problem.status,
-            "error": kind,
-            "label": label,
-            "request_id": problem.request_id,
-        },
-    )
+    _logger.log(level, "answered %d: %s: %s", problem.status, kind, why, extra=extra)
     return problem
 
 

@@ -101,32 +101,47 @@ def test_a_run_that_was_broken_off_goes_on(journal):
     """
     Also on another day, and with another run between.
     """
-    run = journal.begin("a", UNTIL)
+    run = journal.begin("a", UNTIL, last=False)
 
-    assert journal.begin("b", UNTIL) != run
-    assert journal.begin("a", LATER) == run
+    assert journal.begin("b", UNTIL, last=False) != run
+    assert journal.begin("a", LATER, last=False) == run
 
 
 def test_a_run_that_failed_in_part_goes_on_for_the_same_dates(journal):
     """
     A cell that fails for ever must not keep the others at the dates of its first day.
     """
-    run = journal.begin("a", UNTIL)
+    run, _ = journal.begin("a", UNTIL, last=False)
     journal.end(run, failed=1)
 
-    assert journal.begin("a", UNTIL) == run
+    assert journal.begin("a", UNTIL, last=False) == (run, run)
     journal.end(run, failed=1)
-    assert journal.begin("a", LATER) != run
+    assert journal.begin("a", LATER, last=False) == (run + 1, run + 1)
+
+
+def test_a_run_of_what_is_new_begins_anew_and_knows_what_failed(journal):
+    """
+    Also when it is broken off, and only as long as it is for the same dates.
+    """
+    first, _ = journal.begin("a", UNTIL, last=True)
+    journal.end(first, failed=1)
+
+    assert journal.begin("a", UNTIL, last=True) == (first + 1, first)
+    assert journal.begin("a", UNTIL, last=True) == (first + 1, first)
+    journal.end(first + 1, failed=1)
+    assert journal.begin("a", UNTIL, last=True) == (first + 2, first)
+    journal.end(first + 2, failed=1)
+    assert journal.begin("a", LATER, last=True) == (first + 3, first + 3)
 
 
 def test_a_run_that_ended_well_is_done(journal):
     """
     The same pull again is for what has changed since.
     """
-    run = journal.begin("a", UNTIL)
+    run, _ = journal.begin("a", UNTIL, last=False)
     journal.end(run, failed=0)
 
-    assert journal.begin("a", UNTIL) != run
+    assert journal.begin("a", UNTIL, last=False) == (run + 1, run + 1)
 
 
 def test_a_mark_moves_and_its_beginning_does_not(journal):
