@@ -901,6 +901,7 @@ async def check_whole(pool, emulator, folder, expected):
     return report
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("number", [2, 17])
 @pytest.mark.parametrize(
     "step", ["before rename", "after rename", "before journal", "after journal"]
@@ -920,6 +921,7 @@ async def test_killed_at_a_step_that_matters_it_ends_the_same(step, number, tmp_
     assert report.done > 0
 
 
+@pytest.mark.unmeasured
 async def test_killed_at_any_instant_it_ends_the_same(tmp_path):
     """
     Law 10, at instants that nobody chose.
@@ -951,6 +953,7 @@ async def test_killed_at_any_instant_it_ends_the_same(tmp_path):
     assert killed >= 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("number", [1, 4])
 @pytest.mark.parametrize("step", ["after rename", "before journal"])
 async def test_killed_and_cut_another_way_it_holds_no_row_twice(step, number, tmp_path):
@@ -959,9 +962,9 @@ async def test_killed_and_cut_another_way_it_holds_no_row_twice(step, number, tm
     """
     plan = {**PLAN, "until": "2025-03-01"}
     asked = {**ASKED, "EndDate": "2025-02-28"}
-    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
+    async with Emulator(providers=2, rows=200) as emulator, emulator.pool() as pool:
         ended = await child(emulator, tmp_path, step, number, window=1000, **plan)
-        report = await pool.pull(PullPlan(**plan, window=10), tmp_path)
+        report = await pool.pull(PullPlan(**plan, window=8), tmp_path)
         expected = await granted(pool, [1, 2], [1, 8], **asked)
 
     assert ended == -signal.SIGKILL
