@@ -57,16 +57,17 @@ async def test_a_recording_plays_with_the_same_types_and_no_value_of_a_row(tmp_p
     private |= {str(v) for row in rows for v in row.values() if isinstance(v, int)}
     # A date may be another row's by chance; descriptions name what a column may have.
     private = {v for v in private if len(v) > 5 and v[4:5] != "-"}
-    # Digits of six stand in hundreds of other numbers once in some hundred recordings.
-    private = {v for v in private if len(v) > 9 or not v.isdigit()}
     calls = json.loads(text)["calls"]
     told = json.dumps([call for call in calls if call["request"].endswith("/Data")])
     assert len(private) > 100
-    assert not [value for value in private if value in told]
+    found = [value for value in private if value in told]
+    # Six digits stand in hundreds of other numbers once in some hundred recordings; the
+    # same place never has them.
+    assert all(value.isdigit() and len(value) < 8 for value in found), found
+    assert len(found) < 3
     for row, told_row in zip(rows, again[2], strict=True):
-        for name, value in row.items():
-            if isinstance(value, int) and value > 99_999:
-                assert told_row[name] != value
+        same = [name for name in row if row[name] == told_row[name]]
+        assert not {str(row[name]) for name in same} & private
     # Nor what was asked for: a recording has no place for it but in the answers.
     for call in calls:
         assert set(call) == {"request", "path", "status", "headers", "body"}

@@ -237,13 +237,14 @@ async def test_interrupted_it_goes_on(tmp_path):
     assert 0 < json.loads(out)["kept"] < 6
 
 
-@pytest.mark.parametrize(("pause", "presses"), [(0.01, 2), (0.05, 2), (0.02, 3)])
+@pytest.mark.parametrize("presses", [2, 3])
+@pytest.mark.parametrize("pause", [0.0, 0.02, 0.05])
 async def test_pressed_again_it_breaks_off_as_quietly(pause, presses, tmp_path):
     """
     Whoever is impatient must not get a crash in the middle of a file that is written.
     """
     lake = tmp_path / "lake"
-    async with Emulator(providers=2, rows=20_000) as emulator:
+    async with Emulator(providers=2, rows=50_000) as emulator:
         process = await start(emulator, lake, 1, 2)
 
         def wait_for_parts():
