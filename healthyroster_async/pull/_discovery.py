@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
-from healthyroster_async._core.date_ranges import DateRange, Window, parts
+from healthyroster_async._core.date_ranges import DateRange
 from healthyroster_async._core.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -31,6 +31,7 @@ from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull._destination import Destination, folder_name
 from healthyroster_async.pull._journal import Cell, Journal
+from healthyroster_async.pull._partitions import Partition, Source, cell_of
 from healthyroster_async.pull._plan import PullPlan, is_called
 from healthyroster_async.pull._report import PullDenial, PullFailure, PullGone
 from healthyroster_async.pull._schedule import Schedule
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from healthyroster_async._pool import ConnectionPool
 
 T = TypeVar("T")
-_WHOLE = "all"
 # Providers that are asked to describe a data source, until one does.
 _ASKED = 3
 # Data sources that are asked about at once, where each provider has ids of its own.
@@ -57,80 +57,6 @@ PATIENCE_S = 600.0
 
 class StopError(Exception):
     """Nothing more is worth being asked for; the text says why."""
-
-
-@define(eq=False, kw_only=True)
-class Source:
-    """A data source as some provider has it.
-
-    Attributes:
-        filters: What of it is asked for.
-        seen: How many rows came in how many days.
-    """
-
-    one: DataSource
-    folder: str
-    filters: Mapping[str, Any] = field(factory=dict, repr=False)
-    detail: DataSourceDetail | None = None
-    range: DateRange | None = None
-    denial: ForbiddenError | None = None
-    failure: HealthyRosterError | None = None
-    seen: tuple[int, int] = (0, 0)
-    drift: dict[str, None] = field(factory=dict)
-    count: Counter[str] = field(factory=Counter)
-
-    @property
-    def name(self) -> str:
-        return self.one.name or str(self.one.id)
-
-    def saw(self, rows: int, window: Window | None) -> None:
-        """Learn from an answer how many rows a day has."""
-        if window is not None:
-            self.seen = self.seen[0] + rows, self.seen[1] + window.days
-
-
-@define(eq=False)
-class Partition:
-    """What is asked at once."""
-
-    clinic: ProviderSession
-    source: Source
-    window: Window | None
-    done: bool = False
-    divisible: bool = False
-    error: HealthyRosterError | None = None
-    parts: list[Partition] = field(factory=list)
-    kept: bool = False
-    rows: int = 0
-    bytes: int = 0
-
-    @property
-    def cell(self) -> Cell:
-        return _cell(self.source.one, self.clinic.provider_id)
-
-    @property
-    def key(self) -> str:
-        return _WHOLE if self.window is None else self.window.key
-
-    @property
-    def expected(self) -> float:
-        """How many rows its answer is likely to have."""
-        rows, days = self.source.seen
-        return rows * self.window.days / days if self.window and days else 0.0
-
-    @property
-    def leaves(self) -> list[Partition]:
-        """What is asked for instead of it, if it was divided; else itself."""
-        return [leaf for part in self.parts for leaf in part.leaves] or [self]
-
-    def divide(self) -> list[Partition]:
-        """Ask for it in parts from now on, and return them."""
-        assert self.window is not None  # noqa: S101 - only windows are divisible
-        self.parts = [
-            Partition(self.clinic, self.source, part, divisible=bool(parts(part)))
-            for part in parts(self.window)
-        ]
-        return self.parts
 
 
 def failure(
@@ -153,10 +79,6 @@ def failure(
     return PullFailure(
         provider_id=provider, source=source, window=window, reason=reason
     )
-
-
-def _cell(source: DataSource, provider: int | str) -> Cell:
-    return Cell(str(source.id), str(provider))
 
 
 def _names(source: DataSource) -> tuple[str, str]:
@@ -230,7 +152,7 @@ class Discovery:
             for one in all_
             if self._is_wanted(one, known[provider])
         ]
-        names = {_cell(one, provider): _names(one) for provider, one in wanted}
+        names = {cell_of(one, provider): _names(one) for provider, one in wanted}
         folders = await asyncio.to_thread(journal.folders, names)
         cells: list[Partition] = []
         clinics: defaultdict[Source, list[ProviderSession]] = defaultdict(list)
@@ -240,7 +162,7 @@ class Discovery:
             clinic = self._session(provider)
             names_of = known[provider]
             missing = {name for name in missing if not is_called(one, name, names_of)}
-            folder = folders[_cell(one, provider)]
+            folder = folders[cell_of(one, provider)]
             key = str(one.id), one.name, folder
             if key not in sources:
                 filters = self._plan.parameters_of(one, names_of)

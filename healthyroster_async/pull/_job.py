@@ -42,12 +42,11 @@ from healthyroster_async.pull._discovery import (
     PATIENCE_S,
     Discovery,
     Findings,
-    Partition,
-    Source,
     StopError,
     failure,
 )
 from healthyroster_async.pull._journal import Cell, Journal, Kept
+from healthyroster_async.pull._partitions import Partition, Source
 from healthyroster_async.pull._plan import PullPlan
 from healthyroster_async.pull._remote import open_destination, rehearsed
 from healthyroster_async.pull._report import (

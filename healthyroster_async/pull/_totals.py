@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from healthyroster_async.pull._discovery import Partition, Source
+from healthyroster_async.pull._partitions import Partition, Source
 from healthyroster_async.pull._report import PullProvider, PullTotal
 
 
