@@ -11,6 +11,8 @@
 
 All call the nginx of ``calls.py``, in short slices that take turns. What is printed are
 medians; a ratio is that of a slice to the slice of *compiled out* in the same round.
+For *absent* and *not set up* that is one of the same pool, whose policy changes between
+slices: two pools that are made alike differ by 2 % here, with one always the slower.
 Goals are for the CPU time of a call, in which a slice beside a busy neighbour differs
 less than in calls per second; with one event loop at its limit they are the same.
 
@@ -55,19 +57,27 @@ from healthyroster_async._policies.telemetry import TelemetryPolicy
 from healthyroster_async.integrations.opentelemetry import OpenTelemetry
 
 OUT, ABSENT, UNSET = "compiled out", "absent", "not set up"
+OUT_OF_UNSET = "not set up, compiled out"
 HOOK, EXPORTED, BY_HAND = "a hook", "exported", "by hand"
+OUT_OF = {ABSENT: OUT, UNSET: OUT_OF_UNSET}
 GOALS = {ABSENT: 1.03, UNSET: 1.03, EXPORTED: 1.25}
+Send = Callable[[SignedRequest], Awaitable[Response]]
 
 
-class NoTelemetry(TelemetryPolicy):
-    """What calls need of the policy, and nothing that anybody could look at."""
+class Switched(TelemetryPolicy):
+    """The policy of a pool, or what calls need of it and nobody could look at."""
+
+    def __init__(self, policy: TelemetryPolicy) -> None:
+        super().__init__(policy.access)
+        self.whole = policy.__call__
+        self.now: Callable[..., Awaitable[Response]] = self.whole
 
     @override
-    async def __call__(
-        self,
-        signed: SignedRequest,
-        send: Callable[[SignedRequest], Awaitable[Response]],
-    ) -> Response:
+    def __call__(self, signed: SignedRequest, send: Send) -> Any:
+        return self.now(signed, send)
+
+    async def without(self, signed: SignedRequest, send: Send) -> Response:
+        """Raise an answer that is an error, and learn from one that is none."""
         response = await send(signed)
         failure = error_for(response)
         if failure is not None:
@@ -115,19 +125,26 @@ class Metrics(MetricExporter):
 
 
 @contextlib.asynccontextmanager
-async def pool(url: str, *, bare: bool = False, **options: Any) -> AsyncIterator[Call]:
-    """Make calls with a pool that is watched in some way."""
+async def pool(url: str, **options: Any) -> AsyncIterator[tuple[Call, Call]]:
+    """Make calls with a pool that is watched in some way, and in the same pool without.
+
+    All calls before the last one that was begun must have ended.
+    """
     async with pool_of(url, **options) as made:
-        if bare:
-            running = made._running  # noqa: SLF001 - it is put in before the first call
-            assert running is not None
-            lane = running.lanes[Environment.SANDBOX]
-            lane.telemetry = NoTelemetry(lane.telemetry.access)
+        running = made._running  # noqa: SLF001 - it is put in before the first call
+        assert running is not None
+        lane = running.lanes[Environment.SANDBOX]
+        lane.telemetry = policy = Switched(lane.telemetry)
 
         def call(provider: int) -> Awaitable[object]:
+            policy.now = policy.whole
             return made.session(provider or 1).reporting.data_sources()
 
-        yield call
+        def without(provider: int) -> Awaitable[object]:
+            policy.now = policy.without
+            return made.session(provider or 1).reporting.data_sources()
+
+        yield call, without
 
 
 def by_hand(call: Call, traces: TracerProvider, meters: MeterProvider) -> Call:
@@ -178,20 +195,20 @@ async def measure(
     meters = MeterProvider([reader])
     told = OpenTelemetry(tracer_provider=traces, meter_provider=meters)
     ways: dict[str, dict[str, Any]] = {
-        OUT: {"bare": True},
         ABSENT: {},
         UNSET: {"telemetry": unset},
         HOOK: {"on_attempt": lambda event: statuses.update([event.status])},
         EXPORTED: {"telemetry": told},
     }
-    results: dict[str, list[Slice]] = {name: [] for name in ways}
     async with contextlib.AsyncExitStack() as stack:
-        calls = {
-            name: await stack.enter_async_context(pool(url, **options))
-            for name, options in ways.items()
-        }
+        calls: dict[str, Call] = {}
+        for name, options in ways.items():
+            call, without = await stack.enter_async_context(pool(url, **options))
+            if name in OUT_OF:
+                calls[OUT_OF[name]] = without
+            calls[name] = call
         calls[BY_HAND] = by_hand(calls[ABSENT], traces, meters)
-        results[BY_HAND] = []
+        results: dict[str, list[Slice]] = {name: [] for name in calls}
         needed = await warm(calls[OUT])
         for name, call in calls.items():
             if name != OUT:
@@ -202,8 +219,8 @@ async def measure(
                 done = await drive(calls[name], seconds)
                 if number:
                     results[name].append(done)
-            # Each is the neighbour of the others in turn, and the first.
-            names = [*names[1:], names[0]] if number % 2 else names[::-1]
+            # Those of a pool stay neighbours, and each is the first of them in turn.
+            names.reverse()
     await asyncio.to_thread(traces.shutdown)
     await asyncio.to_thread(meters.shutdown)
     return results, spans
@@ -231,7 +248,9 @@ def main() -> None:
     )
     met = True
     for name, slices in results.items():
-        pairs = list(zip(slices, results[OUT], strict=True))
+        if name == OUT_OF_UNSET:
+            continue
+        pairs = list(zip(slices, results[OUT_OF.get(name, OUT)], strict=True))
         low, ratio, high = statistics.quantiles(
             (own.cpu / out.cpu for own, out in pairs), method="inclusive"
         )
