@@ -466,8 +466,11 @@ _BY_STATUS: dict[int, type[ResponseError]] = {
 
 
 def is_success(status: int) -> bool:
-    """Return whether a status says that all went well (RFC 9110, section 15.3)."""
-    return 200 <= status < 300  # noqa: PLR2004 - the class of the status
+    """Return whether a status says that all went well (RFC 9110, section 15.3).
+
+    206 (Partial Content) does not: nobody asked for a part.
+    """
+    return 200 <= status < 300 and status != 206  # noqa: PLR2004 - their numbers
 
 
 def error_for(response: Response) -> ResponseError | None:

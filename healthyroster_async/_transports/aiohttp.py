@@ -6,11 +6,13 @@ import asyncio
 import errno
 import os
 import platform
+import select
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
 from typing_extensions import override
@@ -189,8 +191,14 @@ class AiohttpTransport(Transport):
                         headers=Fields(answer.headers),
                         stream=self._stream(request, answer),
                     )
-                body = await _whole(answer, self._answers)
-                done = True
+                try:
+                    body = await _whole(answer, self._answers)
+                    done = True
+                except (aiohttp.ClientError, OSError, ValueError):
+                    # What an error says beside its status matters less than that.
+                    if is_success(answer.status):
+                        raise
+                    body = b""
                 return Response(
                     request=request,
                     status=answer.status,
@@ -198,7 +206,12 @@ class AiohttpTransport(Transport):
                     body=body,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = transport_error(error, request, answered=answer is not None)
+            failure = transport_error(
+                error, request, answered=answer is not None, direct=direct
+            )
+            if self._connector is not None and isinstance(failure, ConnectError):
+                # Where the name led to, nobody answers: it may lead elsewhere by now.
+                self._connector.clear_dns_cache()
             if self._closed:
                 failure = PoolClosedError(f"{request.label}: the pool was closed")
         except BaseException as error:  # noqa: BLE001 - raised below
@@ -246,6 +259,7 @@ class AiohttpTransport(Transport):
             headers={**self._headers, **secrets},
             read_bufsize=_READ_BUFFER,
             middlewares=(_sent_once,),
+            request_class=_Request,
             response_class=_Answer,
             trust_env=False,  # else netrc adds an Authorization header
         )
@@ -360,6 +374,46 @@ class _Answer(aiohttp.ClientResponse):
         return f"<ClientResponse [{self.status}]>"
 
 
+class _LeftoverError(aiohttp.ClientError):
+    """Something came on a kept connection that nobody had asked for, or its end."""
+
+
+# Of what aiohttp calls a connection, those that a request went over.
+_used: WeakSet[Any] = WeakSet()
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that is not sent where an answer waits already.
+
+    A gateway may answer twice, or late; aiohttp would take that for the answer of the
+    next request, and the rows of one person would go to another.
+    """
+
+    @override
+    def send(
+        self, conn: aiohttp.connector.Connection
+    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+        protocol: Any = conn.protocol
+        if protocol in _used:
+            if protocol.should_close or _is_readable(conn.transport):
+                raise _LeftoverError
+        else:
+            _used.add(protocol)
+        return super().send(conn)
+
+
+def _is_readable(transport: asyncio.Transport | None) -> bool:
+    """Return whether something came that the event loop has not read yet."""
+    if transport is None:
+        return True
+    own = transport.get_extra_info("socket")
+    if not hasattr(select, "poll"):  # Windows, where a number of any size will do
+        return bool(select.select([own], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(own, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class _LostError(aiohttp.ClientError):
     """A lost connection, as aiohttp does not know it."""
 
@@ -371,15 +425,18 @@ class _LostError(aiohttp.ClientError):
 async def _sent_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Send a request once.
+    """Send a request once, over a connection on which nothing is left over.
 
-    When these two come out, aiohttp sends a GET, PUT or DELETE once more by itself:
+    When the two below come out, aiohttp sends a GET, PUT or DELETE once more by itself:
     uncounted, unpaid, and though it may have been carried out.
     """
-    try:
-        return await send(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _LostError(error) from None
+    while True:
+        try:
+            return await send(request)
+        except _LeftoverError:
+            continue  # it was not sent, and that connection is closed
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise _LostError(error) from None
 
 
 class _TooLargeError(ValueError):
@@ -405,8 +462,8 @@ def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=connect)
 
 
-def transport_error(  # noqa: PLR0911 - a table: one kind, one line
-    error: Exception, request: Request, *, answered: bool
+def transport_error(  # noqa: C901, PLR0911 - a table: one kind, one line
+    error: Exception, request: Request, *, answered: bool, direct: bool = True
 ) -> TransportError | DecodingError:
     """Translate what aiohttp, the socket or TLS raised.
 
@@ -414,13 +471,18 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
         error: The exception.
         request: What was to be sent.
         answered: Whether the head of an answer had come.
+        direct: Whether there is no proxy on the way.
     """
     kind = type(error).__name__
     bounds = request.timeouts
     host = urlsplit(request.url).netloc.rpartition("@")[2]
+    # Whoever is connected to. It has a name, but nobody looks for it in an error.
+    there = host if direct else "the proxy that HTTPS_PROXY or HTTP_PROXY names"
     match error:
         case _LostError():
-            return transport_error(error.error, request, answered=answered)
+            return transport_error(
+                error.error, request, answered=answered, direct=direct
+            )
         case _TooLargeError():
             return of_call(AnswerTooLargeError(request.label, str(error)), request)
         case (
@@ -431,15 +493,20 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
                 request, f"{host} has no valid certificate ({kind})"
             )
         case aiohttp.ClientConnectorDNSError():
-            return ConnectError(request, f"the name of {host} was not found ({kind})")
+            return ConnectError(request, f"the name of {there} was not found ({kind})")
         case aiohttp.ConnectionTimeoutError():
             return ConnectError(
                 request,
-                f"no connection to {host} within {bounds.connect:g} s ({kind})",
+                f"no connection to {there} within {bounds.connect:g} s ({kind})",
             )
-        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+        case aiohttp.ClientConnectorError():
             return ConnectError(
-                request, f"no connection to {host}{_why(error)} ({kind})"
+                request, f"no connection to {there}{_why(error)} ({kind})"
+            )
+        case aiohttp.ClientHttpProxyError():
+            return ConnectError(
+                request,
+                f"the proxy on the way to {host} answered {error.status} ({kind})",
             )
         case aiohttp.ServerTimeoutError() | TimeoutError():
             seconds = bounds.read if answered else bounds.attempt
@@ -457,8 +524,10 @@ def transport_error(  # noqa: PLR0911 - a table: one kind, one line
                 answered=answered,
             )
         case _:
+            # aiohttp's words may hold what came; the class of their cause does not.
+            why = type(error.__cause__ or error).__name__
             return ProtocolError(
-                request, f"what came back is not readable HTTP ({kind})"
+                request, f"what came back is not readable HTTP ({why})"
             )
 
 

@@ -4,23 +4,30 @@ import asyncio
 import contextvars
 import copy
 import pickle
+import socket
 from pathlib import Path
 
 import aiohttp
+import aiohttp.connector
 import attrs
 import backoff
 import pytest
 from scripted_server import HANG_UP, RESET, Server, answer
 
 from healthyroster_async import (
+    AuthenticationError,
     CallError,
     ConnectionLostError,
     ConnectionPool,
     Environment,
     EnvironmentStats,
+    ForbiddenError,
     Limit,
+    NotFoundError,
     PacingSettings,
+    ResponseError,
     RetrySettings,
+    ServerError,
     Timeouts,
 )
 from healthyroster_async._core.delays import RetryBudget
@@ -110,6 +117,152 @@ async def test_a_safe_call_on_a_stale_connection_is_repeated_at_once(call):
         assert server.requests == [call] * 3
     assert (stats.attempts, stats.retries) == (3, 1)
     assert stats.retry_budget < RetryBudget().capacity
+
+
+class Talkative(Server):
+    """Lets a test write on the connections that it has.
+
+    Attributes:
+        writers: One for each connection.
+    """
+
+    def __init__(self, *script, then=None):
+        super().__init__(*script, then=then)
+        self.writers = []
+
+    async def _serve(self, reader, writer):
+        self.writers.append(writer)
+        await super()._serve(reader, writer)
+
+
+LATE = {
+    "an answer": answer(body=b'["of another person"]'),
+    "a refusal": answer(401),
+    "no answer": b"junk",
+}
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["read", "unread"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+async def test_what_nobody_asked_for_is_given_to_nobody(late, method, read):
+    """
+    A gateway may answer twice. As the answer of the next call that would be the rows of
+    another person, or the success of a change that was never sent.
+    """
+    own = answer(body=b'["own"]')
+    async with Talkative(answer(), then=own) as server:
+        async with server.pool(retry=ONCE, deadline=10) as pool:
+            clinic = pool.session(1)
+            await clinic.reporting.data_sources()
+            server.writers[0].write(late)
+            if read:
+                await asyncio.sleep(0.01)
+            got = await clinic.request(method, "/HealthcareProvider/{id}/Note")
+
+        assert got.json() == ["own"]
+        assert server.requests == ["GET", method]
+        assert len(server.writers) == 2
+
+
+async def test_an_idle_connection_is_used_again():
+    """
+    A new one for each call would take a handshake each time.
+    """
+    async with Talkative() as server:
+        async with server.pool() as pool:
+            for _ in range(3):
+                await pool.session(1).reporting.data_sources()
+
+        assert len(server.writers) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, AuthenticationError),
+        (403, ForbiddenError),
+        (404, NotFoundError),
+        (409, ResponseError),
+        (500, ServerError),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["packed", "cut"])
+async def test_an_error_whose_body_is_broken_is_that_error(status, kind, wrong):
+    """
+    As a lost connection a 401 would be asked for again, until the account is locked.
+    """
+    broken = {
+        "packed": answer(status, b"plain text", Content_Encoding="gzip"),
+        "cut": (answer(status, b"half", **{"Content-Length": 100}), HANG_UP),
+    }[wrong]
+    async with Server(broken) as server:
+        async with server.pool(retry=ONCE, deadline=10) as pool:
+            with pytest.raises(CallError) as caught:
+                await pool.session(1).reporting.data_sources()
+
+        assert type(caught.value) is kind
+        assert server.requests == ["GET"]
+
+
+async def test_a_limit_counts_also_if_its_answer_is_broken():
+    """
+    Whoever does not hear of it goes on as fast as before.
+    """
+    broken = answer(429, b"plain", Content_Encoding="gzip", Retry_After="0")
+    async with Server(broken) as server, server.pool(retry=ONCE) as pool:
+        assert await pool.session(1).reporting.data_sources() == []
+        stats = pool.stats()[SANDBOX]
+
+    assert stats.answers == {429: 1, 200: 1}
+    assert stats.throttled == 1
+
+
+async def test_a_part_of_an_answer_is_not_taken_for_all_of_it():
+    """
+    Rows in lines look whole wherever they end, and nobody asked for a part (206).
+    """
+    part = answer(206, b'{"id":1}\n', Content_Type="application/x-ndjson")
+    async with Server(then=part) as server, server.pool(retry=ONCE) as pool:
+        with pytest.raises(ResponseError, match="206"):
+            await pool.session(1).reporting.rows(7).to_list()
+
+
+async def test_where_nobody_answers_the_name_is_looked_up_again(monkeypatch):
+    """
+    After a failover it leads elsewhere; the old address would be tried for a minute.
+    """
+    asked = []
+
+    class Names(aiohttp.abc.AbstractResolver):
+        def __init__(self, *_, **__):
+            pass
+
+        async def resolve(self, host, port=0, family=socket.AF_INET):
+            asked.append(host)
+            where = "127.0.0.2" if len(asked) == 1 else "127.0.0.1"
+            return [
+                {
+                    "hostname": host,
+                    "host": where,
+                    "port": port,
+                    "family": socket.AF_INET,
+                    "proto": 0,
+                    "flags": 0,
+                }
+            ]
+
+        async def close(self):
+            pass
+
+    monkeypatch.setattr(aiohttp.connector, "DefaultResolver", Names)
+    async with Server() as server:
+        server.url = server.url.replace("127.0.0.1", "localhost")
+        quick = RetrySettings(base_delay=0.001, max_delay=0.001)
+        async with server.pool(retry=quick, deadline=10) as pool:
+            assert await pool.session(1).reporting.data_sources() == []
+
+    assert asked == ["localhost"] * 2
 
 
 async def test_max_attempts_bounds_what_a_dying_server_sees():
