@@ -51,7 +51,9 @@ class Bounds:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._loop.call_at(at, self._sweep)
+        # A turn later: whoever kept the loop busy for so long has not let anybody see
+        # what came meanwhile, and was read just before the timers.
+        self._timer = self._loop.call_at(at, self._loop.call_soon, self._sweep)
 
     def _sweep(self) -> None:
         if self._timer is not None:

@@ -45,6 +45,24 @@ async def test_what_is_done_in_time_is_left_alone():
     assert asyncio.current_task().cancelling() == 0
 
 
+async def test_an_answer_that_was_there_in_time_counts():
+    """
+    Something else kept the loop busy past the bound: what was read when it was done
+    must not be told as a change that may have been carried out or not.
+    """
+    loop = asyncio.get_running_loop()
+    answer = loop.create_future()
+
+    async def attempt():
+        with bounds.of(1):
+            return await answer
+
+    bounds = Bounds()
+    loop.call_at(loop.time() + 1, answer.set_result, "there")
+
+    assert await attempt() == "there"
+
+
 @pytest.mark.parametrize("first", ["bound", "outside"])
 async def test_a_cancel_from_outside_in_the_same_tick_wins(first):
     """
