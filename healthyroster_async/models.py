@@ -105,6 +105,13 @@ class DataSources(list[DataSource]):
         names = ", ".join(repr(source.name) for source in self)
         raise KeyError(f"no data source is called {index!r}; there are {names}")
 
+    @override
+    def __contains__(self, key: object, /) -> bool:
+        """Return whether a data source, or one of a name, is in the list."""
+        if isinstance(key, str):
+            return _called(key, self) is not None
+        return super().__contains__(key)
+
     def _ipython_key_completions_(self) -> list[str]:
         return [source.name for source in self if source.name is not None]
 
@@ -177,6 +184,10 @@ class DataSourceDetail:
     def __iter__(self) -> Iterator[str]:
         """Return the names of its columns and filters."""
         return (one.name for one in self._named if one.name is not None)
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether a column or a filter has a name."""
+        return isinstance(name, str) and _called(name, self._named) is not None
 
     def __getitem__(self, name: str) -> DataSourceField | DataSourceParameter:
         """Return the column, or else the filter, of a name.

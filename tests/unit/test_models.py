@@ -57,3 +57,20 @@ def test_what_is_looked_up_by_name_is_found_in_any_case_unless_that_tells_two_ap
         sources["Patients"]
     with pytest.raises(KeyError, match="'id'; there are 'teamId'"):
         detail["id"]
+
+
+def test_what_is_found_by_a_name_is_in_it():
+    """
+    ``if "Patients" in sources`` is how one asks, and a wrong no leaves rows out.
+    """
+    sources = models.DataSources([models.DataSource(id=1, name="Patients")])
+    detail = models.DataSourceDetail(
+        fields=(models.DataSourceField(name="teamId"),),
+        parameters=(models.DataSourceParameter(name="StartDate"),),
+    )
+
+    assert all(name in sources for name in ("Patients", "patients"))
+    assert models.DataSource(id=1, name="Patients") in sources
+    assert all(name not in sources for name in ("Notes", models.DataSource(id=2)))
+    assert all(name in detail for name in ("teamId", "TEAMID", "startdate"))
+    assert all(name not in detail for name in ("id", 0))
