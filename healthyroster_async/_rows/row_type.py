@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar, get_args
 
@@ -199,6 +200,14 @@ class _Reader(Generic[T]):
             spelt = plain.get(plain_key(name))
             if spelt is not None:
                 found[name] = spelt
+        # "Weight %" is the weight only where no column is called so without the sign.
+        signed: dict[str, list[str]] = {}
+        for column in {*columns} - {*found.values()}:
+            signed.setdefault(_without_signs(column), []).append(column)
+        for name in names - found.keys():
+            alike = signed.get(_without_signs(name), ())
+            if len(alike) == 1:  # of "Weight %" and "Weight +" none is it
+                found[name] = alike[0]
         return found
 
 
@@ -264,6 +273,13 @@ class _Readers:
             as_it_is=as_it_is(kind),
             hook=hook,
         )
+
+
+def _without_signs(name: str) -> str:
+    """Return the letters and digits of a name, as Python reads its own: µ is one μ."""
+    plain = unicodedata.normalize("NFKC", name)
+    # A vowel of Hindi is a mark, which tells one word from another.
+    return "".join(c for c in plain if unicodedata.category(c)[0] in "LMN").lower()
 
 
 def _shown(kind: Any) -> str:

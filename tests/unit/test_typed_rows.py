@@ -106,6 +106,46 @@ async def test_the_exact_name_is_meant_where_there_are_two():
     assert await read(Patient, {"ID": 1, "Id": 3}) == ([Patient(1)], [])
 
 
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("Pain.Score", "pain_score"),
+        ("Height (cm)", "height_cm"),
+        ("Side/Limb", "side_limb"),
+        ("Dose, \N{MICRO SIGN}g", "dose_\N{GREEK SMALL LETTER MU}g"),
+        ("BSA [m\N{SUPERSCRIPT TWO}]", "bsa_m2"),
+        ("\u0926\u093f\u0928 (1)", "\u0926\u093f\u0928_1"),
+    ],
+)
+async def test_signs_in_the_name_of_a_column_are_no_part_of_an_attributes(column, name):
+    """
+    People write names of columns, with units and all, and no attribute has a bracket.
+    """
+    model = attrs.make_class("Model", {name: attrs.field(type=int)})
+
+    assert await read(model, {column: 7}) == ([model(7)], [])
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        ({"Weight %": 1, "WEIGHT": 2}, 2),
+        ({"Weight +": 1, "Weight %": 2}, None),
+        ({"%": 1, "#": 2}, None),
+        ({"\u0926\u0940": 1, "Weight %": 2}, 2),
+    ],
+)
+async def test_a_sign_never_makes_one_column_another(row, held):
+    """
+    A share that is taken for the weight is worse than no weight.
+    """
+    vowel = "\u0926\u093e"
+    fields = {name: attrs.field(default=None) for name in ("weight", vowel)}
+    model = attrs.make_class("Model", fields)
+
+    assert await read(model, row) == ([model(held, None)], [])
+
+
 async def test_rows_may_differ_in_their_columns():
     """
     Some servers leave out what is null; a default is made anew for each row.
