@@ -69,7 +69,12 @@ def in_words(values: Iterable[Any], *, beside: Kind) -> str:
     """Return what of some values is no such kind, for a column that became text."""
     came = {_WORDS.get(type(value), "object") for value in values if value is not None}
     words = " and ".join(sorted(came - {beside}) or came)
-    return f"{words} of too many digits" if came <= _NUMBERS else words
+    if not came <= _NUMBERS or beside not in _NUMBERS:
+        return words
+    # Numbers fit where numbers stand, but for their digits.
+    if beside == "integer" and came != {"integer"}:
+        return f"{words} beside integers of too many digits"
+    return f"{words} of too many digits"
 
 
 def within(values: Iterable[Any], bound: int) -> bool:

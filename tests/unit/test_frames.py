@@ -240,6 +240,14 @@ def test_each_change_of_a_column_names_what_it_was():
         ("decimal", b"1e40", "decimal of too many digits"),
         ("integer", b"9223372036854775808", "integer of too many digits"),
         ("number", b"9007199254740993,0.5", "integer of too many digits"),
+        (
+            "integer",
+            b"9007199254740993,0.5",
+            "number beside integers of too many digits",
+        ),
+        ("boolean", b"1,0", "integer"),
+        ("boolean", b"0.5,1", "integer and number"),
+        ("date", b"1767225600", "integer"),
         ("integer", b'1,true,"Quill",[],{}', "array and boolean and object and text"),
     ],
 )
