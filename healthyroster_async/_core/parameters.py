@@ -38,13 +38,19 @@ def check_parameter(name: str, value: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a number, text or list of numpy and pandas as Python has it."""
+    """Return what numpy, pandas or polars hold as Python has it, also inside a list."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
     if not hasattr(value, "dtype"):
         return value
     kind = str(value.dtype)
     if _NUMBERED.fullmatch(kind):
         value = value.astype(f"{kind.partition('[')[0]}[us]")
-    return value.tolist()
+    # polars spells it otherwise; what has neither is refused by its type.
+    as_list = getattr(value, "tolist", None) or getattr(value, "to_list", None)
+    return value if as_list is None else as_list()
 
 
 def query_string(query: Any) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from fakes import pool
 from hypothesis import given
@@ -195,6 +196,40 @@ def test_what_pandas_and_numpy_hold_is_sent_as_what_it_is():
     )
     with pytest.raises(ConfigurationError, match="parameter from is no date"):
         body_of({"from": pd.NaT})
+
+
+def test_what_polars_holds_is_sent_as_what_it_is():
+    """
+    Its users take filters out of a frame as well.
+    """
+    days = pl.Series([date(2026, 1, 31)])
+
+    assert json.loads(body_of({"on": days})) == {"on": ["2026-01-31"]}
+    assert query_string({"type": pl.Series(["Note", "Rehab"])}) == (
+        "?type=Note&type=Rehab"
+    )
+
+
+def test_what_numpy_holds_is_sent_from_inside_a_list_too():
+    """
+    ``list(frame["id"].unique())`` is a list of numpy's own numbers.
+    """
+    ids = [np.int64(1), np.int64(2)]
+    at = np.datetime64("2026-01-31T08:30", "ns")
+
+    assert json.loads(body_of({"ids": ids, "range": {"from": at}})) == {
+        "ids": [1, 2],
+        "range": {"from": "2026-01-31T08:30:00"},
+    }
+    assert query_string({"id": tuple(ids)}) == "?id=1&id=2"
+
+
+def test_what_only_looks_like_an_array_is_refused_by_its_type():
+    """
+    A raw AttributeError does not say which parameter it was.
+    """
+    with pytest.raises(ConfigurationError, match="parameter ids is of type Lazy"):
+        body_of({"ids": type("Lazy", (), {"dtype": "int"})()})
 
 
 @pytest.mark.parametrize("unit", ["s", "us", "ns", "as"])
