@@ -72,6 +72,8 @@ def value_converter(on_decimal: Callable[[], None]) -> cattrs.Converter:
             (converter.get_structure_hook(k), k) for k in kinds if k is not NoneType
         ]
         first = [(hook, k) for hook, k in hooks if k not in plain]
+        # A date takes a midnight too: a date-time comes first, or a column is of both.
+        first.sort(key=lambda pair: pair[1] is dt.date)
         then = [(hook, k) for hook, k in hooks if k in plain]
 
         def read(value: Any, _: object) -> Any:
