@@ -134,7 +134,7 @@ class Binding:
             elif where == "form":
                 form.extend(_form_parts(parameter, value))
             else:
-                body, headers["Content-Type"] = self._body(value)
+                body, headers["Content-Type"] = self._body(parameter, value)
         if form:
             body, headers["Content-Type"] = self._form(form)
         values = tuple(filled[slot] for slot in self._slots)
@@ -152,12 +152,12 @@ class Binding:
             return text
         raise ValueError(reason)
 
-    def _body(self, value: Any) -> tuple[bytes, str]:
+    def _body(self, parameter: Parameter, value: Any) -> tuple[bytes, str]:
         media = self.operation.body_type or "application/json"
         if isinstance(value, File):
             return value.content, media
         if "json" in media:
-            return json_body(value), media
+            return json_body(value, parameter.name), media
         if isinstance(value, str):
             return value.encode(), media
         if isinstance(value, dict) and media in {_FORM, _MULTIPART}:
@@ -196,5 +196,5 @@ def _form_parts(parameter: Parameter, value: Any) -> list[tuple[str, str | File]
             (parameter.wire, i if isinstance(i, File) else plain_text(i)) for i in many
         ]
     if isinstance(value, dict) or any(isinstance(item, dict) for item in many):
-        return [(parameter.wire, json_body(value).decode())]
+        return [(parameter.wire, json_body(value, parameter.name).decode())]
     return list(pairs(parameter, value))

@@ -23,7 +23,7 @@ def pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
     """Yield the names and texts that say a value in a query or a form."""
     name, style = parameter.wire, parameter.style
     if style == "json":
-        yield name, json_body(value).decode()
+        yield name, json_body(value, parameter.name).decode()
     elif isinstance(value, list):
         texts = [plain_text(item) for item in value]
         if style == "multi":
@@ -44,7 +44,7 @@ def pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
 def line(parameter: Parameter, value: Any) -> str:
     """Return a value as one text, for a path or a header field."""
     if parameter.style == "json":
-        return json_body(value).decode()
+        return json_body(value, parameter.name).decode()
     if isinstance(value, list):
         between = _BETWEEN.get(parameter.style, ",")
         return between.join(plain_text(item) for item in value)

@@ -163,7 +163,7 @@ def plain_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, dict | list):  # no style says how, and JSON is read by most
-        return json_body(value).decode()
+        return json_body(value, "an item").decode()
     return str(value)
 
 
@@ -299,13 +299,28 @@ _READ = {
 }
 
 
-def json_body(value: Any) -> bytes:
+def json_body(value: Any, name: str) -> bytes:
     """Return what ``fitting`` gave as JSON.
 
+    Args:
+        value: What it gave.
+        name: What it is called in an error.
+
     Raises:
-        TypeError: It holds a file, or a number that JSON cannot say.
+        TypeError: It holds a file, or an integer beyond 64 bits.
     """
-    return orjson.dumps(value, default=_json)
+    try:
+        return orjson.dumps(value, default=_json)
+    except TypeError as error:
+        reason = str(error)
+    inside: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        inside = [(f"{name}.{key}", inner) for key, inner in value.items()]
+    elif isinstance(value, list):
+        inside = [(f"{name}[{n}]", inner) for n, inner in enumerate(value)]
+    for one, inner in inside:
+        json_body(inner, one)  # the innermost of them names itself
+    raise TypeError(f"{name} cannot be sent as JSON: {reason}")
 
 
 def _json(value: Any) -> Any:

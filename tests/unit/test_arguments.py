@@ -416,6 +416,37 @@ def test_no_name_ends_the_line_that_it_stands_in():
         made.bind(7, {"body": {"Quill\ud800": "b", "c": File(b"d")}})
 
 
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            {"claims": [1, {"number": 2**64}]},
+            r"body\.claims\[1\]\.number cannot .* 64-bit",
+        ),
+        (-(2**63) - 1, "body cannot be sent as JSON: .* 64-bit"),
+        ({"a": 1, "scan": File(b"Quill")}, r"body\.scan cannot .* JSON: .*File"),
+    ],
+)
+def test_what_json_cannot_say_is_refused_by_its_name(value, sentence):
+    """
+    A body has many members, and nobody finds the long one among them.
+    """
+    with pytest.raises(TypeError, match=sentence) as raised:
+        sent({}, value)
+
+    assert "Quill" not in str(raised.value)
+
+
+def test_what_a_query_holds_as_json_is_refused_by_its_name_too():
+    """
+    Some documents have a filter that is JSON in a query.
+    """
+    content = {"application/json": {"schema": {"type": "object"}}}
+    parameter = {"name": "filter", "in": "query", "content": content}
+    with pytest.raises(TypeError, match=r"filter\.number cannot be sent as JSON"):
+        asked(parameter, filter={"number": 2**64})
+
+
 @pytest.mark.parametrize("value", [b"abc", bytearray(b"abc"), File(b"abc")])
 def test_a_binary_body_is_sent_as_it_is(value):
     """
