@@ -146,6 +146,16 @@ def _place(source: Any) -> str | Path:
     return source  # type: ignore[no-any-return] # it has just been checked
 
 
+class _Proxies(urllib.request.ProxyHandler):
+    """Leaves proxies out on the way to this machine, as calls do."""
+
+    @override
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:
+        if is_loopback(urlsplit(req.full_url)):
+            return None
+        return super().proxy_open(req, proxy, type)
+
+
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but not to where the document could be altered."""
 
@@ -197,7 +207,7 @@ def _read(source: str | Path) -> bytes:
             return at_home(text.removeprefix("file://")).read_bytes()
         _refuse_to_block()
         _refuse_plain(text)
-        opener = urllib.request.build_opener(_Redirects)
+        opener = urllib.request.build_opener(_Proxies, _Redirects)
         with opener.open(text, timeout=_FETCH_TIMEOUT_S) as answer:
             body = _whole(answer)
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -17,6 +17,7 @@ from healthyroster_async import (
     CertificateError,
     ConnectError,
     ConnectionPool,
+    Contract,
     Environment,
     RetrySettings,
 )
@@ -336,4 +337,17 @@ async def test_this_machine_is_never_asked_through_a_proxy(monkeypatch):
         async with emulator.pool() as own:
             assert await everything(own) == (9, 300)
 
+    assert not proxy.heads
+
+
+async def test_a_document_of_this_machine_never_comes_through_a_proxy(monkeypatch):
+    """
+    Over plain http, a proxy could put in the host that gets the secret.
+    """
+    async with Emulator(providers=1) as emulator, Proxy(9) as proxy:
+        for name in ("HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        contract = await asyncio.to_thread(Contract.from_swagger, emulator.swagger_url)
+
+    assert contract.base_urls[SANDBOX].startswith("http://127.0.0.1:")
     assert not proxy.heads
