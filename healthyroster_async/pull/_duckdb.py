@@ -115,7 +115,7 @@ class DuckdbDestination(Destination):
             that differ in case only are one; of those, and of names that are taken, the
             second gets a number, and keeps the name that the API gives it as a comment.
         """
-        table = _quoted(source)
+        table = _table(source)
         there = self._columns(source)
         if not there:
             self._db.execute(
@@ -179,7 +179,7 @@ class DuckdbDestination(Destination):
 
     def _clear(self, source: str, provider: str, key: str) -> None:
         self._db.execute(
-            f"DELETE FROM {_quoted(source)} WHERE {_PROVIDER} = ? AND {_WINDOW} = ?",  # noqa: S608 - quoted
+            f"DELETE FROM {_table(source)} WHERE {_PROVIDER} = ? AND {_WINDOW} = ?",  # noqa: S608 - quoted
             [provider, key],
         )
 
@@ -189,7 +189,7 @@ class DuckdbDestination(Destination):
         columns = ", ".join([_PROVIDER, _WINDOW, *map(_quoted, into)])
         values = ", ".join(["?", "?", *into.values()])
         self._db.execute(
-            f"INSERT INTO {_quoted(source)} ({columns}) SELECT {values} "  # noqa: S608 - quoted
+            f"INSERT INTO {_table(source)} ({columns}) SELECT {values} "  # noqa: S608 - quoted
             f"FROM {_rows_of(file, len(into))}",
             [provider, key],
         )
@@ -198,7 +198,8 @@ class DuckdbDestination(Destination):
         """Return the columns of a table and their types, by the API's names."""
         found = self._db.execute(
             "SELECT comment, column_name, data_type FROM duckdb_columns() "
-            "WHERE table_name = ? AND column_name NOT IN (?, ?)",
+            "WHERE database_name = current_database() AND schema_name = 'main' "
+            "AND table_name = ? AND column_name NOT IN (?, ?)",
             [source, _PROVIDER, _WINDOW],
         )
         columns = {}
@@ -252,6 +253,11 @@ def _as_text(value: str, kind: str) -> str:
     time = _TIMES[kind].format(value)
     text = f"regexp_replace(strftime({time}, '%Y-%m-%dT%H:%M:%S.%n'), '\\.?0+$', '')"
     return f"{text} || 'Z'" if kind in _IN_UTC else text
+
+
+def _table(source: str) -> str:
+    # Else a view of DuckDB's own or a table of another schema may be meant.
+    return f"main.{_quoted(source)}"
 
 
 def _literal(text: str) -> str:

@@ -87,6 +87,25 @@ async def test_a_table_is_called_as_its_data_source(tmp_path):
     assert await asked(tmp_path, f'SELECT id FROM "{name}"') == [(1,)]
 
 
+@pytest.mark.parametrize("name", ["tables", "sqlite_master", "pg_class", "Patients"])
+def test_only_a_table_of_the_pulls_own_is_taken_for_one(name, tmp_path):
+    """
+    DuckDB has views of its own, and an analyst a schema: neither may end the night.
+    """
+    publish(tmp_path, "Teams", [pa.table({"id": [1]})])
+    with duckdb.connect(str(tmp_path / "rows.duckdb")) as db:
+        db.execute("CREATE SCHEMA mart")
+        db.execute(f"CREATE TABLE mart.\"{name}\" AS SELECT 'theirs' AS id, 1 AS total")
+    tables = [pa.table({"id": [1]}), pa.table({"id": ["x"], "total": [2]})]
+    publish(tmp_path, name, tables)
+
+    with duckdb.connect(str(tmp_path / "rows.duckdb")) as db:
+        ours = db.execute(f'SELECT id, total FROM main."{name}"').fetchall()
+        assert ours == [("1", None), ("x", 2)]
+        theirs = db.execute(f'SELECT id, total FROM mart."{name}"').fetchall()
+        assert theirs == [("theirs", 1)]
+
+
 async def test_rows_that_are_gone_are_gone_there_too(tmp_path):
     """
     A partition is replaced whole, also by nothing.
