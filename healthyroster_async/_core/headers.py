@@ -45,8 +45,10 @@ def retry_after(
     if value is None:
         return None
     value = value.strip(" \t")
-    if _SECONDS.fullmatch(value):
-        return float(value)
+    # A field that comes twice is joined; never sooner than any of them allows.
+    parts = [part.strip(" \t") for part in value.split(",")]
+    if all(map(_SECONDS.fullmatch, parts)):
+        return max(map(float, parts))
     until = http_date(value)
     if until is None:
         return None
