@@ -50,8 +50,9 @@ def is_elsewhere(url: str, base: str, before: str, segment: str) -> bool:
 
     Both are below *base*, whose own segments are no such place.
     """
+    # Many servers take two slashes for one.
     above, there, here = (
-        unquote(urlsplit(each).path).casefold().split("/")
+        [*filter(None, unquote(urlsplit(each).path).casefold().split("/"))]
         for each in (base, url, before)
     )
     own = segment.casefold()

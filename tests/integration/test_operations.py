@@ -224,6 +224,8 @@ async def test_a_page_of_another_provider_is_not_followed():
             "/HealthcareProvider/2/Account",
             f"{own}/healthcareprovider/2/Account?page=2",
             f"{own}/HealthcareProvider/1%30/Account",
+            f"{own}//HealthcareProvider/2/Account",
+            f"{own}/%2fHealthcareProvider//2/Account",
             f"{own}/HealthcareProvider",
         ):
             with pytest.raises(DecodingError, match="to another provider"):
@@ -232,6 +234,7 @@ async def test_a_page_of_another_provider_is_not_followed():
             "?page=2",
             f"{own}/healthcareprovider/1/Account?page=../2",
             f"{own}/HealthcareProvider/%31/Account",
+            f"{own}//HealthcareProvider//1/Account",
             f"{own}/pages/2",
             f"{own}/HealthcareProvider/1/Account...more",
         ):
