@@ -6,7 +6,7 @@ import operator
 import re
 from functools import lru_cache
 from typing import SupportsIndex
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 from attrs import Factory, field, frozen
@@ -25,7 +25,7 @@ def _template(_: object, __: object, value: str) -> None:
         raise ConfigurationError(
             f"the path {value!r} holds a character that cannot be sent in one"
         )
-    if {".", ".."} & set(value.partition("?")[0].split("/")):
+    if {".", ".."} & set(unquote(value.partition("?")[0]).split("/")):
         raise ConfigurationError(
             f"the path {value!r} holds a dot segment, which leads out of the base URL"
         )

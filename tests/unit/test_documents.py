@@ -579,7 +579,10 @@ def test_a_path_is_escaped_where_it_has_to_be(template, path):
 
 @pytest.mark.parametrize(
     "template",
-    ["/a\r\nX: y/{id}", "/a\x00", "/\ud800", "/a#b/{id}", "/a/../{id}", "/.", "/\\a"],
+    [
+        *("/a\r\nX: y/{id}", "/a\x00", "/\ud800", "/a#b/{id}", "/\\a"),
+        *("/a/../{id}", "/.", "/a/%2e%2E/{id}", "/a%2F..%2fb/{id}"),
+    ],
 )
 def test_a_path_that_cannot_be_sent_is_refused(template):
     """
