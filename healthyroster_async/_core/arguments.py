@@ -14,13 +14,14 @@ from healthyroster_async._core.encoding import (
     multipart_of,
     pairs,
     query_of,
+    single,
 )
 from healthyroster_async._core.endpoint import path_segment
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.naming import snake
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.schemas import ANY
-from healthyroster_async._core.values import File, fitting, json_body, plain_text
+from healthyroster_async._core.values import File, fitting, json_body
 
 # What is no argument of a call but an option of a session, and which one.
 OF_SESSIONS = {
@@ -193,7 +194,8 @@ def _form_parts(parameter: Parameter, value: Any) -> list[tuple[str, str | File]
     many = value if isinstance(value, list) else [value]
     if any(isinstance(item, File) for item in many):
         return [
-            (parameter.wire, i if isinstance(i, File) else plain_text(i)) for i in many
+            (parameter.wire, i if isinstance(i, File) else single(parameter, i))
+            for i in many
         ]
     if isinstance(value, dict) or any(isinstance(item, dict) for item in many):
         return [(parameter.wire, json_body(value, parameter.name).decode())]

@@ -25,7 +25,7 @@ def pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
     if style == "json":
         yield name, json_body(value, parameter.name).decode()
     elif isinstance(value, list):
-        texts = [plain_text(item) for item in value]
+        texts = [single(parameter, item) for item in value]
         if style == "multi":
             yield from ((name, text) for text in texts)
         elif texts:
@@ -36,9 +36,9 @@ def pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
                 continue
             inside = f"{name}[{key}]" if style == "deep" else key
             many = inner if isinstance(inner, list) else [inner]
-            yield from ((inside, plain_text(item)) for item in many)
+            yield from ((inside, single(parameter, item)) for item in many)
     else:
-        yield name, plain_text(value)
+        yield name, single(parameter, value)
 
 
 def line(parameter: Parameter, value: Any) -> str:
@@ -47,10 +47,25 @@ def line(parameter: Parameter, value: Any) -> str:
         return json_body(value, parameter.name).decode()
     if isinstance(value, list):
         between = _BETWEEN.get(parameter.style, ",")
-        return between.join(plain_text(item) for item in value)
+        return between.join(single(parameter, item) for item in value)
     if isinstance(value, dict):
-        flat = (plain_text(part) for pair in value.items() for part in pair)
+        flat = (single(parameter, part) for pair in value.items() for part in pair)
         return ",".join(flat)
+    return single(parameter, value)
+
+
+def single(parameter: Parameter, value: Any) -> str:
+    """Return a single value as a text.
+
+    Raises:
+        TypeError: It is one that only a body can say.
+    """
+    if value is None or isinstance(value, File):
+        what = "None" if value is None else "a file"
+        raise TypeError(
+            f"{parameter.name} is or holds {what}, which a {parameter.where} cannot "
+            "say: leave it out"
+        )
     return plain_text(value)
 
 

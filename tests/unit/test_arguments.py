@@ -259,6 +259,43 @@ def test_a_value_cannot_leave_its_header_field(value):
         binding(trace).bind(7, {"X_Trace": value})
 
 
+@pytest.mark.parametrize("where", ["query", "header", "cookie"])
+@pytest.mark.parametrize(
+    ("schema", "value", "what"),
+    [
+        ({"type": "array", "items": TEXT | {"nullable": True}}, ["a", None], "None"),
+        ({"type": "array", "items": {}}, [None], "None"),
+        ({}, ["a", None], "None"),
+        ({"type": "string", "format": "binary"}, b"ab", "a file"),
+        ({}, [b"ab"], "a file"),
+    ],
+)
+def test_what_only_a_body_can_say_is_refused_elsewhere(where, schema, value, what):
+    """
+    What Python calls it would be searched for, or kept as the text of a value.
+    """
+    made = binding({"name": "x", "in": where, "schema": schema})
+
+    with pytest.raises(TypeError, match=f"x is or holds {what}, which a {where} can"):
+        made.bind(7, {"x": value})
+
+
+@pytest.mark.parametrize(
+    "media", ["application/x-www-form-urlencoded", "multipart/form-data"]
+)
+@pytest.mark.parametrize("more", ["a", File(b"a")])
+def test_a_list_of_a_form_holds_no_null(media, more):
+    """
+    Neither kind of form has a word for it.
+    """
+    schema = {"type": "object", "properties": {"x": {"type": "array", "items": {}}}}
+    body = {"content": {media: {"schema": schema}}}
+    made = binding(name="CreateNote", requestBody=body)
+
+    with pytest.raises(TypeError, match="x is or holds None, which a form cannot say"):
+        made.bind(7, {"x": [more, None]})
+
+
 def test_a_body_is_sent_under_the_keys_of_the_api():
     """
     It is given as a dict, in either spelling, or as a model.
