@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from healthyroster_async._core.encoding import (
+    cookie_value,
     form_of,
     line,
     multipart_of,
@@ -129,7 +130,7 @@ class Binding:
             elif where == "header":
                 headers[parameter.wire] = _field(parameter, value)
             elif where == "cookie":
-                said = f"{parameter.wire}={_field(parameter, value)}"
+                said = f"{parameter.wire}={cookie_value(parameter, value)}"
                 known = headers.get("Cookie")
                 headers["Cookie"] = f"{known}; {said}" if known else said
             elif where == "form":

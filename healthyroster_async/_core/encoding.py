@@ -16,6 +16,8 @@ from healthyroster_async._core.operation import Parameter
 from healthyroster_async._core.values import File, json_body, plain_text
 
 _ENDS = re.compile(r'[\x00-\x1f"\x7f-\x9f\u2028\u2029]')
+# What stands in a cookie as it is (RFC 6265, section 4.1.1); an escape is one already.
+_COOKIE = "!#$%&'()*+/:<=>?@[]^`{|}"
 _BETWEEN = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
 
 
@@ -52,6 +54,13 @@ def line(parameter: Parameter, value: Any) -> str:
         flat = (single(parameter, part) for pair in value.items() for part in pair)
         return ",".join(flat)
     return single(parameter, value)
+
+
+def cookie_value(parameter: Parameter, value: Any) -> str:
+    """Return a value for a cookie: what would end it or begin another is escaped."""
+    # The commas of a list stand between its items, as OpenAPI has them.
+    safe = f"{_COOKIE}," if isinstance(value, list | dict) else _COOKIE
+    return quote(line(parameter, value), safe=safe)
 
 
 def single(parameter: Parameter, value: Any) -> str:

@@ -296,6 +296,27 @@ def test_a_list_of_a_form_holds_no_null(media, more):
         made.bind(7, {"x": [more, None]})
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "text"),
+    [
+        (TEXT, "en; role=admin", "en%3B%20role=admin"),
+        (TEXT, "en, role=admin", "en%2C%20role=admin"),
+        (TEXT, 'a"\\\r\nX-Evil: 1', "a%22%5C%0D%0AX-Evil:%201"),
+        (TEXT, "ö", "%C3%B6"),
+        (TEXT, "dG9rZW4+/w==", "dG9rZW4+/w=="),
+        (TEXT, "a%20b", "a%20b"),
+        (NAMES, ["a;", "b"], "a%3B,b"),
+    ],
+)
+def test_a_value_cannot_leave_its_cookie(schema, value, text):
+    """
+    It could be the language that a user chose, and must not add a role.
+    """
+    cookie = {"name": "x", "in": "cookie", "schema": schema}
+
+    assert binding(cookie).bind(7, {"x": value}).headers == {"Cookie": f"x={text}"}
+
+
 def test_a_body_is_sent_under_the_keys_of_the_api():
     """
     It is given as a dict, in either spelling, or as a model.
