@@ -493,31 +493,44 @@ def _cast(pa: Any, column: Any, to: Any) -> Any:
         for zeros, rest in ((r"\.0+(Z?)$", r"\1"), (r"(\.\d*[1-9])0+(Z?)$", r"\1\2")):
             texts = pa.compute.replace_substring_regex(texts, zeros, rest)
         return texts
-    if to == pa.string() and _has_point(pa, column.type):
+    if to == pa.string() and types.is_decimal(column.type):
+        return _shortest_decimals(pa, column)
+    if to == pa.string() and types.is_floating(column.type):
         values = [_shortest(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(values, pa.string())])
     return column.cast(to)
 
 
-def _has_point(pa: Any, kind: Any) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+def _shortest_decimals(pa: Any, column: Any) -> Any:
+    """Return decimals as text; pyarrow would write 0E-10, and 12.5000000000."""
+    compute, whole = pa.compute, pa.decimal128(_PRECISION)
+    units = [chunk.view(whole) for chunk in column.chunks]
+    signed = pa.chunked_array(units, whole).cast(pa.string())
+    digits = compute.ascii_ltrim(signed, "-")
+    digits = compute.ascii_lpad(digits, _SCALE + 1, "0")
+    # The last is what stands between; an empty text would be a value that pyarrow
+    # imports pandas for.
+    texts = compute.binary_join_element_wise(
+        compute.ascii_rtrim(signed, "0123456789"),
+        compute.utf8_replace_slice(digits, 0, -_SCALE, "."),
+        compute.utf8_slice_codeunits(digits, 0, -_SCALE),
+    )
+    return compute.ascii_rtrim(compute.ascii_rtrim(texts, "0"), ".")
 
 
-def _shortest(value: float | Decimal | None) -> str | None:
-    """Return a number as text; whether it came as 1, 1.0 or 1.00 is not known here."""
-    if value is None:
-        return None
-    if isinstance(value, Decimal):
-        text = f"{value:f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return as_json(value).removesuffix(".0")
+def _shortest(value: float | None) -> str | None:
+    """Return a number as text; whether it came as 1 or as 1.0 is not known here."""
+    return None if value is None else as_json(value).removesuffix(".0")
 
 
 def as_text(schema: pa.Schema) -> pa.Schema:
-    """Return a schema in which date-times are text, as JSON and CSV have them."""
+    """Return a schema in which date-times and decimals are text, as CSV has them."""
     module = arrow()
-    text, is_moment = module.string(), module.types.is_timestamp
-    made: pa.Schema = module.schema(
-        [(f.name, text if is_moment(f.type) else f.type) for f in schema]
-    )
+    types = module.types
+
+    def written(kind: Any) -> Any:
+        as_text = types.is_timestamp(kind) or types.is_decimal(kind)
+        return module.string() if as_text else kind
+
+    made: pa.Schema = module.schema([(f.name, written(f.type)) for f in schema])
     return made

@@ -550,3 +550,18 @@ def test_date_times_are_written_as_json_has_them():
     texts = recast(table, as_text(table.schema))
 
     assert texts["at"].to_pylist() == ["2026-01-31T08:30:00.123Z"]
+
+
+def test_decimals_are_written_as_short_as_they_can_be():
+    """
+    In a CSV file too, where pyarrow writes 0E-10, and 12.5000000000.
+    """
+    most = "9" * 28 + "." + "9" * 10
+    short = ["0", "12.5", "0.05", "100", "-0.0000009", "-10", most, f"-{most}"]
+    raw = ",".join(f'{{"m": {value}}}' for value in [*short, "12.50", "-0.0", "null"])
+    table, _ = table_of(f"[{raw}]".encode(), {"m": "decimal"})
+    schema = as_text(table.schema)
+
+    assert recast(table, schema)["m"].to_pylist() == [*short, "12.5", "0", None]
+    assert recast(table.slice(1, 1), schema)["m"].to_pylist() == ["12.5"]
+    assert recast(table.slice(0, 0), schema)["m"].to_pylist() == []
