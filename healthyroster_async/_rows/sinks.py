@@ -115,7 +115,10 @@ class TableSink(_Named):
 
     Attributes:
         renamed: Columns that have another name in the file.
+        why_renamed: What keeps them from their own.
     """
+
+    why_renamed = "the path has this name"
 
     def __init__(self, path: str | Path, apart: Iterable[str] = ()) -> None:
         """Make one.
@@ -148,14 +151,19 @@ class TableSink(_Named):
 
     def _named_apart(self, table: pa.Table) -> pa.Table:
         names = table.column_names
-        taken = {*self._apart, *map(str.lower, names)}
-        for name in names:
-            if name.lower() in self._apart and name not in self.renamed:
-                self.renamed[name] = free_name(name, taken)
+        given = set(map(str.lower, self.renamed.values()))
+        taken = {*self._apart, *given, *map(str.lower, names)}
+        for name in self._nameless(names, self._apart | given):
+            if name not in self.renamed:
+                self.renamed[name] = free_name(name or "column", taken)
                 taken.add(self.renamed[name].lower())
         if not self.renamed:
             return table
         return table.rename_columns([self.renamed.get(n, n) for n in names])
+
+    def _nameless(self, names: list[str], apart: Collection[str]) -> list[str]:
+        """Return the columns that cannot have their own names."""
+        return [name for name in names if name.lower() in apart]
 
     def _open(self, schema: pa.Schema) -> None:
         self._schema = schema
@@ -211,8 +219,10 @@ class CsvSink(TableSink):
 class DuckdbSink(TableSink):
     """Writes a table of a DuckDB file, by way of a Parquet file, in one transaction."""
 
+    why_renamed = "no name of its own in DuckDB"
+
     def __init__(self, path: str | Path, table: str) -> None:
-        super().__init__(path)
+        super().__init__(path, apart=[""])
         self._duckdb = extra("duckdb", "duckdb")
         self._name = table
 
@@ -236,3 +246,9 @@ class DuckdbSink(TableSink):
         else:
             return
         raise OSError(reason)
+
+    @override
+    def _nameless(self, names: list[str], apart: Collection[str]) -> list[str]:
+        # To DuckDB names that differ in case only are one.
+        first = {name.lower(): name for name in reversed(names)}
+        return [n for n in names if first[n.lower()] != n or n.lower() in apart]

@@ -85,6 +85,7 @@ class RowStream:
         self._loads: Callable[[bytes], Any] = orjson.loads
         self._apart: Collection[str] = ()
         self._renamed: Mapping[str, str] = {}
+        self._why_renamed = ""
 
     def _give_up_after(self, rows: int) -> Self:
         """Raise ``TooManyRowsError`` beyond this many rows; for pulls."""
@@ -112,7 +113,7 @@ class RowStream:
         It is known of what was read as a table: ``batches`` and ``to_...``.
         """
         return ([] if self._tables is None else self._tables.drift) + [
-            f"{name}: the path has this name; the column is {column}"
+            f"{name}: {self._why_renamed}; the column is {column}"
             for name, column in self._renamed.items()
         ]
 
@@ -303,7 +304,7 @@ class RowStream:
 
     async def _written(self, kind: Callable[..., TableSink], *where: Any) -> int:
         sink = await asyncio.to_thread(kind, *where)
-        self._renamed = sink.renamed
+        self._renamed, self._why_renamed = sink.renamed, sink.why_renamed
         async with self._opened_once():
             reader = await self._table_reader()
             await reader.into(sink)

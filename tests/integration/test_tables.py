@@ -20,6 +20,7 @@ from healthyroster_async import (
     UsageError,
 )
 from healthyroster_async._core import extras
+from healthyroster_async._rows.sinks import DuckdbSink, TableSink
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.testing import scripted_pool
 
@@ -225,6 +226,49 @@ async def test_to_duckdb_the_name_of_a_folder_says_nothing(
 
     assert names == table.column_names
     assert len(rows) == ROWS
+
+
+async def test_columns_that_duckdb_takes_for_one_are_told_apart(tmp_path):
+    """
+    Else a query of ``name`` reads the other one, and nobody knows.
+    """
+    file = tmp_path / "rows.db"
+    row = {"Name": "a", "name_1": "b", "name": "c", "": "d", "NAME": "e"}
+    async with scripted_pool([[row], 403]) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        await rows.to_duckdb(file, "t")
+
+    def found():
+        with extras.extra("duckdb", "duckdb").connect(str(file)) as connection:
+            held = connection.execute("FROM t")
+            return [name for name, *_ in held.description], held.fetchall()
+
+    assert await asyncio.to_thread(found) == (
+        ["Name", "name_1", "name_2", "column", "NAME_3"],
+        [tuple(row.values())],
+    )
+    assert rows.drift == [
+        "name: no name of its own in DuckDB; the column is name_2",
+        ": no name of its own in DuckDB; the column is column",
+        "NAME: no name of its own in DuckDB; the column is NAME_3",
+    ]
+
+
+@pytest.mark.parametrize("kind", [TableSink, DuckdbSink])
+def test_a_name_that_was_given_is_not_that_of_a_column_to_come(kind, tmp_path):
+    """
+    A file of two columns of one name is read by nobody.
+    """
+    sink = kind(tmp_path / "rows", "t" if kind is DuckdbSink else ["a"])
+    first = {"": ["1"], "a": ["2"], "A": ["3"]}
+    sink.write(pa.table(first))
+    before = dict(sink.renamed)
+    sink.write(pa.table(first | {"A_1": ["4"], "column": ["5"]}))
+    sink.close()
+
+    assert before.items() <= sink.renamed.items()
+    names = {name: sink.renamed.get(name, name) for name in [*first, "A_1", "column"]}
+    assert len({name.lower() for name in names.values()}) == 5
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "ndjson", "duckdb"])
