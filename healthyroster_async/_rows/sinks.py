@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 from typing_extensions import override
 
+from healthyroster_async._core.errors import UsageError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.home import at_home
 from healthyroster_async._rows.frames import arrow, as_json, as_text, recast
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROW_GROUP = 64 * 2**10
-# What DuckDB says of a table, and what it means; other texts may tell values.
+# What DuckDB says, and what it means; other texts may tell values.
 _REASONS = (
+    ("Could not set lock", "another program has it open"),
+    ("different configuration", "this program has it open itself; close it"),
+    ("No space left", "No space left on device"),
+    ("Permission denied", "Permission denied"),
+    ("not a valid DuckDB", "it is no DuckDB file"),
     ("of type View", "a view has its name"),
     ("conflict", "somebody else writes it at the same time"),
 )
@@ -41,6 +47,12 @@ def free_name(name: str, taken: Collection[str]) -> str:
     return next(n for n in itertools.chain([name], numbered) if n.lower() not in taken)
 
 
+def duckdb_reason(error: Exception) -> str:
+    """Return what an error of DuckDB means, without the values that it may tell."""
+    text = str(error)
+    return next((why for sign, why in _REASONS if sign in text), type(error).__name__)
+
+
 class _Named:
     """A file that is written under another name until it is whole."""
 
@@ -49,11 +61,14 @@ class _Named:
 
         Raises:
             FileNotFoundError: There is no folder for it.
+            IsADirectoryError: It is a folder.
         """
         self._path = at_home(path)
         folder = self._path.parent
         if not folder.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", str(folder))
+        if self._path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder has this name", str(path))
         token = secrets.token_hex(4)
         self._partial = self._path.with_name(f".{self._path.name}.{token}.partial")
 
@@ -221,28 +236,45 @@ class DuckdbSink(TableSink):
 
     why_renamed = "no name of its own in DuckDB"
 
-    def __init__(self, path: str | Path, table: str) -> None:
+    def __init__(self, path: str | Path, table: object) -> None:
+        """Make one.
+
+        Raises:
+            UsageError: The table has no name.
+            OSError: What is there cannot be written.
+        """
+        if not isinstance(table, str) or not table:
+            raise UsageError("table is the name that the table is to have: give a text")
         super().__init__(path, apart=[""])
         self._duckdb = extra("duckdb", "duckdb")
         self._name = table
+        if self._path.exists():
+            self._execute("SELECT 1")
 
     @override
     def commit(self) -> None:
         self._writer.close()
+        assert self._schema is not None  # noqa: S101 - a table was written
+        if not self._schema.names:
+            raise OSError(
+                "the table cannot be written: neither a row nor the data source says "
+                "what its columns are"
+            )
         name = self._name.replace('"', '""')
+        self._execute(
+            f'CREATE OR REPLACE TABLE "{name}" AS '  # noqa: S608 - quoted
+            "SELECT * FROM read_parquet(?, hive_partitioning = false)",
+            [glob.escape(str(self._partial))],
+        )
+
+    def _execute(self, *query: Any) -> None:
         try:
             with self._duckdb.connect(str(self._path)) as connection:
-                connection.execute(
-                    f'CREATE OR REPLACE TABLE "{name}" AS '  # noqa: S608 - quoted
-                    "SELECT * FROM read_parquet(?, hive_partitioning = false)",
-                    [glob.escape(str(self._partial))],
-                )
+                connection.execute(*query)
         except self._duckdb.IOException as error:
             reason = str(error)
         except self._duckdb.Error as error:
-            text, kind = str(error), type(error).__name__
-            why = next((why for sign, why in _REASONS if sign in text), kind)
-            reason = f"the table cannot be written: {why}"
+            reason = f"the table cannot be written: {duckdb_reason(error)}"
         else:
             return
         raise OSError(reason)

@@ -14,17 +14,9 @@ from typing_extensions import override
 
 from healthyroster_async._core.extras import extra
 from healthyroster_async._rows.frames import arrow
-from healthyroster_async._rows.sinks import free_name
+from healthyroster_async._rows.sinks import duckdb_reason, free_name
 from healthyroster_async.pull._destination import DUCKDB, Destination, give_up
 
-# What DuckDB says of a file, and what it means; other texts may tell values.
-_REASONS = (
-    ("Could not set lock", "another program has it open"),
-    ("different configuration", "this program has it open itself; close it"),
-    ("No space left", "No space left on device"),
-    ("Permission denied", "Permission denied"),
-    ("not a valid DuckDB", "it is no DuckDB file"),
-)
 # Else it takes what memory there is. One partition is written at a time, and rows wait
 # for their decoding, not for it.
 _CONFIG = {"memory_limit": "256MB", "threads": 1}
@@ -224,8 +216,7 @@ class DuckdbDestination(Destination):
         try:
             yield
         except self._duckdb.Error as error:
-            text, kind = str(error), type(error).__name__
-            reason = next((why for sign, why in _REASONS if sign in text), kind)
+            reason = duckdb_reason(error)
         else:
             return
         give_up(f"the DuckDB file cannot be written: {reason}")

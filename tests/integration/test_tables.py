@@ -285,6 +285,64 @@ async def test_a_folder_that_is_not_there_is_said_before_anything_is_asked(
             await getattr(rows, f"to_{kind}")(tmp_path / "out" / "rows", *more)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "ndjson", "duckdb"])
+async def test_a_folder_is_no_file_before_anything_is_asked(kind, tmp_path):
+    """
+    It would take all rows to find out.
+    """
+    more = ("Patients",) if kind == "duckdb" else ()
+    async with scripted_pool([]) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        with pytest.raises(IsADirectoryError, match="a folder has this name"):
+            await getattr(rows, f"to_{kind}")(tmp_path, *more)
+
+
+@pytest.mark.parametrize("table", [None, 3, ""])
+async def test_a_table_without_a_name_is_refused_before_anything_is_asked(
+    table, tmp_path
+):
+    """
+    DuckDB would say so when all rows are there.
+    """
+    async with scripted_pool([]) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        with pytest.raises(UsageError, match="the name that the table is to have"):
+            await rows.to_duckdb(tmp_path / "rows.db", table)
+
+
+async def test_a_file_that_is_open_here_is_said_before_anything_is_asked(tmp_path):
+    """
+    A notebook that looks at a file forgets it, and then waits an hour for an error.
+    """
+    file = tmp_path / "rows.db"
+
+    def looked_at():
+        duckdb = extras.extra("duckdb", "duckdb")
+        duckdb.connect(str(file)).close()
+        return duckdb.connect(str(file), read_only=True)
+
+    async with scripted_pool([]) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        own = await asyncio.to_thread(looked_at)
+        with own, pytest.raises(OSError, match="has it open itself; close") as caught:
+            await rows.to_duckdb(file, "t")
+
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("rows", [[], [{}]])
+async def test_to_duckdb_rows_without_a_column_are_no_table(rows, tmp_path):
+    """
+    It has none without; where the data source is not described, nobody knows any.
+    """
+    file = tmp_path / "rows.db"
+    async with scripted_pool([rows, 403]) as pool:
+        with pytest.raises(OSError, match="says what its columns are"):
+            await pool.session(1).reporting.rows(1).to_duckdb(file, "t")
+
+    assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == []
+
+
 async def test_a_table_that_cannot_be_replaced_is_an_error_of_the_system(
     reporting, tmp_path
 ):
