@@ -240,12 +240,17 @@ class DuckdbSink(TableSink):
         """Make one.
 
         Raises:
-            UsageError: The table has no name.
+            UsageError: There is no such table, or the rows would be gone with it.
             OSError: What is there cannot be written.
         """
         if not isinstance(table, str) or not table:
             raise UsageError("table is the name that the table is to have: give a text")
         super().__init__(path, apart=[""])
+        if str(self._path).startswith(":memory:"):
+            raise UsageError(
+                "a database in memory would be gone with its rows; give the path of a "
+                "file, or make a table of to_arrow() with duckdb.sql"
+            )
         self._duckdb = extra("duckdb", "duckdb")
         self._name = table
         if self._path.exists():

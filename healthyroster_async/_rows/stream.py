@@ -297,7 +297,7 @@ class RowStream:
 
         Raises:
             MissingExtraError: The extra ``duckdb`` is not installed.
-            UsageError: The table has no name.
+            UsageError: The database is one in memory, or the table has no name.
             HealthyRosterError: As for a call; the file is as it was then.
             OSError: The file or the table cannot be written.
         """

@@ -179,6 +179,10 @@ def _checked(where: str | Path, file_format: Format) -> str:
         raise DestinationError(
             "a DuckDB file is written into a folder; give its path, no URL"
         )
+    if str(Path(text)).startswith(":memory:") and file_format == "duckdb":
+        raise DestinationError(
+            "a database in memory would be gone with its rows; give a folder"
+        )
     return text
 
 

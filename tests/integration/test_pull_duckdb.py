@@ -182,6 +182,20 @@ async def test_a_file_that_is_open_elsewhere_or_none_is_said(tmp_path):
             await pool.pull(PLAN, "memory://lake")
 
 
+@pytest.mark.parametrize("where", [":memory:", "./:memory:", ":memory:/lake"])
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_database_in_memory_is_no_destination(
+    where, dry_run, tmp_path, monkeypatch
+):
+    """
+    DuckDB would keep the rows there, and the journal would say that they are done.
+    """
+    await asyncio.to_thread(monkeypatch.chdir, tmp_path)
+    async with scripted_pool([]) as pool:
+        with pytest.raises(DestinationError, match="in memory would be gone"):
+            await pool.pull(PLAN, where, dry_run=dry_run)
+
+
 async def test_columns_that_differ_in_case_only_stay_apart(tmp_path):
     """
     To DuckDB they are one, and so is a column that the table has for itself.

@@ -310,6 +310,17 @@ async def test_a_table_without_a_name_is_refused_before_anything_is_asked(
             await rows.to_duckdb(tmp_path / "rows.db", table)
 
 
+@pytest.mark.parametrize("path", [":memory:", "./:memory:", ":memory:clinic"])
+async def test_rows_are_not_written_into_a_database_that_is_gone_then(path):
+    """
+    Their number would be returned as if they were somewhere.
+    """
+    async with scripted_pool([]) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        with pytest.raises(UsageError, match=r"path of a file, or .*to_arrow\(\)"):
+            await rows.to_duckdb(path, "t")
+
+
 async def test_a_file_that_is_open_here_is_said_before_anything_is_asked(tmp_path):
     """
     A notebook that looks at a file forgets it, and then waits an hour for an error.
