@@ -12,13 +12,7 @@ import cattrs
 from healthyroster_async import models
 from healthyroster_async._core.messages import Response
 from healthyroster_async._rows.envelope import NoRowsError, find_rows
-from healthyroster_async._shapes import (
-    Hook,
-    Member,
-    Reader,
-    plain_key,
-    readers_of,
-)
+from healthyroster_async._shapes import Hook, Member, Reader, readers_of
 
 _M = TypeVar("_M")
 
@@ -90,8 +84,9 @@ def _structure_list(model: type[Any]) -> Callable[[Any, object], list[Any]]:
         for a in attrs.fields(attrs.resolve_types(model))
         if a.name != "extra"
     )
-    names = {plain_key(m.name): m.name for m in members} | _ALIASES[model]
-    reader = readers_of(model, members, names)
+    reader = readers_of(
+        model, members, {m.name: m.name for m in members}, _ALIASES[model]
+    )
 
     def structure(value: Any, _: object) -> list[Any]:
         made = []

@@ -14,8 +14,9 @@ import attrs
 from typing_extensions import override
 
 from healthyroster_async._core.messages import Response
+from healthyroster_async._core.naming import snake
 from healthyroster_async._core.schemas import READING, Schemas, Shape
-from healthyroster_async._shapes import Hook, Member, Reader, plain_key, readers_of
+from healthyroster_async._shapes import Hook, Member, Reader, readers_of
 from healthyroster_async.models import Model
 
 _NONE = type(None)
@@ -202,9 +203,10 @@ class Models:
             Member(name=name, default=None, as_it_is=frozenset({_NONE}), hook=_kept)
             for name in sorted(gone)
         )
-        keys = {plain_key(m.name): m.name for m in known}
-        keys |= {plain_key(m.wire): m.name for m in known}
-        return readers_of(model, members, keys)
+        wires = {m.wire: m.name for m in known}
+        return readers_of(
+            model, members, wires, {snake(w): n for w, n in wires.items()}
+        )
 
 
 def _kept(value: Any) -> Any:

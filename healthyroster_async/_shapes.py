@@ -7,7 +7,7 @@ as much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import attrs
@@ -54,6 +54,46 @@ class _Nothing(dict[str, Any]):
     @override
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, ()
+
+
+def matcher(
+    names: Mapping[str, str], others: Mapping[str, str]
+) -> Callable[[tuple[str, ...]], tuple[dict[str, str], tuple[str, ...]]]:
+    """Return what finds the key of each member that is there, and all other keys.
+
+    A key belongs to the member that is spelled most like it: just so, or else in
+    another case, or else with other separators. Of two keys for one member that most
+    like it is meant, and of two as like the first.
+
+    Args:
+        names: Name of a member for each key.
+        others: The same for further spellings, which are taken last.
+    """
+    passes: list[tuple[Hook, Mapping[str, str]]] = [
+        (str, names),
+        (str.lower, names),
+        (plain_key, names),
+        (plain_key, others),
+    ]
+    # Backwards: of two members that are alike the first is meant.
+    likenesses = [
+        (like, {like(key): known[key] for key in reversed([*known])})
+        for like, known in passes
+    ]
+
+    def matched(keys: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
+        found: dict[str, str] = {}
+        left: Iterable[str] = keys
+        for like, spelt in likenesses:
+            meant = [(key, spelt.get(like(key))) for key in left]
+            for key, name in meant:
+                if name is not None:
+                    found.setdefault(name, key)
+            left = [key for key, name in meant if name is None]
+        taken = set(found.values())
+        return found, tuple(key for key in keys if key not in taken)
+
+    return matched
 
 
 def reader_maker(
@@ -112,7 +152,10 @@ def reader_maker(
 
 
 def readers_of(
-    model: type, members: tuple[Member, ...], names: Mapping[str, str]
+    model: type,
+    members: tuple[Member, ...],
+    names: Mapping[str, str],
+    others: Mapping[str, str],
 ) -> Callable[[tuple[str, ...]], Reader]:
     """Return what gives the reader of each set of keys that occurs.
 
@@ -122,33 +165,18 @@ def readers_of(
     Args:
         model: As for ``reader_maker``.
         members: Its members but ``extra``.
-        names: Name of a member for each plain key.
+        names: As for ``matcher``.
+        others: As for ``matcher``.
     """
-    make = reader_maker(model, members)
+    make, matched = reader_maker(model, members), matcher(names, others)
     readers: dict[tuple[str, ...], Reader] = {}
 
     def reader(keys: tuple[str, ...]) -> Reader:
         read = readers.get(keys)
         if read is None:
-            read = make(*_meanings(keys, names))
+            read = make(*matched(keys))
             if len(readers) < _SHAPES_KEPT:
                 readers[keys] = read
         return read
 
     return reader
-
-
-def _meanings(
-    keys: tuple[str, ...], names: Mapping[str, str]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the key of each member that is there, and all other keys."""
-    known: dict[str, str] = {}
-    others = []
-    for key in keys:
-        name = names.get(plain_key(key))
-        # Of two spellings of one name the first is meant, the other is kept.
-        if name is None or name in known:
-            others.append(key)
-        else:
-            known[name] = key
-    return known, tuple(others)

@@ -12,7 +12,7 @@ import cattrs
 
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._rows.values import Hook, as_it_is, plain_hook, value_converter
-from healthyroster_async._shapes import plain_key
+from healthyroster_async._shapes import matcher
 
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Mapping[str, Any]], Any]
@@ -127,12 +127,14 @@ class _Reader(Generic[T]):
         self._model = model
         self._members: tuple[_Member, ...] = ()
         self._make: Callable[..., Read] = _incomplete
+        self._match = matcher({}, {})
         self._reads: dict[tuple[str, ...], Read] = {}
 
     def learn(self, members: tuple[_Member, ...]) -> None:
         """Take what the attributes are; those that hold the class itself know it."""
         self._members = members
         self._make = _compiled(self._model, members)
+        self._match = matcher({m.name: m.name for m in members}, {})
 
     def read_object(self, value: Any, _: object) -> T:
         """Return an instance of a value inside a row.
@@ -189,25 +191,15 @@ class _Reader(Generic[T]):
 
     def _matched(self, columns: tuple[str, ...]) -> dict[str, str]:
         """Return the column of each attribute that has one."""
-        names = {m.name for m in self._members}
-        found = {column: column for column in columns if column in names}
-        plain: dict[str, str] = {}
-        for column in columns:
-            if column not in found:
-                # Of two spellings of one name the first is meant.
-                plain.setdefault(plain_key(column), column)
-        for name in names - found.keys():
-            spelt = plain.get(plain_key(name))
-            if spelt is not None:
-                found[name] = spelt
+        found, left = self._match(columns)
         # "Weight %" is the weight only where no column is called so without the sign.
         signed: dict[str, list[str]] = {}
-        for column in {*columns} - {*found.values()}:
+        for column in left:
             signed.setdefault(_without_signs(column), []).append(column)
-        for name in names - found.keys():
-            alike = signed.get(_without_signs(name), ())
+        for name in (m.name for m in self._members if m.name not in found):
+            alike = signed.get(_without_signs(name), [])
             if len(alike) == 1:  # of "Weight %" and "Weight +" none is it
-                found[name] = alike[0]
+                found[name] = alike.pop()
         return found
 
 

@@ -51,6 +51,17 @@ def test_what_is_not_known_is_kept_and_what_is_missing_is_none():
     assert source.extra == {"ID": 2, "isNew": True}
 
 
+def test_its_own_word_beats_another_of_the_same_meaning():
+    """
+    Wherever it stands: else the name would change with the order of the keys.
+    """
+    item = {"Title": "b", "datasourceid": 2, "Name": "a", "ID": 1}
+    (source,) = decode_list(answer([item]), DataSource)
+
+    assert (source.id, source.name) == (1, "a")
+    assert source.extra == {"Title": "b", "datasourceid": 2}
+
+
 def test_a_description_is_read_whatever_its_words():
     """
     Columns or fields, filters or parameters, required or isRequired.

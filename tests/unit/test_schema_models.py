@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import attrs
+import orjson
 import pytest
 from documents import document, operation
 from fakes import request
@@ -94,6 +95,36 @@ def test_what_the_document_does_not_name_is_kept():
     patient = decoded(b'{"id": 1, "ID": 2, "new": {"a": 1}}', schema=PATIENT)
 
     assert (patient.id, patient.extra) == (1, {"ID": 2, "new": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    ("wires", "keys", "values", "extra"),
+    [
+        (("id", "_id"), ("id", "_id"), (0, 1), ()),
+        (("id", "_id"), ("_id",), (None, 0), ()),
+        (("id", "_id"), ("_Id", "Id"), (1, 0), ()),
+        (("_id", "id"), ("id", "ID"), (None, 0), ("ID",)),
+        (("userId", "user_id"), ("user_id", "userId"), (1, 0), ()),
+        (("address1", "address_1"), ("Address_1", "Address1"), (1, 0), ()),
+        (("patientId",), ("patient_id", "patientId"), (1,), ("patient_id",)),
+        (("patientId",), ("patient_id", "PatientId"), (1,), ("patient_id",)),
+        (("filter.name",), ("FilterName", "filter.name"), (1,), ("FilterName",)),
+        (("filter.name",), ("FilterName",), (0,), ()),
+    ],
+)
+def test_a_key_is_of_the_member_that_is_spelled_most_like_it(
+    wires, keys, values, extra
+):
+    """
+    Else of two ids that differ in an underscore one is lost, or is taken for the other.
+    """
+    schema = {"type": "object", "properties": {wire: {} for wire in wires}}
+    body = orjson.dumps({key: n for n, key in enumerate(keys)})
+    made = decoded(body, schema=schema)
+
+    names = [a.name for a in attrs.fields(type(made)) if a.name != "extra"]
+    assert tuple(getattr(made, name) for name in names) == values
+    assert tuple(made.extra) == extra
 
 
 @pytest.mark.parametrize(

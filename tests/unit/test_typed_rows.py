@@ -146,6 +146,19 @@ async def test_a_sign_never_makes_one_column_another(row, held):
     assert await read(model, row) == ([model(held, None)], [])
 
 
+async def test_two_attributes_never_read_one_column():
+    """
+    What differs in an underscore only are two things of a patient all the same.
+    """
+    member = attrs.field(default=None)
+    address = attrs.make_class("Address", {"address_1": member, "address1": member})
+
+    for row in ({"Address1": 1, "Address_1": 2}, {"ADDRESS_1": 2, "address1": 1}):
+        assert await read(address, row) == ([address(2, 1)], [])
+    assert await read(address, {"Address1": 1}) == ([address(None, 1)], [])
+    assert await read(address, {"Address (1)": 1}) == ([address(1, None)], [])
+
+
 async def test_rows_may_differ_in_their_columns():
     """
     Some servers leave out what is null; a default is made anew for each row.
