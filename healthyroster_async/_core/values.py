@@ -19,7 +19,7 @@ import attrs
 import orjson
 from typing_extensions import override
 
-from healthyroster_async._core.schemas import ANY, Member, Shape
+from healthyroster_async._core.schemas import ANY, Shape
 
 _GIVE = {
     "text": "a text",
@@ -200,10 +200,11 @@ def _array(shape: Shape, value: Any, name: str) -> list[Any]:
 
 def _object(shape: Shape, value: Any, name: str) -> dict[str, Any]:
     given = _members_of(shape, value, name)
-    known: dict[str, Member] = {}
-    for member in shape.members:
-        known[member.wire] = member
-        known.setdefault(member.name, member)
+    known = {member.wire: member for member in shape.members}
+    if value is given:  # whoever writes a dict may spell as Python does
+        for member in shape.members:
+            if member.wire not in given:
+                known.setdefault(member.name, member)
     made: dict[str, Any] = {}
     for key, inner in given.items():
         if key in known:
@@ -230,8 +231,9 @@ def _object(shape: Shape, value: Any, name: str) -> dict[str, Any]:
 
 def _members_of(shape: Shape, value: Any, name: str) -> Mapping[str, Any]:
     if attrs.has(type(value)):
+        wires = {member.name: member.wire for member in shape.members}
         given = {
-            field.name: getattr(value, field.name)
+            wires.get(field.name, field.name): getattr(value, field.name)
             for field in attrs.fields(type(value))
             if field.name != "extra"
         }

@@ -334,6 +334,38 @@ def test_a_body_is_sent_under_the_keys_of_the_api():
     assert orjson.loads(sent(schema, patient)) == expected | {"note": "x"}
 
 
+ALIKE = {"type": "object", "properties": {"userId": TEXT, "user_id": TEXT}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"user_id": "b", "userId": "a"},
+        {"user_id": "b", "userId": "a", "user_id_2": "c"},
+    ],
+)
+def test_members_that_are_spelled_alike_are_sent_as_they_are_spelled(given):
+    """
+    One would overwrite the other in the API.
+    """
+    assert orjson.loads(sent(ALIKE, given)) == given
+
+
+def test_a_model_is_sent_under_the_keys_it_came_with():
+    """
+    An update of what was read must not move a value to another key, or lose it.
+    """
+    raw = document(GetPatients=operation(schema=ALIKE))
+    answer = Contract.from_swagger(raw).operations["get_patients"].answer
+    model = Models(Contract.from_swagger(raw).operations.schemas).model(answer)
+
+    made = model(user_id="a", user_id_2="b")
+    assert orjson.loads(sent(ALIKE, made)) == {"userId": "a", "user_id": "b"}
+    one = {"type": "object", "properties": {"userId": TEXT}}
+    made = model(user_id="a", extra={"user_id": "b"})
+    assert orjson.loads(sent(one, made)) == {"userId": "a", "user_id": "b"}
+
+
 def test_a_decimal_is_a_number_of_the_body_with_every_digit():
     """
     As a text the API would refuse it, as a float it would be another number.
