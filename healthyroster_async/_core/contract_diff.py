@@ -234,9 +234,11 @@ def _of_parameters(
             continue
         matched.add(found.name)
         if found.name != parameter.name:
-            # A call still finds it, but types and completion know the new one only.
+            # A call still finds it, but types and completion know the new one only;
+            # unless another is called so now.
+            taken = any(p.name == parameter.name for p in new.parameters)
             text = f"the argument {parameter.name} is called {found.name} now"
-            yield change("may break", text)
+            yield change("breaks" if taken else "may break", text)
         if found.required and not parameter.required:
             yield change("breaks", f"the argument {found.name} is required now")
         elif parameter.required and not found.required:
@@ -253,11 +255,15 @@ def _of_parameters(
 
 
 def _same(parameter: Parameter, operation: Operation) -> Parameter | None:
-    """Return what a call that names the old parameter reaches."""
-    exact = [p for p in operation.parameters if p.name == parameter.name]
+    """Return what the old parameter is now."""
+    given = operation.parameters
+    placed = [
+        p for p in given if (p.wire, p.where) == (parameter.wire, parameter.where)
+    ]
+    named = [p for p in given if p.name == parameter.name]
     alike = [
         p
-        for p in operation.parameters
+        for p in given
         if snake(p.wire) == snake(parameter.wire) and p.where == parameter.where
     ]
-    return next(iter(exact or alike), None)
+    return next(iter(placed or named or alike), None)

@@ -361,15 +361,16 @@ def _named(parameters: list[Parameter]) -> list[Parameter]:
     """Give each parameter a name of its own, with its place where two have one."""
     taken = {"paging", "raw"}  # what every call takes besides
     given = Names(taken)
-    named: list[Parameter] = []
-    for parameter in parameters:
+    named: dict[Parameter, Parameter] = {}
+    # Who is called in the document as in Python keeps that name.
+    for parameter in sorted(parameters, key=lambda p: p.name != p.wire):
         name, placed = parameter.name, f"{parameter.name}_{parameter.where}"
         if name in taken and placed not in taken:
             name = placed
         name = given.give(name)
         taken.add(name)
-        named.append(evolve(parameter, name=name))
-    return named
+        named[parameter] = evolve(parameter, name=name)
+    return [named[parameter] for parameter in parameters]
 
 
 def provider_of(

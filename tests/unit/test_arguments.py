@@ -172,6 +172,20 @@ def test_a_name_that_python_cannot_say_has_another():
     assert made.bind(7, {"from": "a", "filter.name": "b", "$top": 1}).query == by_name
 
 
+def test_an_exact_spelling_means_nobody_else():
+    """
+    Wherever it stands in the document: a filter would be sent as another.
+    """
+    made = binding(query("filter.name", TEXT), query("filter_name", TEXT))
+
+    for name in ("filter_name", "filter.name"):
+        assert made.bind(7, {name: "x"}).query == f"?{name}=x"
+    assert {p.name: p.wire for p in made.operation.parameters} == {
+        "filter_name": "filter_name",
+        "filter_name_query": "filter.name",
+    }
+
+
 def test_two_parameters_of_one_name_are_told_apart():
     """
     One stands in the path, the other in the query, and one is called as our own.

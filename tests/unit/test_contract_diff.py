@@ -126,6 +126,21 @@ def test_each_change_has_the_weight_it_has_for_callers(weight, words, change):
     assert found.breaks == (weight == "breaks")
 
 
+def test_a_name_that_now_means_another_argument_breaks():
+    """
+    Nothing would fail: the call would filter by something else.
+    """
+    old, new = deepcopy(OLD), deepcopy(OLD)
+    dotted, exact = ({"name": n, "in": "query"} for n in ("team.id", "team_id"))
+    operation(old)["parameters"] += [dotted]
+    operation(new)["parameters"] += [dotted, exact]
+
+    assert told(diff(Document.of(old), Document.of(new))) == [
+        ("breaks", "get_patients", "the argument team_id is called team_id_query now"),
+        ("new", "get_patients", "the argument team_id can be given"),
+    ]
+
+
 def test_a_schema_is_compared_once_however_many_use_it():
     """
     One change of one class is one line for who reads it, and one for who sends it.
