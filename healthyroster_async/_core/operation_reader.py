@@ -244,7 +244,8 @@ class Reading:
         responses = mapping(found.raw.get("responses"), place)
         good = sorted(s for s in map(str, responses) if re.fullmatch(r"2\d\d|2XX", s))
         names: frozenset[str] = frozenset()
-        for status in [*good, "default"]:
+        # Beside a success "default" is what every failure looks like.
+        for status in good or ["default"]:
             if status not in responses:
                 continue
             raw, where = self.document.follow(responses[status], pointer(place, status))

@@ -445,6 +445,21 @@ def test_a_success_without_a_schema_gives_what_comes():
     assert found.decoder.decode(answer) == {"a": [1]}
 
 
+@pytest.mark.parametrize("success", ["200", "204", "2XX"])
+def test_a_success_is_never_read_as_the_failure_that_is_the_default(success):
+    """
+    A call that was carried out would raise, and whoever repeats it does it twice.
+    """
+    failure = {"schema": {"type": "object", "properties": {"code": {}}}}
+    responses = {success: {"description": "OK"}, "default": failure}
+    found = prepared(swagger_2({"responses": responses}))
+
+    assert found.operation.answer is None
+    assert found.decoder.decode(response(body=b"[1]", headers=JSON)) == [1]
+    alone = prepared(swagger_2({"responses": {"default": failure}}))
+    assert alone.operation.answer.kind == "object"
+
+
 def test_two_paths_that_differ_by_case_are_two_operations():
     """
     The vendor's own spelling is not always the same.
