@@ -6,7 +6,7 @@ They stand drift: a value that does not fit is kept as it came, a missing one is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -62,7 +62,12 @@ def annotation(shape: Shape, within: tuple[str, ...] = ()) -> str:
     return _PYTHON[shape.kind]
 
 
-def returned(text: str) -> str:
+def returned(shapes: Iterable[Shape]) -> str:
+    """Return the type of an answer that looks like one of some shapes."""
+    return " | ".join(dict.fromkeys(_returned(annotation(one)) for one in shapes))
+
+
+def _returned(text: str) -> str:
     """Return the type of an answer, whose outermost list belongs to the caller."""
     inner = text.removeprefix("tuple[").removesuffix(", ...]")
     return text if inner == text else f"list[{inner}]"
@@ -244,8 +249,17 @@ class Decoder:
     """What turns the answers of one operation into what its caller gets."""
 
     def __init__(
-        self, shape: Shape | None, models: Models, accept: str | None = None
+        self,
+        shape: Shape | None,
+        models: Models,
+        accept: str | None = None,
+        answers: Mapping[str, Shape] | None = None,
     ) -> None:
+        self._others = {
+            status: Decoder(one, models, accept)
+            for status, one in (answers or {}).items()
+            if one is not shape
+        }
         self._shape = shape
         self._has_pages = accept is not None and "html" in accept
         kind = "any" if shape is None else shape.kind
@@ -266,6 +280,9 @@ class Decoder:
         """
         if not response.body:
             return None
+        other = self._others.get(str(response.status))
+        if other is not None:
+            return other.decode(response)
         media = response.headers.get("content-type", "").partition(";")[0].lower()
         if media == "text/html" and not self._has_pages:
             raise response.not_understood(

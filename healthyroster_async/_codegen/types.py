@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from healthyroster_async._codegen.names import Names
 from healthyroster_async._codegen.prose import literal
@@ -68,10 +68,13 @@ class Types:
             return self._names.use("datetime", _MOMENTS[shape.format])
         return builtin(_PLAIN[shape.kind]) if shape.kind in _PLAIN else self.any()
 
-    def returned(self, shape: Shape | None) -> str:
+    def returned(self, shapes: Iterable[Shape]) -> str:
+        """Return the type of an answer that looks like one of some shapes."""
+        every = dict.fromkeys(self._returned(shape) for shape in shapes)
+        return " | ".join(every) or self.any()
+
+    def _returned(self, shape: Shape) -> str:
         """Return the type of an answer: its outermost list is the caller's."""
-        if shape is None:
-            return self.any()
         if shape.kind == "array":
             items = self.answer(shape.items, (shape.where,))
             made = f"{self._names.builtin('list')}[{items}]"

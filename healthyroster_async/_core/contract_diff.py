@@ -199,6 +199,10 @@ def _of_operation(
     yield from _of_parameters(old, new, comparison, change)
     if old.answer is not None and new.answer is not None:
         comparison.answer(old.answer, new.answer, f"{where} answers")
+        for status in old.answers:
+            if status in new.answers:
+                was, now = old.answers[status], new.answers[status]
+                comparison.answer(was, now, f"{where} answers")
     elif old.answer is not None:
         yield change("breaks", "its answer is not described any more")
     elif new.answer is not None:

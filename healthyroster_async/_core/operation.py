@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from attrs import field, frozen
@@ -50,6 +51,8 @@ class Operation:
             Healthcare Provider.
         body_type: Media type of the body, or ``None`` if it has none.
         answer: What it answers, or ``None`` if the document does not say.
+        answers: What it answers by status, where the document tells them apart; else
+            empty.
         accept: Media types of its answer, as a header field asks for them; ``None`` if
             JSON is one of them, which is asked for anyway.
         answer_headers: Names of the header fields of its answer, in lower case.
@@ -66,6 +69,7 @@ class Operation:
     provider: Parameter | None = field(default=None, repr=False)
     body_type: str | None = field(default=None, repr=False)
     answer: Shape | None = field(default=None, repr=False)
+    answers: Mapping[str, Shape] = field(factory=dict, repr=False)
     accept: str | None = field(default=None, repr=False)
     answer_headers: frozenset[str] = field(default=frozenset(), repr=False)
     summary: str = ""
@@ -82,6 +86,12 @@ class Operation:
     def template(self) -> str:
         """Path below the base URL, with placeholders in braces."""
         return self.endpoint.template
+
+    @property
+    def described(self) -> tuple[Shape, ...]:
+        """All that it may answer, as far as the document says, each once."""
+        first = () if self.answer is None else (self.answer,)
+        return tuple(dict.fromkeys((*first, *self.answers.values())))
 
     @property
     def safe(self) -> bool:

@@ -99,7 +99,7 @@ class Reading:
             self.safe & {found.name, operation_id, f"{found.method} {found.template}"}
         )
         given, body_type = self._arguments(found)
-        answer, media, answer_headers = self._answer(found)
+        answers, media, answer_headers = self._answers(found)
         endpoint = Endpoint(
             name=found.name, method=found.method, template=found.template, safe=safe
         )
@@ -115,7 +115,8 @@ class Reading:
             ),
             provider=provider,
             body_type=body_type,
-            answer=answer,
+            answer=next(iter(answers.values()), None),
+            answers=answers if len(set(answers.values())) > 1 else {},
             accept=_accept(media),
             answer_headers=answer_headers,
             summary=" ".join(text(raw.get("summary")).split()),
@@ -238,11 +239,15 @@ class Reading:
         shape = _sendable(shape, media)
         return [_body(shape, raw, required=required)], _plain_json(media)
 
-    def _answer(self, found: Found) -> tuple[Shape | None, list[str], frozenset[str]]:
-        """Return what a success looks like, its media types and its header fields."""
+    def _answers(
+        self, found: Found
+    ) -> tuple[dict[str, Shape], list[str], frozenset[str]]:
+        """Return what successes look like, and the first's media and header fields."""
         place = pointer(found.where, "responses")
         responses = mapping(found.raw.get("responses"), place)
         good = sorted(s for s in map(str, responses) if re.fullmatch(r"2\d\d|2XX", s))
+        answers: dict[str, Shape] = {}
+        media: list[str] = []
         names: frozenset[str] = frozenset()
         # Beside a success "default" is what every failure looks like.
         for status in good or ["default"]:
@@ -250,12 +255,14 @@ class Reading:
                 continue
             raw, where = self.document.follow(responses[status], pointer(place, status))
             raw = mapping(raw, where)
-            headers = mapping(raw.get("headers"), pointer(where, "headers"))
-            names = names or frozenset(name.lower() for name in headers)
+            if not answers:
+                headers = mapping(raw.get("headers"), pointer(where, "headers"))
+                names = names or frozenset(name.lower() for name in headers)
+                media = self._media(found, raw)
             shape = self._answer_shape(raw, where)
             if shape is not None:
-                return shape, self._media(found, raw), names
-        return None, [], names
+                answers[status] = shape
+        return answers, media if answers else [], names
 
     def _media(self, found: Found, raw: Mapping[str, Any]) -> list[str]:
         """Return the media types of an answer."""

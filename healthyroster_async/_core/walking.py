@@ -57,7 +57,7 @@ def shapes(
 
 def _outer(operation: Operation) -> list[Shape]:
     given = [parameter.shape for parameter in operation.parameters]
-    return given if operation.answer is None else [*given, operation.answer]
+    return [*given, *operation.described]
 
 
 def _inner(shape: Shape) -> list[Shape]:

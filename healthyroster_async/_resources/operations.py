@@ -53,7 +53,9 @@ class Prepared:
     def __init__(self, operation: Operation, models: Models) -> None:
         self.operation: Operation = operation
         self.binding: Binding = Binding(operation)
-        self.decoder: Decoder = Decoder(operation.answer, models, operation.accept)
+        self.decoder: Decoder = Decoder(
+            operation.answer, models, operation.accept, operation.answers
+        )
         self.models: Models = models
         # Reading a file blocks, and few operations take any.
         self.takes_files: bool = any(_is_file(p.shape) for p in operation.parameters)
@@ -86,8 +88,7 @@ class Prepared:
         raw = inspect.Parameter(
             "raw", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
         )
-        answer = self.operation.answer
-        returns = "Any" if answer is None else returned(annotation(answer))
+        returns = returned(self.operation.described) or "Any"
         return inspect.Signature([*named, raw], return_annotation=_Type(returns))
 
     @cached_property

@@ -168,13 +168,13 @@ def _brief(operation: Operation) -> dict[str, Any]:
 
 
 def _detail(operation: Operation) -> dict[str, Any]:
-    answer, provider = operation.answer, operation.provider
+    provider = operation.provider
     return _brief(operation) | {
         "description": operation.description,
         "provider": None if provider is None else provider.wire,
         "body_type": operation.body_type,
         "arguments": _arguments(operation),
-        "answer": "not described" if answer is None else returned(annotation(answer)),
+        "answer": returned(operation.described) or "not described",
         "answer_members": _members(operation),
         "paging": shown(detect(operation)),
     }

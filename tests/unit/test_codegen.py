@@ -176,6 +176,20 @@ def test_a_class_without_a_name_is_found_whatever_was_read_before(module):
     assert type(second) in vars(models).values()
 
 
+def test_every_answer_of_a_call_stands_in_its_type():
+    """
+    Else a type checker lets nobody ask which of two came.
+    """
+    raw = documents.clinic()
+    job = {"type": "object", "title": "Job", "properties": {"id": {"type": "string"}}}
+    post = raw["paths"]["/HealthcareProvider/{id}/Patients"]["post"]
+    post["responses"]["202"] = {"content": {"application/json": {"schema": job}}}
+    texts = written(raw)
+
+    assert "-> models.Patient | models.Job: ..." in texts["operations.py"]
+    assert "class Job(Model):" in texts["models.py"]
+
+
 def test_a_class_of_another_version_of_the_document_still_works(module):
     """
     The vendor updates on a Sunday, and the package is written anew on Monday.

@@ -126,6 +126,21 @@ def test_each_change_has_the_weight_it_has_for_callers(weight, words, change):
     assert found.breaks == (weight == "breaks")
 
 
+def test_what_is_answered_with_another_status_is_compared_too():
+    """
+    Whoever waits for a job reads it, and not what the usual answer has.
+    """
+    old, new = deepcopy(OLD), deepcopy(OLD)
+    for raw, kind in ((old, "integer"), (new, "string")):
+        job = {"type": "object", "title": "Job", "properties": {"id": {"type": kind}}}
+        content = {"application/json": {"schema": job}}
+        operation(raw)["responses"]["202"] = {"content": content}
+
+    assert told(diff(Document.of(old), Document.of(new))) == [
+        ("breaks", "Job.id", "it was an integer and is a text now")
+    ]
+
+
 def test_a_name_that_now_means_another_argument_breaks():
     """
     Nothing would fail: the call would filter by something else.

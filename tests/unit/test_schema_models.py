@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import attrs
 import orjson
 import pytest
-from documents import document, operation
+from documents import answer, document, operation
 from fakes import request
 
 from healthyroster_async import Contract, DecodingError, Response
@@ -183,6 +183,26 @@ def test_an_answer_that_the_document_does_not_describe_is_plain():
     assert decoded(b'{"a": [1]}', responses={"200": {}}) == {"a": [1]}
     binary = {"200": {"content": {"application/octet-stream": {}}}}
     assert decoded(b"{}", responses=binary) == b"{}"
+
+
+def test_an_answer_is_read_by_what_the_document_has_for_its_status():
+    """
+    A job that was begun is no patient, and no error.
+    """
+    team = {"$ref": "#/components/schemas/Team"}
+    other = answer({"type": "array", "items": team})["200"]
+    responses = answer(PATIENT) | {"201": answer(PATIENT)["200"], "202": other}
+    prepared = registry(responses=responses).get("GetPatients")
+
+    def read(status, body):
+        return prepared.decoder.decode(
+            Response(request=request(), status=status, body=body)
+        )
+
+    assert read(202, b'[{"name": "A"}]')[0].name == "A"
+    assert [read(status, b'{"id": 1}').id for status in (200, 201, 206)] == [1, 1, 1]
+    assert read(202, b"") is None
+    assert str(prepared.signature).endswith("-> Patient | list[Team]")
 
 
 def test_a_model_is_silent_about_people():
