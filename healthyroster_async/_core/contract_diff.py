@@ -38,6 +38,7 @@ class Change:
 
 
 _Changing: TypeAlias = Callable[[Weight, str], Change]
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 @frozen
@@ -197,6 +198,17 @@ def _of_operation(
     if old.provider is not None and new.provider is None:
         yield change("breaks", "it does not take the provider id from the session")
     yield from _of_parameters(old, new, comparison, change)
+    was, now = old.body_type, new.body_type
+    # A form takes the same arguments either way.
+    if was and now and was != now and not {was, now} <= _FORMS:
+        yield change("breaks", f"its body was {was} and is {now} now")
+    yield from _of_answers(old, new, comparison, change)
+
+
+def _of_answers(
+    old: Operation, new: Operation, comparison: Comparison, change: _Changing
+) -> Iterator[Change]:
+    where = old.name
     if old.answer is not None and new.answer is not None:
         comparison.answer(old.answer, new.answer, f"{where} answers")
         for status in old.answers:

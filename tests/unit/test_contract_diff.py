@@ -10,6 +10,7 @@ from healthyroster_async._core.contract_diff import diff
 from healthyroster_async._core.document import Document
 
 PATIENTS = "/HealthcareProvider/{id}/Patients"
+PHOTO = "/HealthcareProvider/{id}/Patients/{patientId}/Photo"
 MOVED = "/HealthcareProvider/{id}/People"
 OLD = documents.clinic()
 
@@ -20,6 +21,10 @@ def operation(raw, verb="get", path=PATIENTS):
 
 def parameter(raw, name):
     return next(p for p in operation(raw)["parameters"] if p["name"] == name)
+
+
+def body(raw):
+    return operation(raw, "post")["requestBody"]["content"]
 
 
 def members(raw):
@@ -70,6 +75,11 @@ BREAKS = {
     ),
     "Patient.birth_date: it is gone": (lambda raw: members(raw).pop("birthDate")),
     "answer is not described": (lambda raw: operation(raw).pop("responses")),
+    "its body was application/json and is application/xml now": (
+        lambda raw: body(raw).update(
+            {"application/xml": body(raw).pop("application/json")}
+        )
+    ),
     "pages() does not know": (
         lambda raw: operation(raw)["parameters"].remove(parameter(raw, "page"))
     ),
@@ -124,6 +134,24 @@ def test_each_change_has_the_weight_it_has_for_callers(weight, words, change):
 
     assert any(words in f"{c.where}: {c.text}" for c in found.of(weight)), told(found)
     assert found.breaks == (weight == "breaks")
+
+
+def test_a_form_may_be_sent_as_another_and_json_under_another_name():
+    """
+    The call is the same; a false alarm teaches to ignore the true ones.
+    """
+    old, new = deepcopy(OLD), deepcopy(OLD)
+    for raw, kind, form in (
+        (old, "application/json", "multipart/form-data"),
+        (new, "application/vnd.clinic+json", "application/x-www-form-urlencoded"),
+    ):
+        for content, media in (
+            (body(raw), kind),
+            (operation(raw, "put", PHOTO)["requestBody"]["content"], form),
+        ):
+            content[media] = content.pop(next(iter(content)))
+
+    assert told(diff(Document.of(old), Document.of(new))) == []
 
 
 def test_what_is_answered_with_another_status_is_compared_too():
