@@ -132,10 +132,8 @@ class _Writer:
     def _call(self, operation: Operation, name: str) -> list[str]:
         use, types = self._names.use, self._types
         given = [self._parameter(p) for p in operation.parameters]
-        literal, returned = (
-            use("typing", "Literal"),
-            types.returned(operation.described),
-        )
+        literal = use("typing", "Literal")
+        returned = types.returned(operation.described)
         made = f"{literal}[False] = False"
         as_it_came = f"{literal}[True]"
         lines = [
