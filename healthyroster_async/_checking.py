@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 
 from attrs import evolve, frozen
@@ -20,7 +20,7 @@ from healthyroster_async._core.errors import (
     TransportError,
     UsageError,
 )
-from healthyroster_async._core.outcome import Denied, Outcome, Outcomes, Succeeded
+from healthyroster_async._core.outcome import Denied, Outcome, Succeeded
 from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._fanout import Counting, Job, fan_out
 from healthyroster_async._operation_probes import NotAskedError, Probe
@@ -138,7 +138,7 @@ def _raise_hopeless(error: HealthyRosterError, plan: AccessPlan) -> None:
         raise error
 
 
-def _raise_out_of_reach(outcomes: Outcomes[object]) -> None:
+def _raise_out_of_reach(outcomes: Iterable[Outcome[object]]) -> None:
     """Raise why nothing is connected, if no call of a round came any further."""
     causes: list[BaseException] = []
     for outcome in outcomes:

@@ -168,7 +168,7 @@ class Counting:
 
 async def fan_out(
     jobs: AsyncIterator[Job], *, limit: int, counting: Counting
-) -> Outcomes[object]:
+) -> Outcomes[object, Hashable]:
     """Make calls concurrently and keep every outcome, in the order of *jobs*.
 
     A key that comes again is not called again. One failed call does not cost the

@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from healthyroster_async.pull._plan import PullPlan
     from healthyroster_async.pull._report import PullReport
 
+K = TypeVar("K", bound=int | str)
 V = TypeVar("V")
 _GIVE_CONTRACT = 'Contract.from_swagger("swagger.json") or Contract(...)'
 
@@ -463,7 +464,7 @@ class ConnectionPool:
 
     async def fan_out(
         self,
-        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        provider_ids: Iterable[K] | AsyncIterable[K],
         call: Callable[[ProviderSession], Awaitable[V]],
         *,
         environment: Environment | None = None,
@@ -471,7 +472,7 @@ class ConnectionPool:
         concurrency: int | None = None,
         progress: ProgressCallback | None = None,
         skip_denied: bool = False,
-    ) -> Outcomes[V]:
+    ) -> Outcomes[V, K]:
         """Make one call for each provider, concurrently, and keep every outcome.
 
         A failed provider does not cost the others their results. An error that is not
@@ -507,7 +508,7 @@ class ConnectionPool:
             provider_ids, call, environment, priority, skip_denied=skip_denied
         )
         outcomes = await fan_out(jobs, limit=limit, counting=counting)
-        return cast("Outcomes[V]", outcomes)
+        return cast("Outcomes[V, K]", outcomes)
 
     def as_completed(
         self,

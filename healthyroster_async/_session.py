@@ -212,7 +212,7 @@ class ProviderSession:
         concurrency: int = 100,
         progress: ProgressCallback | None = None,
         skip_denied: bool = False,
-    ) -> Outcomes[V]:
+    ) -> Outcomes[V, str]:
         """Make several calls about the provider concurrently and keep every outcome.
 
         Args:

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from healthyroster_async._transports.base import Transport
 
 _P = ParamSpec("_P")
+_K = TypeVar("_K", bound=int | str)
 _S = TypeVar("_S")
 _T = TypeVar("_T")
 _V = TypeVar("_V")
@@ -389,7 +390,7 @@ class SyncSession(_Twin):
         concurrency: int = 100,
         progress: ProgressCallback | None = None,
         skip_denied: bool = False,
-    ) -> Outcomes[_V]:
+    ) -> Outcomes[_V, str]:
         """Make several calls about the provider concurrently; see ``ProviderSession``.
 
         The functions get the async session, and what they return is awaited:
@@ -559,7 +560,7 @@ class SyncPool(_Twin):
 
     def fan_out(
         self,
-        provider_ids: Iterable[int | str] | AsyncIterable[int | str],
+        provider_ids: Iterable[_K] | AsyncIterable[_K],
         call: Callable[[ProviderSession], Awaitable[_V]],
         *,
         environment: Environment | None = None,
@@ -567,7 +568,7 @@ class SyncPool(_Twin):
         concurrency: int | None = None,
         progress: ProgressCallback | None = None,
         skip_denied: bool = False,
-    ) -> Outcomes[_V]:
+    ) -> Outcomes[_V, _K]:
         """Make one call for each provider, concurrently; see ``ConnectionPool``.
 
         The function gets the async session, and what it returns is awaited:

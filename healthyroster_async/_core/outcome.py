@@ -11,10 +11,10 @@ from collections.abc import (
     Sized,
     ValuesView,
 )
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
 
 from attrs import field, frozen
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
 from healthyroster_async._core.errors import ForbiddenError, HealthyRosterError
 from healthyroster_async._core.html import table
@@ -22,6 +22,7 @@ from healthyroster_async._core.html import table
 V = TypeVar("V")
 _D = TypeVar("_D")
 V_co = TypeVar("V_co", covariant=True)
+K_co = TypeVar("K_co", covariant=True, default=int | str)
 
 
 @frozen(kw_only=True)
@@ -114,35 +115,38 @@ class Progress:
 
 
 @frozen
-class Outcomes(Generic[V]):
+class Outcomes(Generic[V, K_co]):
     """Every outcome of a fan-out, in the order of its input.
 
     It is looked up in as a dict is: ``outcomes[42]``, ``42 in outcomes``, ``get``,
     ``keys``, ``items``, ``dict(outcomes)``. Unlike a dict it gives its values when it
     is gone through: ``for outcome in outcomes`` as over ``as_completed``.
+
+    In an annotation it is ``Outcomes[V]`` of values, or ``Outcomes[V, int]`` where the
+    keys are known to be numbers.
     """
 
-    _by_key: Mapping[Hashable, Outcome[V]] = field(repr=False)
+    _by_key: Mapping[K_co, Outcome[V]] = field(repr=False)
 
     @property
-    def succeeded(self) -> dict[Hashable, V]:
+    def succeeded(self) -> dict[K_co, V]:
         """Values by key."""
-        return {o.key: o.value for o in self if isinstance(o, Succeeded)}
+        return {key: o.value for key, o in self.items() if isinstance(o, Succeeded)}
 
     @property
-    def denied(self) -> dict[Hashable, ForbiddenError]:
+    def denied(self) -> dict[K_co, ForbiddenError]:
         """Refusals by key."""
-        return {o.key: o.error for o in self if isinstance(o, Denied)}
+        return {key: o.error for key, o in self.items() if isinstance(o, Denied)}
 
     @property
-    def failed(self) -> dict[Hashable, HealthyRosterError]:
+    def failed(self) -> dict[K_co, HealthyRosterError]:
         """Errors by key."""
-        return {o.key: o.error for o in self if isinstance(o, Failed)}
+        return {key: o.error for key, o in self.items() if isinstance(o, Failed)}
 
     @property
-    def skipped(self) -> dict[Hashable, HealthyRosterError]:
+    def skipped(self) -> dict[K_co, HealthyRosterError]:
         """Why calls were not made, by key."""
-        return {o.key: o.error for o in self if isinstance(o, Skipped)}
+        return {key: o.error for key, o in self.items() if isinstance(o, Skipped)}
 
     def raise_for_failures(self) -> None:
         """Do nothing if every call gave a value.
@@ -163,7 +167,7 @@ class Outcomes(Generic[V]):
         return len(self._by_key)
 
     def __getitem__(self, key: Hashable) -> Outcome[V]:
-        return self._by_key[key]
+        return self._by_key[key]  # type: ignore[index]
 
     def __contains__(self, key: object) -> bool:
         return key in self._by_key
@@ -172,9 +176,9 @@ class Outcomes(Generic[V]):
         self, key: Hashable, default: Outcome[V] | _D | None = None
     ) -> Outcome[V] | _D | None:
         """Return the outcome of a key, or *default* if there is none."""
-        return self._by_key.get(key, default)
+        return self._by_key.get(key, default)  # type: ignore[arg-type]
 
-    def keys(self) -> KeysView[Hashable]:
+    def keys(self) -> KeysView[K_co]:
         """What the calls were made for."""
         return self._by_key.keys()
 
@@ -182,7 +186,7 @@ class Outcomes(Generic[V]):
         """The outcomes, as iterating gives them."""
         return self._by_key.values()
 
-    def items(self) -> ItemsView[Hashable, Outcome[V]]:
+    def items(self) -> ItemsView[K_co, Outcome[V]]:
         """The outcomes with what the calls were made for."""
         return self._by_key.items()
 

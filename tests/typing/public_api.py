@@ -1,6 +1,6 @@
 """What a type checker sees of the public API; it is checked, not run."""
 
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 from attrs import frozen
@@ -35,6 +35,14 @@ class Patient:
     name: str | None = None
 
 
+def count(outcomes: Outcomes[DataSources]) -> int:
+    return sum(map(len, outcomes.succeeded.values()))
+
+
+async def listed(session: ProviderSession) -> DataSources:
+    return await session.reporting.data_sources()
+
+
 async def check(pool: ConnectionPool) -> None:
     clinic = pool.session(42)
     assert_type(clinic, ProviderSession)
@@ -50,14 +58,27 @@ async def check(pool: ConnectionPool) -> None:
         assert_type(rows.as_(Patient), AsyncIterator[Patient])
         assert_type(rows.bad_rows, list[BadRow])
     outcomes = await pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
-    assert_type(outcomes, Outcomes[DataSources])
+    assert_type(outcomes, Outcomes[DataSources, int])
+    assert_type(sorted(outcomes.succeeded), list[int])
+    by_id: dict[int, DataSources] = outcomes.succeeded
+    assert_type(count(outcomes), int)
     for error in outcomes.denied.values():
         assert_type(error, ForbiddenError)
         assert_type(error.likely_cause, LikelyCause)
         assert_type(error.evidence, str)
     by_provider = dict(outcomes)
-    assert_type(by_provider, dict[Hashable, Outcome[DataSources]])
+    assert_type(by_provider, dict[int, Outcome[DataSources]])
     assert_type(outcomes.get(1), Outcome[DataSources] | None)
+    again = await pool.fan_out(outcomes.failed, lambda s: s.reporting.data_sources())
+    assert_type(again, Outcomes[DataSources, int])
+    assert_type(await pool.check_access(outcomes.denied), AccessReport)
+    parts = await clinic.fan_out({"a": listed})
+    assert_type(parts, Outcomes[DataSources, str])
+    assert_type(sorted(parts.succeeded), list[str])
+    either: list[int | str] = [1, *by_id, "x"]
+    some = await pool.fan_out(either, lambda s: s.reporting.data_sources())
+    assert_type(some, Outcomes[DataSources])
+    assert_type(await pool.check_access(some.denied), AccessReport)
     async for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
         assert_type(outcome, Outcome[DataSources])
     assert_type(pool.access, AccessMap)
@@ -84,7 +105,9 @@ def check_sync(pool: SyncPool) -> None:
         assert_type(rows.as_(Patient), Iterator[Patient])
         assert_type(rows.bad_rows, list[BadRow])
     outcomes = pool.fan_out([1, 2], lambda s: s.reporting.data_sources())
-    assert_type(outcomes, Outcomes[DataSources])
+    assert_type(outcomes, Outcomes[DataSources, int])
+    parts = clinic.fan_out({"a": listed})
+    assert_type(parts, Outcomes[DataSources, str])
     for outcome in pool.as_completed([1], lambda s: s.reporting.data_sources()):
         assert_type(outcome, Outcome[DataSources])
     assert_type(pool.check_access([1, 2]), AccessReport)

@@ -63,3 +63,10 @@ def test_they_travel_between_processes():
     for twin in (copy.deepcopy(outcomes), pickle.loads(pickle.dumps(outcomes))):
         assert twin[1] == ONE
         assert str(twin[3].error) == "no"
+
+
+def test_their_type_may_name_the_keys_or_not():
+    """
+    Annotations are read at run time too, and those of one type were there before.
+    """
+    assert Outcomes[list] == Outcomes[list, int | str] != Outcomes[list, int]
