@@ -90,8 +90,8 @@ if TYPE_CHECKING:
     from healthyroster_async._resources.operations import OperationCall
     from healthyroster_async._rows.stream import RowStream
     from healthyroster_async._rows.typed import BadRow
-    from healthyroster_async._stats import EnvironmentStats
-    from healthyroster_async._sync import SyncPool
+    from healthyroster_async._stats import EnvironmentStats, PoolStats
+    from healthyroster_async._sync import SyncPool, SyncRowStream, SyncSession
     from healthyroster_async.pull import PullPlan
 
 __all__ = [
@@ -145,6 +145,7 @@ __all__ = [
     "Paging",
     "PoolClosedError",
     "PoolReport",
+    "PoolStats",
     "Priority",
     "Progress",
     "ProgressBar",
@@ -169,6 +170,8 @@ __all__ = [
     "StreamEvent",
     "Succeeded",
     "SyncPool",
+    "SyncRowStream",
+    "SyncSession",
     "Timeouts",
     "TransportError",
     "UsageError",
@@ -191,12 +194,15 @@ _LATER = {
     "OperationCall": "._resources.operations",
     "Paging": "._core.paging",
     "PoolReport": "._report.report",
+    "PoolStats": "._stats",
     "ProgressBar": "._progress",
     "PullPlan": ".pull",
     "RetryEvent": "._core.events",
     "RowStream": "._rows.stream",
     "StreamEvent": "._core.events",
     "SyncPool": "._sync",
+    "SyncRowStream": "._sync",
+    "SyncSession": "._sync",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name to be there

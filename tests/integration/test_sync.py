@@ -20,6 +20,7 @@ import attrs
 import pytest
 from children import variables
 
+import healthyroster_async
 from healthyroster_async import (
     CallError,
     ConfigurationError,
@@ -133,6 +134,18 @@ def test_calls_return_what_they_would_be_awaited_for(pool):
         pool.session(3).reporting.data_sources()
     response = clinic.request("GET", "/HealthcareProvider/{id}/Datasources")
     assert response.status == 200
+
+
+def test_what_is_returned_has_a_public_name(pool):
+    """
+    Who writes a function of a session or of rows annotates it.
+    """
+    clinic = pool.session(1)
+    returned = [clinic, clinic.reporting.rows(1), pool.stats()]
+    names = {type(one).__name__ for one in returned}
+
+    assert names == {"SyncSession", "SyncRowStream", "PoolStats"}
+    assert names <= set(healthyroster_async.__all__)
 
 
 def test_rows_come_in_order_and_may_be_left_early(pool):

@@ -18,13 +18,15 @@ from healthyroster_async import (
     Outcome,
     Outcomes,
     PoolReport,
+    PoolStats,
     ProgressBar,
     ProviderSession,
     PullPlan,
     Response,
     SyncPool,
+    SyncRowStream,
+    SyncSession,
 )
-from healthyroster_async._sync import SyncSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
 from healthyroster_async.pull import PullReport
 
@@ -100,6 +102,7 @@ def check_sync(pool: SyncPool) -> None:
     assert_type(clinic.request("GET", "/x"), Response)
     assert_type(clinic.reporting.rows(1).to_list(), list[dict[str, Any]])
     with clinic.reporting.rows(1, StartDate="2026-01-01") as rows:
+        assert_type(rows, SyncRowStream)
         for row in rows:
             assert_type(row, dict[str, Any])
         assert_type(rows.as_(Patient), Iterator[Patient])
@@ -112,6 +115,7 @@ def check_sync(pool: SyncPool) -> None:
         assert_type(outcome, Outcome[DataSources])
     assert_type(pool.check_access([1, 2]), AccessReport)
     assert_type(pool.pull(PullPlan([1]), "lake"), PullReport)
+    assert_type(pool.stats(), PoolStats)
     assert_type(pool.stats()[Environment.SANDBOX], EnvironmentStats)
     with ProgressBar("x", pool) as bar:
         pool.fan_out([1], lambda s: s.reporting.data_sources(), progress=bar)
