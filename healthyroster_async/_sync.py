@@ -41,7 +41,7 @@ from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._report.report import PoolReport
 from healthyroster_async._resources.namespace import SessionOperations
 from healthyroster_async._resources.operations import OperationCall
-from healthyroster_async._resources.reporting import Reporting
+from healthyroster_async._resources.reporting import Reporting, Source
 from healthyroster_async._rows.stream import RowStream
 from healthyroster_async._rows.typed import BadRow
 from healthyroster_async._session import ProviderSession
@@ -259,7 +259,7 @@ class SyncReporting(_Twin):
         """Do as the same method of ``Reporting``."""
 
     def rows(
-        self, data_source_id: Any, /, *, window: str | None = None, **parameters: Any
+        self, data_source_id: Source, /, *, window: str | None = None, **parameters: Any
     ) -> SyncRowStream:
         """Return the rows of a data source, to be opened with ``with``."""
         rows = self._inner.rows(data_source_id, window=window, **parameters)

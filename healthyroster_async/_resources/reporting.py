@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from healthyroster_async._rows.stream import RowStream
 
 _JSON = {"Content-Type": "application/json"}
-_Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
+Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
 
 
 class Reporting:
@@ -59,7 +59,7 @@ class Reporting:
         response = await self._caller.send(endpoint)
         return models.DataSources(decode_list(response, models.DataSource))
 
-    async def data_source(self, data_source_id: _Source) -> models.DataSourceDetail:
+    async def data_source(self, data_source_id: Source) -> models.DataSourceDetail:
         """Return one data source with its columns and filters.
 
         Args:
@@ -83,7 +83,7 @@ class Reporting:
 
     def rows(
         self,
-        data_source_id: _Source,
+        data_source_id: Source,
         /,
         *,
         window: str | None = None,
@@ -129,7 +129,7 @@ class Reporting:
         return RowStream(request, caller, caller.contract.rows_key, fields)
 
     def _request(
-        self, source: _Source, parameters: dict[str, Any]
+        self, source: Source, parameters: dict[str, Any]
     ) -> tuple[Request, Callable[[], Awaitable[dict[str, str | None]]]]:
         """Return what asks for rows, and what tells the types of their columns."""
         caller = self._caller
@@ -146,7 +146,7 @@ class Reporting:
         return request, partial(self._fields, source)
 
     def _in_windows(
-        self, source: _Source, window: str, parameters: dict[str, Any]
+        self, source: Source, window: str, parameters: dict[str, Any]
     ) -> RowStream:
         from healthyroster_async._resources.windows import Cut  # noqa: PLC0415
         from healthyroster_async._rows.windowed import WindowedRows  # noqa: PLC0415
@@ -176,7 +176,7 @@ class Reporting:
 
     async def windows(
         self,
-        data_source_id: _Source,
+        data_source_id: Source,
         *,
         since: dt.date | str,
         until: dt.date | str,
@@ -214,12 +214,12 @@ class Reporting:
         cut = Cut(since, until, window, end_inclusive)
         return await cut.parameters(self, await self._detail(data_source_id), {})
 
-    async def _detail(self, source: _Source) -> models.DataSourceDetail:
+    async def _detail(self, source: Source) -> models.DataSourceDetail:
         if isinstance(source, models.DataSourceDetail):
             return source
         return await self.data_source(source)
 
-    async def _fields(self, source: _Source) -> dict[str, str | None]:
+    async def _fields(self, source: Source) -> dict[str, str | None]:
         """Return the API's word for the type of each column, as far as it says."""
         try:
             detail = await self._detail(source)
@@ -228,7 +228,7 @@ class Reporting:
         return {f.name: f.type for f in detail.fields if f.name is not None}
 
 
-def _check_no_dates(source: _Source, parameters: dict[str, Any]) -> None:
+def _check_no_dates(source: Source, parameters: dict[str, Any]) -> None:
     dates = {"since", "until"}
     if not dates <= parameters.keys():
         return
@@ -243,7 +243,7 @@ def _check_no_dates(source: _Source, parameters: dict[str, Any]) -> None:
     )
 
 
-def _id_of(source: _Source) -> int | str:
+def _id_of(source: Source) -> int | str:
     if not isinstance(source, models.DataSource | models.DataSourceDetail):
         return source
     if source.id is None:

@@ -6,6 +6,7 @@ import contextvars
 import gc
 import inspect
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,9 +89,14 @@ TWINS = [
 
 
 def taken(method):
-    """Return the parameters of a method, and their defaults."""
+    """Return the parameters of a method, their defaults and their types."""
     parameters = inspect.signature(method).parameters.values()
-    return [(one.name, one.kind, one.default) for one in parameters]
+    return [(one.name, one.kind, one.default, typed(one)) for one in parameters]
+
+
+def typed(parameter):
+    """Return a type as it is written; each module calls its variables as it likes."""
+    return re.sub(r"\b_?[A-Z]\b", "T", str(parameter.annotation))
 
 
 @pytest.mark.parametrize(("one", "twin"), TWINS)
