@@ -72,7 +72,11 @@ class _Writer:
         cast = use("typing", "cast")
         function = [
             f"def operations(session: {use(_SDK, 'ProviderSession')}) -> Operations:",
-            '    """Return the operations of a session, with types."""',
+            '    """Return the operations of a session, with types.',
+            "",
+            "    Of a ``SyncSession`` take ``session.operations.with_models(models)``:",
+            "    its calls have no types, but their answers are of the same classes.",
+            '    """',
             "    typed = session.operations.with_models(models)",
             f'    return {cast}("Operations", {cast}("object", typed))',
         ]

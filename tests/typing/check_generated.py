@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import assert_type
 
 from clinic_api import models, operations
-from healthyroster_async import File, ProviderSession, Response
+from healthyroster_async import File, ProviderSession, Response, SyncSession
 
 
 async def right(session: ProviderSession) -> None:
@@ -43,6 +43,12 @@ async def right(session: ProviderSession) -> None:
     await clinic.put_photo(patientId=1, photo=File(b"x", "x.png"))
     await clinic["GetPatients"](organizationId=7)
     print(clinic.get_patients.operation.summary, clinic.get_patients.paging, Decimal(1))
+
+
+def right_without_await(session: SyncSession) -> list[models.Patient]:
+    clinic = session.operations.with_models(models)
+    found: list[models.Patient] = clinic.get_patients(organizationId=7)
+    return found or list(clinic.get_patients.pages(organizationId=7))
 """
 WRONG = {
     "a missing argument": "clinic.get_patients()",

@@ -20,11 +20,13 @@ from healthyroster_async import (
     Contract,
     Environment,
     Response,
+    SyncPool,
 )
 from healthyroster_async._codegen.package import is_ours, package
 from healthyroster_async._codegen.prose import docstring, literal
 from healthyroster_async._resources.operations import registry_of
 from healthyroster_async.models import Model
+from healthyroster_async.testing import Answer, ScriptedTransport
 
 PATIENT = (
     b'{"patientId": 1, "name": "Ada", "birthDate": "2009-03-04", "visits": [{"at": '
@@ -230,6 +232,23 @@ def test_a_session_with_models_costs_no_more_than_one_without(module):
     assert first._registry is second._registry
     assert set(first) == set(pool.session(1).operations)
     assert first.get_patients.operation.operation_id == "GetPatients"
+
+
+def test_answers_are_of_its_classes_without_await_too(module):
+    """
+    The types are of calls that are awaited: a script is told what to write instead.
+    """
+    api = module(documents.clinic(), part=None)
+    contract = Contract.from_swagger(documents.clinic())
+    transport = ScriptedTransport([Answer(body=b"[" + PATIENT + b"]")])
+    with SyncPool(
+        {Environment.SANDBOX: credentials()}, contract=contract, transport=transport
+    ) as pool:
+        typed = pool.session(1).operations.with_models(api.models)
+        (patient,) = typed.get_patients(organizationId=7)
+
+    assert type(patient) is api.models.Patient
+    assert "session.operations.with_models(models)" in api.operations.__doc__
 
 
 def test_what_is_no_module_is_refused_by_name():
