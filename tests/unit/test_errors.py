@@ -148,6 +148,7 @@ def test_every_error_stands_in_the_tree_at_the_top_of_the_module(kind):
         (500, "ServerError"),
         (503, "ServerError"),
         (599, "ServerError"),
+        (206, "ResponseError"),
     ],
 )
 def test_a_status_has_its_error(status, name):
@@ -179,10 +180,10 @@ def test_what_is_not_there_may_be_the_wrong_address():
     assert "or the base URL of the environment" in str(error_for(response(404)))
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 206, 299])
+@pytest.mark.parametrize("status", [200, 201, 204, 205, 207, 299])
 def test_success_is_no_error(status):
     """
-    Only 2xx is success (RFC 9110, section 15.3).
+    Only 2xx is success (RFC 9110, section 15.3), but for a part of an answer.
     """
     assert error_for(response(status)) is None
 
