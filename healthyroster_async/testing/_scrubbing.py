@@ -23,15 +23,18 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _MOST_DAYS = 2000
 # Shorter ones stay by chance now and then, and tell nothing then.
 _TELLING = 4
-# What other numbers of as many digits begin with, so that the type of a column stays:
-# what floats hold exactly, int64, uint64.
-_BOUNDS = {16: (2**53, "91"), 19: (2**63, "99"), 20: (0, "10")}
+# Where the type of a column ends: what floats hold exactly, int64, uint64.
+_EDGES = (2**53, 2**63, 2**64)
+# An id is a number in a body and a text in a path, and the same made-up one in both.
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,19}")
+_ROUNDS = range(4)
 
 
 class Scrubber:
     """Replaces values; equal ones by equal ones, and nobody can tell from which.
 
-    The key of it is made at random and kept nowhere.
+    Whole numbers that differ still do, so that no row has the id of another. The key is
+    made at random and kept nowhere.
     """
 
     def __init__(self, key: bytes | None = None) -> None:
@@ -62,6 +65,8 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """Return a text of the same shape: letters, digits and dates stay such."""
+        if _WHOLE.fullmatch(text):
+            return str(self._whole(int(text)))
         if _CLOCK.fullmatch(text):
             return self._clock(text)
         if _GUID.fullmatch(text):
@@ -132,13 +137,35 @@ class Scrubber:
             salt += 1
 
     def _whole(self, value: int) -> int:
-        made = self._digits(str(value))
-        sign, digits = ("-", made[1:]) if value < 0 else ("", made)
-        if len(digits) in _BOUNDS:
-            bound, beyond = _BOUNDS[len(digits)]
-            lead = "1" if -bound <= value < bound else beyond
-            digits = lead + digits[len(lead) :]
-        return int(sign + digits)
+        """Return another number of as many digits, for a column of the same type."""
+        size, negative = abs(value), value < 0
+        least = 0 if value in range(10) else 10 ** (len(str(size)) - 1)
+        ends = [least, 10 * least or 10, *(edge + negative for edge in _EDGES)]
+        low = max(end for end in ends if end <= size)
+        high = min(end for end in ends if end > size)
+        made = low + self._other(size - low, high - low)
+        return -made if negative else made
+
+    def _other(self, number: int, count: int) -> int:
+        """Return another number below a count: no two have the same.
+
+        All are in one circle, which a Feistel network shuffles; what is not below the
+        count is passed over.
+        """
+        side = math.isqrt(count - 1) + 1
+        while True:
+            left, right = divmod(number, side)
+            for turn in _ROUNDS:
+                left, right = right, (left + self._mixed(turn, side, right)) % side
+            left, right = divmod((left * side + right + 1) % side**2, side)
+            for turn in reversed(_ROUNDS):
+                left, right = (right - self._mixed(turn, side, left)) % side, left
+            number = left * side + right
+            if number < count:
+                return number
+
+    def _mixed(self, turn: int, side: int, half: int) -> int:
+        return int.from_bytes(self._digest(f"{turn}:{side}:{half}"), "big")
 
     def _digits(self, number: str) -> str:
         made = self._letters(number.replace("e", "\0")).replace("\0", "e")
