@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -24,6 +24,8 @@ from healthyroster_async.testing._scrubbing import Scrubber
 _VERSION = 1
 # What describes data, and holds none.
 _DESCRIBING = re.compile(r"/datasources(/\{[^}]*\})?/?$", re.IGNORECASE)
+# "Provider" alone is an athletic trainer in the vendor's words.
+_PROVIDER = re.compile(r"healthcareproviders?/\{|\{healthcareprovider", re.IGNORECASE)
 _KEPT = frozenset({"content-type", "retry-after"})
 
 
@@ -131,8 +133,15 @@ class Recorder:
         values = path_values(request)
         if self._scrubber is None or "/datasources" in request.label.lower():
             return values
+        made = [quote(self._scrubber.text(unquote(v)), safe="") for v in values]
         whose = quote(str(request.provider_id), safe="")
-        return [v if v == whose else self._scrubber.text(v) for v in values]
+        parts = request.label.split("}")
+        # The id of something else may be equal to it, and is made up in bodies.
+        own = (at for at, value in enumerate(values) if value == whose)
+        place = min(own, key=lambda at: not _PROVIDER.search(parts[at]), default=None)
+        if place is not None:
+            made[place] = whose
+        return made
 
 
 class Replay:

@@ -3,15 +3,23 @@
 import asyncio
 import contextlib
 import json
+import re
 import secrets
 import stat
 import sys
 
+import fakes
 import pytest
 
 from healthyroster_async import ConfigurationError, ForbiddenError
+from healthyroster_async._core.messages import SignedRequest
 from healthyroster_async.emulator import Emulator, Fault
-from healthyroster_async.testing import Recorder, Replay, scripted_pool
+from healthyroster_async.testing import (
+    Recorder,
+    Replay,
+    ScriptedTransport,
+    scripted_pool,
+)
 
 
 async def job(pool):
@@ -156,6 +164,54 @@ async def test_what_was_not_recorded_is_said(tmp_path):
     async with scripted_pool(replay, contract=contract) as pool:
         with pytest.raises(AssertionError, match="Record it anew"):
             await pool.session(9).reporting.data_sources()
+
+
+async def test_the_detail_of_each_of_a_list_plays_whoever_the_provider_is(tmp_path):
+    """
+    Apps go from lists to details, and a patient may have the number of the provider.
+    """
+
+    async def details(pool):
+        operations = pool.session(1).operations
+        listed = (await operations.get_patients()).items
+        found = [await operations.get_patient(patientId=each.id) for each in listed]
+        return [each.id for each in listed], [each.id for each in found]
+
+    path = tmp_path / "clinic.json"
+    async with Emulator(items=12) as emulator:
+        async with emulator.pool(transport=Recorder(path)) as pool:
+            ids, _ = await details(pool)
+        contract = emulator.contract()
+    replay = await asyncio.to_thread(Replay, path)
+    async with scripted_pool(replay, contract=contract) as pool:
+        made, found = await details(pool)
+
+    assert 1 in ids
+    assert made == found
+    assert len(set(made)) == len(set(ids))
+
+
+async def test_of_a_path_only_the_place_of_the_provider_stays(tmp_path):
+    """
+    What is another's id is health data, also where it is the same number.
+    """
+    path = tmp_path / "clinic.json"
+    template = "/Teams/{teamId}/HealthcareProvider/{id}/Patients/{name}"
+    recorder = Recorder(path)
+    recorder.around(ScriptedTransport([200]))
+    url = (
+        f"{fakes.SANDBOX_URL}/Teams/4711/HealthcareProvider/4711/Patients/Zo%C3%AB%20K"
+    )
+    request = fakes.request(label=f"GET {template}", url=url, provider_id=4711)
+    await recorder.send(SignedRequest(request, {}))
+    await recorder.close()
+
+    (call,) = json.loads(await asyncio.to_thread(path.read_text))["calls"]
+    team, provider, name = call["path"]
+    assert provider == "4711"
+    assert team != "4711"
+    # As long a name as the body has, where nothing is escaped.
+    assert re.fullmatch(r"[A-Z][a-z]{2}%20[A-Z]", name)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2, "calls": []}'])
