@@ -40,7 +40,9 @@ _ITEMS = ("items", "data", "results", "value", "values", "records", "rows", "ent
 _TOTAL = ("totalcount", "total", "totalitems", "totalresults", "totalrecords")
 _MORE = ("hasmore", "hasnext", "hasnextpage", "moreavailable")
 # Objects that wrap what is said about a page.
-_WRAPPERS = ("links", "pagination", "paging", "meta", "page", "paginationresponse")
+WRAPPERS = ("links", "pagination", "paging", "meta", "page", "paginationresponse")
+# What counts pages and items, and so tells nothing of what is on them.
+COUNTING = frozenset(_PAGE + _OFFSET + _SIZE + _TOTAL)
 
 
 @frozen(kw_only=True)
@@ -132,13 +134,13 @@ def _items(answer: Shape) -> str | None:
 
 
 def _key_of(answer: Shape, words: tuple[str, ...], depth: int = 0) -> str | None:
-    if answer.kind != "object" or depth > len(_WRAPPERS):
+    if answer.kind != "object" or depth > len(WRAPPERS):
         return None
     for member in answer.members:
         if plain(member.wire) in words and member.shape.kind in {"text", "any"}:
             return member.wire
     for member in answer.members:
-        if plain(member.wire) in _WRAPPERS and member.shape.kind == "object":
+        if plain(member.wire) in WRAPPERS and member.shape.kind == "object":
             inner = _key_of(member.shape, words, depth + 1)
             if inner:
                 return f"{member.wire}.{inner}"
@@ -165,7 +167,7 @@ def _said(value: Any, words: tuple[str, ...]) -> Any:
         if plain(key) in words and not isinstance(inner, Mapping | list):
             return inner
     for key, inner in value.items():
-        if plain(key) in _WRAPPERS and isinstance(inner, Mapping):
+        if plain(key) in WRAPPERS and isinstance(inner, Mapping):
             return _said(inner, words)
     return None
 

@@ -17,6 +17,7 @@ import orjson
 from healthyroster_async._core.errors import ConfigurationError, is_success
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Request, Response, SignedRequest
+from healthyroster_async._core.paging import COUNTING, WRAPPERS, plain
 from healthyroster_async._transports.base import Transport
 from healthyroster_async.testing._scripted import response_of
 from healthyroster_async.testing._scrubbing import Scrubber
@@ -127,7 +128,11 @@ class Recorder:
         describing = is_success(status) and _DESCRIBING.search(request.label)
         if self._scrubber is None or describing:
             return value
-        return self._scrubber.value(value)
+        made = self._scrubber.value(value)
+        paged = request.method == "GET" and is_success(status) and _is_page(value)
+        if paged and isinstance(value, dict):
+            _keep_counts(value, made)
+        return made
 
     def _path_of(self, request: Request) -> list[str]:
         values = path_values(request)
@@ -196,6 +201,26 @@ class Replay:
         call = answers.pop(0) if len(answers) > 1 else answers[0]
         body = b"" if call["body"] is None else orjson.dumps(call["body"])
         return response_of(request, call["status"], call["headers"], body)
+
+
+def _is_page(value: Any) -> bool:
+    """Return whether there is a list in it, but for those of a record: that has an id.
+
+    Numbers of a record are health data, whatever they are called.
+    """
+    if isinstance(value, dict):
+        return "id" not in map(plain, value) and any(map(_is_page, value.values()))
+    return isinstance(value, list)
+
+
+def _keep_counts(value: dict[str, Any], made: dict[str, Any]) -> None:
+    """Keep what the client goes by: with another total it would stop elsewhere."""
+    for key in value.keys() & made.keys():
+        item, word = value[key], plain(key)
+        if type(item) is int and word in COUNTING:
+            made[key] = item
+        elif isinstance(item, dict) and word in WRAPPERS:
+            _keep_counts(item, made[key])
 
 
 def path_values(request: Request) -> list[str]:

@@ -15,6 +15,7 @@ from healthyroster_async import ConfigurationError, ForbiddenError
 from healthyroster_async._core.messages import SignedRequest
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.testing import (
+    Answer,
     Recorder,
     Replay,
     ScriptedTransport,
@@ -191,22 +192,87 @@ async def test_the_detail_of_each_of_a_list_plays_whoever_the_provider_is(tmp_pa
     assert len(set(made)) == len(set(ids))
 
 
+async def recorded_answer(path, answer, **request):
+    """Return what a recording has of one answer."""
+    recorder = Recorder(path)
+    recorder.around(ScriptedTransport([answer]))
+    await recorder.send(SignedRequest(fakes.request(**request), {}))
+    await recorder.close()
+    (call,) = json.loads(await asyncio.to_thread(path.read_text))["calls"]
+    return call
+
+
+@pytest.mark.parametrize("name", ["get_patients", "get_teams", "get_encounters"])
+async def test_a_list_in_pages_plays_whole(name, tmp_path):
+    """
+    A test that sees less of a list than there is passes for the wrong reason.
+    """
+
+    async def listed(pool):
+        pages = getattr(pool.session(1).operations, name).pages
+        return [item async for item in pages()]
+
+    path = tmp_path / "clinic.json"
+    async with Emulator(items=11, max_page_size=5) as emulator:
+        async with emulator.pool(transport=Recorder(path)) as pool:
+            items = await listed(pool)
+        contract = emulator.contract()
+    replay = await asyncio.to_thread(Replay, path)
+    async with scripted_pool(replay, contract=contract) as pool:
+        again = await listed(pool)
+
+    assert len(items) == 11
+    assert len({item.id for item in again}) == 11
+
+
+# By chance again: one in a billion.
+COUNTS = {"totalCount": 1234567891, "Page": 5678912345, "page_size": 4321987654}
+SCORE = 8765432198
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ({"items": [{"a": 1}]} | COUNTS, COUNTS),
+        ({"items": []} | COUNTS, COUNTS),
+        ({"data": {"items": []}, "paging": COUNTS}, COUNTS),
+        ({"items": [COUNTS], "size": {"total": SCORE}, "score": SCORE}, {}),
+        ({"items": [{"paging": COUNTS}], "total": str(SCORE)}, {}),
+        ({"id": 1, "symptoms": []} | COUNTS, {}),
+        ({"patient": {"id": 1, "symptoms": []}} | COUNTS, {}),
+        (COUNTS, {}),
+        ([COUNTS], {}),
+    ],
+)
+async def test_of_numbers_only_those_of_a_page_stay(answer, kept, tmp_path):
+    """
+    A total beside a list says where it ends; one of a record may be a score.
+    """
+    label, url = "GET /Patients", f"{fakes.SANDBOX_URL}/Patients"
+    path = tmp_path / "clinic.json"
+    call = await recorded_answer(path, Answer(json=answer), label=label, url=url)
+
+    told = json.dumps(call["body"])
+    for number in [*COUNTS.values(), SCORE]:
+        assert (str(number) in told) is (number in kept.values())
+
+
 async def test_of_a_path_only_the_place_of_the_provider_stays(tmp_path):
     """
     What is another's id is health data, also where it is the same number.
     """
-    path = tmp_path / "clinic.json"
     template = "/Teams/{teamId}/HealthcareProvider/{id}/Patients/{name}"
-    recorder = Recorder(path)
-    recorder.around(ScriptedTransport([200]))
     url = (
         f"{fakes.SANDBOX_URL}/Teams/4711/HealthcareProvider/4711/Patients/Zo%C3%AB%20K"
     )
-    request = fakes.request(label=f"GET {template}", url=url, provider_id=4711)
-    await recorder.send(SignedRequest(request, {}))
-    await recorder.close()
+    call = await recorded_answer(
+        tmp_path / "clinic.json",
+        200,
+        label=f"GET {template}",
+        url=url,
+        provider_id=4711,
+    )
 
-    (call,) = json.loads(await asyncio.to_thread(path.read_text))["calls"]
     team, provider, name = call["path"]
     assert provider == "4711"
     assert team != "4711"
