@@ -35,7 +35,7 @@ _SIZE = (
     "pagesize", "perpage", "limit", "take", "top", "rpp", "itemsperpage", "maxresults",
     "size",
 )  # fmt: skip
-_NEXT = ("next", "nextlink", "nexturl", "nextpageurl", "nextpage", "odatanextlink")
+NEXT = ("next", "nextlink", "nexturl", "nextpageurl", "nextpage", "odatanextlink")
 _ITEMS = ("items", "data", "results", "value", "values", "records", "rows", "entries")
 _TOTAL = ("totalcount", "total", "totalitems", "totalresults", "totalrecords")
 _MORE = ("hasmore", "hasnext", "hasnextpage", "moreavailable")
@@ -103,7 +103,7 @@ def detect(operation: Operation) -> Paging | None:
     size = named(_SIZE)
     token, page, offset = named(_TOKEN), named(_PAGE), named(_OFFSET)
     token_key = _key_of(operation.answer, _TOKEN)
-    url_key = _key_of(operation.answer, _NEXT)
+    url_key = _key_of(operation.answer, NEXT)
     paging: Paging | None = None
     if token and token_key:
         paging = Paging(kind="token", parameter=token, key=token_key, items=found)

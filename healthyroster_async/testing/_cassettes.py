@@ -10,14 +10,14 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin
 
 import orjson
 
 from healthyroster_async._core.errors import ConfigurationError, is_success
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Request, Response, SignedRequest
-from healthyroster_async._core.paging import COUNTING, WRAPPERS, plain
+from healthyroster_async._core.paging import COUNTING, NEXT, WRAPPERS, plain
 from healthyroster_async._transports.base import Transport
 from healthyroster_async.testing._scripted import response_of
 from healthyroster_async.testing._scrubbing import Scrubber
@@ -131,8 +131,41 @@ class Recorder:
         made = self._scrubber.value(value)
         paged = request.method == "GET" and is_success(status) and _is_page(value)
         if paged and isinstance(value, dict):
-            _keep_counts(value, made)
+            self._keep_paging(request, value, made)
         return made
+
+    def _keep_paging(
+        self, request: Request, value: dict[str, Any], made: dict[str, Any]
+    ) -> None:
+        """Keep what the client goes by: with another total it would stop elsewhere."""
+        for key in value.keys() & made.keys():
+            item, word = value[key], plain(key)
+            if type(item) is int and word in COUNTING:
+                made[key] = item
+            elif isinstance(item, str) and word in NEXT:
+                made[key] = self._page_url(request, item)
+            elif isinstance(item, dict) and word in WRAPPERS:
+                self._keep_paging(request, item, made[key])
+
+    def _page_url(self, request: Request, url: str) -> str:
+        """Return the URL of another page of a list, with made-up arguments.
+
+        It is relative to the one before, which has the made-up ids in its path.
+        """
+        if self._scrubber is None:
+            return url
+        try:
+            there = urljoin(request.url, url).partition("#")[0]
+        except ValueError:  # the client does not follow it either
+            there = ""
+        path, _, query = there.partition("?")
+        if not url or path != request.url.partition("?")[0]:
+            return self._scrubber.text(url)
+        made = [
+            (name, value if _is_count(name, value) else self._scrubber.text(value))
+            for name, value in parse_qsl(query)
+        ]
+        return f"?{urlencode(made)}"
 
     def _path_of(self, request: Request) -> list[str]:
         values = path_values(request)
@@ -213,14 +246,8 @@ def _is_page(value: Any) -> bool:
     return isinstance(value, list)
 
 
-def _keep_counts(value: dict[str, Any], made: dict[str, Any]) -> None:
-    """Keep what the client goes by: with another total it would stop elsewhere."""
-    for key in value.keys() & made.keys():
-        item, word = value[key], plain(key)
-        if type(item) is int and word in COUNTING:
-            made[key] = item
-        elif isinstance(item, dict) and word in WRAPPERS:
-            _keep_counts(item, made[key])
+def _is_count(name: str, value: str) -> bool:
+    return value.isdecimal() and plain(name) in COUNTING
 
 
 def path_values(request: Request) -> list[str]:

@@ -202,7 +202,15 @@ async def recorded_answer(path, answer, **request):
     return call
 
 
-@pytest.mark.parametrize("name", ["get_patients", "get_teams", "get_encounters"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "get_patients",  # by page
+        "get_teams",  # by offset
+        "get_encounters",  # by token
+        "get_incident_reports",  # by a URL in the answer
+    ],
+)
 async def test_a_list_in_pages_plays_whole(name, tmp_path):
     """
     A test that sees less of a list than there is passes for the wrong reason.
@@ -255,6 +263,36 @@ async def test_of_numbers_only_those_of_a_page_stay(answer, kept, tmp_path):
     told = json.dumps(call["body"])
     for number in [*COUNTS.values(), SCORE]:
         assert (str(number) in told) is (number in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("following", "told"),
+    [
+        ("?after=Quillfeather", r"\?after=[A-Z][a-z]{11}"),
+        ("/api/Patients/7?limit=5&of=Zo%C3%ABquill", r"\?limit=5&of=[A-Z][a-z]{7}"),
+        (
+            f"{fakes.SANDBOX_URL}/Patients/7?page=Kimberley#Kimberley",
+            r"\?page=[A-Z][a-z]{8}",
+        ),
+        ("https://x.test/?of=Quillfeather", r"\w{5}://.*"),
+        ("8?of=Quillfeather", r"\d\?\w{2}=\w{12}"),
+        ("http://[Quillfeather", r"\w{4}://\[\w{12}"),
+        ("", ""),
+    ],
+)
+async def test_where_the_next_page_is_tells_of_nobody(following, told, tmp_path):
+    """
+    A cursor may be the last name of a page; the path has ids.
+    """
+    answer = Answer(json={"rows": [], "next": following})
+    label, url = "GET /Patients/{id}", f"{fakes.SANDBOX_URL}/Patients/7?of=Kimberley"
+    path = tmp_path / "clinic.json"
+    call = await recorded_answer(path, answer, label=label, url=url)
+
+    said = call["body"]["next"]
+    assert re.fullmatch(told, said)
+    for secret in ("Quillfeather", "Kimberley", "quill", "/7"):
+        assert secret not in json.dumps(call)
 
 
 async def test_of_a_path_only_the_place_of_the_provider_stays(tmp_path):
