@@ -17,7 +17,7 @@ import orjson
 from healthyroster_async._core.errors import ConfigurationError, is_success
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Request, Response, SignedRequest
-from healthyroster_async._core.paging import COUNTING, NEXT, WRAPPERS, plain
+from healthyroster_async._core.paging import COUNTING, NEXT, WRAPPERS, next_link, plain
 from healthyroster_async._transports.base import Transport
 from healthyroster_async.testing._scripted import response_of
 from healthyroster_async.testing._scrubbing import Scrubber
@@ -81,6 +81,9 @@ class Recorder:
                 response.stream.close()
             body = b"".join(pieces)
         headers = {k: v for k, v in response.headers.items() if k in _KEPT}
+        following = next_link(response.headers.get("link", ""))
+        if following is not None:
+            headers["link"] = f'<{self._page_url(request, following)}>; rel="next"'
         self._calls.append(
             {
                 "request": request.label,

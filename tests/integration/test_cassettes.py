@@ -13,6 +13,7 @@ import pytest
 
 from healthyroster_async import ConfigurationError, ForbiddenError
 from healthyroster_async._core.messages import SignedRequest
+from healthyroster_async._core.paging import next_link
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.testing import (
     Answer,
@@ -209,6 +210,7 @@ async def recorded_answer(path, answer, **request):
         "get_teams",  # by offset
         "get_encounters",  # by token
         "get_incident_reports",  # by a URL in the answer
+        "get_team_managers",  # by one in its header
     ],
 )
 async def test_a_list_in_pages_plays_whole(name, tmp_path):
@@ -265,6 +267,7 @@ async def test_of_numbers_only_those_of_a_page_stay(answer, kept, tmp_path):
         assert (str(number) in told) is (number in kept.values())
 
 
+@pytest.mark.parametrize("header", [False, True])
 @pytest.mark.parametrize(
     ("following", "told"),
     [
@@ -280,16 +283,21 @@ async def test_of_numbers_only_those_of_a_page_stay(answer, kept, tmp_path):
         ("", ""),
     ],
 )
-async def test_where_the_next_page_is_tells_of_nobody(following, told, tmp_path):
+async def test_where_the_next_page_is_tells_of_nobody(
+    following, told, header, tmp_path
+):
     """
     A cursor may be the last name of a page; the path has ids.
     """
     answer = Answer(json={"rows": [], "next": following})
+    if header:
+        headers = {"Link": f'</Kimberley>; rel="first", <{following}>; rel="next"'}
+        answer = Answer(json=[], headers=headers)
     label, url = "GET /Patients/{id}", f"{fakes.SANDBOX_URL}/Patients/7?of=Kimberley"
     path = tmp_path / "clinic.json"
     call = await recorded_answer(path, answer, label=label, url=url)
 
-    said = call["body"]["next"]
+    said = next_link(call["headers"]["link"]) if header else call["body"]["next"]
     assert re.fullmatch(told, said)
     for secret in ("Quillfeather", "Kimberley", "quill", "/7"):
         assert secret not in json.dumps(call)
