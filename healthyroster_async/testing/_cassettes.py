@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,10 @@ class Recorder:
 
     No header field of a request is written, and so no secret. Every value of a body is
     replaced by a made-up one of the same shape, equal ones by equal ones; only the
-    lists and descriptions of data sources stay as they are. Bodies that are no JSON are
-    left out, and so are queries and what was sent. Names of columns and ids of
-    Healthcare Providers stay. The file appears when the pool is closed, whole.
+    lists and descriptions of data sources stay as they are, and numbers beside a list
+    that count its pages and items. Bodies that are no JSON are left out, and so are
+    queries and what was sent. Names of columns and ids of Healthcare Providers stay.
+    The file appears when the pool is closed, whole.
     """
 
     def __init__(self, path: str | Path, *, keep_health_data: bool = False) -> None:
@@ -189,7 +191,8 @@ class Replay:
     """Plays what a ``Recorder`` wrote, without a network.
 
     Each call gets the next answer that was recorded for the same endpoint and ids, and
-    the last one again and again.
+    the last one again and again; pages of a list begin anew with the first. So does all
+    of it when a pool starts.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -213,9 +216,11 @@ class Replay:
         self._answers: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = {}
         for label, path_, call in calls:
             self._answers.setdefault((label, path_), []).append(call)
+        self._asked: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
 
     async def start(self) -> None:
-        """Do nothing."""
+        """Begin anew."""
+        self._asked.clear()
 
     async def close(self) -> None:
         """Do nothing."""
@@ -227,14 +232,20 @@ class Replay:
             AssertionError: Nobody recorded that.
         """
         request = signed.request
-        answers = self._answers.get((request.label, tuple(path_values(request))))
+        key = request.label, tuple(path_values(request))
+        answers = self._answers.get(key)
         if answers is None:
             recorded = sorted({label for label, _ in self._answers})
             raise AssertionError(
                 f"{self._name} has no answer for {request.label} with these ids; it "
                 f"has {', '.join(recorded)}. Record it anew"
             )
-        call = answers.pop(0) if len(answers) > 1 else answers[0]
+        asked = self._asked[key]
+        # The last page again would be a list that is short, without a word.
+        if len(asked) >= len(answers) and request.url == asked[0] != asked[-1]:
+            asked.clear()
+        call = answers[min(len(asked), len(answers) - 1)]
+        asked.append(request.url)
         body = b"" if call["body"] is None else orjson.dumps(call["body"])
         return response_of(request, call["status"], call["headers"], body)
 
