@@ -134,8 +134,7 @@ class Recorder:
         if self._scrubber is None or describing:
             return value
         made = self._scrubber.value(value)
-        paged = request.method == "GET" and is_success(status) and _is_page(value)
-        if paged and isinstance(value, dict):
+        if is_success(status) and isinstance(value, dict) and _is_page(value):
             self._keep_paging(request, value, made)
         return made
 

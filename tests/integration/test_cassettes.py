@@ -261,9 +261,13 @@ async def test_of_numbers_only_those_of_a_page_stay(answer, kept, tmp_path):
     """
     A total beside a list says where it ends; one of a record may be a score.
     """
-    label, url = "GET /Patients", f"{fakes.SANDBOX_URL}/Patients"
+    asked = {
+        "method": "POST",
+        "label": "POST /Search",
+        "url": f"{fakes.SANDBOX_URL}/Search",
+    }
     path = tmp_path / "clinic.json"
-    call = await recorded_answer(path, Answer(json=answer), label=label, url=url)
+    call = await recorded_answer(path, Answer(json=answer), **asked)
 
     told = json.dumps(call["body"])
     for number in [*COUNTS.values(), SCORE]:
