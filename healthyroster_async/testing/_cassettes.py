@@ -24,8 +24,11 @@ from healthyroster_async.testing._scripted import response_of
 from healthyroster_async.testing._scrubbing import Scrubber
 
 _VERSION = 1
-# What describes data, and holds none.
-_DESCRIBING = re.compile(r"/datasources(/\{[^}]*\})?/?$", re.IGNORECASE)
+# Ids of data sources tell of nobody, and neither does what describes them: what has
+# nothing behind them in its path.
+_SOURCES = re.compile(
+    r"\w+ ([^{]*\{[^}]*\})?[^{]*/datasources(?:/\{[^}]*\})?/?([^{]*)", re.IGNORECASE
+)
 # "Provider" alone is an athletic trainer in the vendor's words.
 _PROVIDER = re.compile(r"healthcareproviders?/\{|\{healthcareprovider", re.IGNORECASE)
 _KEPT = frozenset({"content-type", "retry-after"})
@@ -130,7 +133,8 @@ class Recorder:
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
             return None
-        describing = is_success(status) and _DESCRIBING.search(request.label)
+        about = _of_sources(request)
+        describing = is_success(status) and about is not None and not about[2]
         if self._scrubber is None or describing:
             return value
         made = self._scrubber.value(value)
@@ -173,11 +177,10 @@ class Recorder:
 
     def _path_of(self, request: Request) -> list[str]:
         values = path_values(request)
-        if self._scrubber is None or "/datasources" in request.label.lower():
+        if self._scrubber is None or _of_sources(request) is not None:
             return values
         made = [quote(self._scrubber.text(unquote(v)), safe="") for v in values]
-        whose = quote(str(request.provider_id), safe="")
-        parts = request.label.split("}")
+        whose, parts = _whose(request), request.label.split("}")
         # The id of something else may be equal to it, and is made up in bodies.
         own = (at for at, value in enumerate(values) if value == whose)
         place = min(own, key=lambda at: not _PROVIDER.search(parts[at]), default=None)
@@ -257,6 +260,21 @@ def _is_page(value: Any) -> bool:
     if isinstance(value, dict):
         return "id" not in map(plain, value) and any(map(_is_page, value.values()))
     return isinstance(value, list)
+
+
+def _of_sources(request: Request) -> re.Match[str] | None:
+    """Return the parts of the label of an endpoint of data sources, if it is one.
+
+    Before them no id may stand but that of the Healthcare Provider.
+    """
+    found = _SOURCES.fullmatch(request.label)
+    if found is None or not found[1]:
+        return found
+    return found if path_values(request)[0] == _whose(request) else None
+
+
+def _whose(request: Request) -> str:
+    return quote(str(request.provider_id), safe="")
 
 
 def _is_count(name: str, value: str) -> bool:

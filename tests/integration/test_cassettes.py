@@ -333,6 +333,32 @@ async def test_of_a_path_only_the_place_of_the_provider_stays(tmp_path):
     assert re.fullmatch(r"[A-Z][a-z]{2}%20[A-Z]", name)
 
 
+@pytest.mark.parametrize(
+    ("template", "path", "stays"),
+    [
+        ("{id}/Datasources", "4711/Datasources", True),
+        ("{id}/Datasources/{dataSourceId}", "4711/Datasources/815", True),
+        ("{id}/Patients/{p}/Datasources", "4711/Patients/815/Datasources", False),
+        ("{id}/Datasources/{d}/Patients/{p}", "4711/Datasources/7/Patients/815", False),
+        ("Patients/{p}/Datasources", "Patients/815/Datasources", False),
+    ],
+)
+async def test_only_what_describes_data_sources_stays(template, path, stays, tmp_path):
+    """
+    An endpoint that is called alike may be about a person.
+    """
+    call = await recorded_answer(
+        tmp_path / "clinic.json",
+        Answer(json=[{"name": "Quillfeather"}]),
+        label=f"GET /HealthcareProvider/{template}",
+        url=f"{fakes.SANDBOX_URL}/HealthcareProvider/{path}",
+        provider_id=4711,
+    )
+
+    assert ("Quillfeather" in json.dumps(call)) is stays
+    assert ("815" in call["path"]) is (stays and "815" in path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2, "calls": []}'])
 def test_what_is_no_recording_is_said(text, tmp_path):
     """
