@@ -302,18 +302,25 @@ class OperationCall:
         self, pages: Pages, item_of: Hook, request: Request
     ) -> AsyncIterator[Any]:
         caller = self._caller
-        while True:
-            response = await caller.send_request(request)
-            items, step = _turned(pages, response)
-            for item in items:
-                yield structured(item_of, item, response)
-            del items, response  # a traceback of the next call may print them
-            if step is None:
-                return
-            if isinstance(step, str):
-                request = caller.request_url(request, step)
-            else:
-                request = self._request(step)
+        items: list[Any] = []
+        item: Any = None
+        step: dict[str, Any] | str | None = None
+        try:
+            while True:
+                response = await caller.send_request(request)
+                items, step = _turned(pages, response)
+                for item in items:
+                    yield structured(item_of, item, response)
+                if step is None:
+                    return
+                if isinstance(step, str):
+                    request = caller.request_url(request, step)
+                else:
+                    request = self._request(step)
+        except BaseException:
+            # Error reporters print local variables.
+            del items, item, step
+            raise
 
     @override
     def __repr__(self) -> str:

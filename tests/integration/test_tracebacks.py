@@ -9,7 +9,8 @@ from pathlib import Path
 import aiohttp
 import pyarrow as pa
 import pytest
-from fakes import SECRET, contract, pool
+from documents import document, operation, query
+from fakes import SECRET, contract, credentials, pool
 from scripted_server import HANG_UP, RESET, SILENCE, Server, answer
 
 import healthyroster_async
@@ -18,10 +19,13 @@ from healthyroster_async import (
     ConfigurationError,
     ConnectionLostError,
     ConnectionPool,
+    Contract,
     Credentials,
     DeadlineExceededError,
+    DecodingError,
     DestinationError,
     Environment,
+    ForbiddenError,
     PacingSettings,
     PoolClosedError,
     PullPlan,
@@ -33,9 +37,11 @@ from healthyroster_async.testing import scripted_pool
 
 WHO, WHAT = "Quillfeather", "Featherquill"
 BROKEN = (OSError, DestinationError)
+SANDBOX = Environment.SANDBOX
 ONCE = RetrySettings(max_attempts=1)
 FOLDERS = tuple(
-    str(Path(module.__file__).parent) for module in (healthyroster_async, aiohttp, pa)
+    str(Path(module.__file__).parent)
+    for module in (healthyroster_async, aiohttp, pa, asyncio)
 )
 ROW = b'{"patient": "%s"}' % WHAT.encode()
 HALF = answer(body=b"[%s%s" % ((ROW + b",") * 5000, b" " * 1000))[:-500]
@@ -172,6 +178,45 @@ async def test_a_call_that_waits_for_its_turn_tells_nobody_either(call):
         assert not [name for name, value in variables.items() if private in value]
 
 
+def telling(error):
+    """Return the names of those variables that tell a secret or a person."""
+    variables = shown(error)
+    assert variables
+    return [n for n, v in variables.items() if any(p in v for p in (SECRET, WHO, WHAT))]
+
+
+PAGE = b'[{"id": 1, "firstName": "%s"}]' % WHAT.encode()
+NEXT = {
+    "denied": (answer(403), as_it_comes, ForbiddenError),
+    "cancelled": (SILENCE, cancelled, asyncio.CancelledError),
+    "own-timeout": (SILENCE, in_own_time, TimeoutError),
+    "misfit": (answer(body=b'[["%s"]]' % WHAT.encode()), as_it_comes, DecodingError),
+    "same-page": (answer(body=PAGE), as_it_comes, DecodingError),
+}
+
+
+@pytest.mark.parametrize("end", NEXT)
+async def test_a_page_that_does_not_come_tells_nobody_of_the_one_before(end):
+    """
+    Its items are at hand then, and what was asked for.
+    """
+    step, way, kind = NEXT[end]
+    get = operation(query("page", {"type": "integer"}), query("name", {}))
+    names = document(GetPatients=get)
+
+    async def pages(own):
+        async for _ in own.session(1).operations.get_patients.pages(name=WHAT):
+            pass
+
+    async with Server(answer(body=PAGE), then=step) as server:
+        own = Contract.from_swagger(names, base_urls={SANDBOX: server.url})
+        async with ConnectionPool({SANDBOX: credentials()}, contract=own) as calling:
+            with pytest.raises(kind) as caught:
+                await way(calling, pages)
+
+    assert telling(caught.value) == []
+
+
 @contextmanager
 def full_disk():
     """Let no file become larger, as if the disk were full."""
@@ -269,7 +314,6 @@ async def test_nested_timeouts_of_the_caller_keep_their_order():
         assert task.cancelling() == 0
 
 
-SANDBOX = Environment.SANDBOX
 MISTAKES = {
     "a line end": lambda: Credentials("app", f"{SECRET}\n"),
     "bytes": lambda: Credentials("app", SECRET.encode()),
