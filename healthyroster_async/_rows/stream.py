@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
@@ -207,6 +208,8 @@ class RowStream:
         async for table in reader.grouped():
             for batch in table.to_batches():
                 yield batch
+                del batch  # error reporters print local variables
+            del table
 
     async def to_arrow(self) -> pa.Table:
         """Return all rows as an Arrow table; it needs no ``async with``.
@@ -230,8 +233,8 @@ class RowStream:
         """
         # Importing it takes a while, and so does copying texts.
         polars = await asyncio.to_thread(extra, "polars", "polars")
-        table = await self.to_arrow()
-        frame = await asyncio.to_thread(polars.from_arrow, table)
+        # No local variable, nor one of to_thread: error reporters print those.
+        frame = await blocking(polars.from_arrow, await self.to_arrow())
         return cast("pl.DataFrame", frame)
 
     async def to_pandas(self) -> pd.DataFrame:
@@ -242,9 +245,10 @@ class RowStream:
             HealthyRosterError: As for ``to_arrow``.
         """
         pandas = await asyncio.to_thread(extra, "pandas", "pandas")
-        table = await self.to_arrow()
         mapper = pandas.ArrowDtype
-        return await asyncio.to_thread(table.to_pandas, types_mapper=mapper)
+        return await blocking(
+            partial((await self.to_arrow()).to_pandas, types_mapper=mapper)
+        )
 
     async def to_parquet(self, path: str | Path) -> int:
         """Write all rows into a Parquet file (zstd) and return their number.

@@ -32,6 +32,8 @@ class Tables(ABC):
 
     def __init__(self, builder: FrameBuilder) -> None:
         self._builder = builder
+        # Of the next table. Error reporters print local variables: it is none.
+        self._held: list[pa.Table] = []
 
     @abstractmethod
     async def next(self) -> pa.Table | None:
@@ -44,41 +46,42 @@ class Tables(ABC):
 
     async def grouped(self) -> AsyncIterator[pa.Table]:
         """Yield tables of 64k rows or 8 MB, each of one chunk."""
-        async for held in self._groups():
-            yield await in_thread(self._builder.typed, held)
+        while await self._gather():
+            yield await in_thread(self._builder.typed, self._held)
 
-    async def _groups(self) -> AsyncIterator[list[pa.Table]]:
-        """Yield the parts of such tables; who takes them empties the list."""
-        held: list[pa.Table] = []
+    async def _gather(self) -> bool:
+        """Hold the parts of such a table; return whether there are any."""
         rows = size = 0
-        while await self._added_to(held):
-            rows += held[-1].num_rows
-            size += held[-1].get_total_buffer_size()
-            if rows >= _MOST_ROWS or size >= _MOST_BYTES:
-                yield held
-                rows = size = 0
-        if held:
-            yield held
+        while rows < _MOST_ROWS and size < _MOST_BYTES and await self._held_next():
+            rows += self._held[-1].num_rows
+            size += self._held[-1].get_total_buffer_size()
+        return bool(self._held)
 
-    async def _added_to(self, held: list[pa.Table]) -> bool:
+    async def _held_next(self) -> bool:
         table = await self.next()
         if table is not None:
-            held.append(table)
+            self._held.append(table)
         return table is not None
 
     async def whole(self) -> pa.Table:
         """Return all rows as one table."""
-        held = [table async for table in self.grouped()]
-        return await in_thread(_one, held, self._builder.schema)
+        tables: list[pa.Table] = []
+        try:
+            while await self._gather():
+                tables.append(await in_thread(self._builder.typed, self._held))
+            return await in_thread(_one, tables, self._builder.schema)
+        except BaseException:
+            # Error reporters print local variables.
+            del tables
+            raise
 
     async def into(self, sink: TableSink) -> None:
         """Write all rows, and give what is written its name when it is whole."""
 
-        def write(held: list[pa.Table]) -> None:
+        def write() -> None:
             try:
-                sink.write(self._builder.typed(held))
+                sink.write(self._builder.typed(self._held))
             except BaseException as error:
-                held.clear()
                 error.__traceback__ = None  # error reporters print local variables
                 raise
 
@@ -92,8 +95,8 @@ class Tables(ABC):
                 sink.close()
 
         try:
-            async for held in self._groups():
-                await to_the_end(in_thread(write, held))
+            while await self._gather():
+                await to_the_end(in_thread(write))
         except BaseException:
             await to_the_end(blocking(sink.close))
             raise

@@ -1,7 +1,9 @@
 """What a crash report shows that prints local variables, however a call ends."""
 
 import asyncio
+import importlib
 import random
+import threading
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +35,7 @@ from healthyroster_async import (
     Secret,
     Timeouts,
 )
+from healthyroster_async._rows import tables
 from healthyroster_async.testing import scripted_pool
 
 WHO, WHAT = "Quillfeather", "Featherquill"
@@ -213,6 +216,66 @@ async def test_a_page_that_does_not_come_tells_nobody_of_the_one_before(end):
         async with ConnectionPool({SANDBOX: credentials()}, contract=own) as calling:
             with pytest.raises(kind) as caught:
                 await way(calling, pages)
+
+    assert telling(caught.value) == []
+
+
+async def to_arrow(own, _):
+    await own.session(1).reporting.rows(7, patient=WHAT).to_arrow()
+
+
+async def to_csv(own, folder):
+    await own.session(1).reporting.rows(7, patient=WHAT).to_csv(folder / "file")
+
+
+async def batches(own, _):
+    async with own.session(1).reporting.rows(7, patient=WHAT) as stream:
+        async for _ in stream.batches():
+            pass
+
+
+@pytest.mark.parametrize("call", [to_arrow, to_csv, batches])
+@pytest.mark.parametrize("end", ["truncate", "cancelled-inside", "own-timeout-inside"])
+@pytest.mark.parametrize("most", [1, 2**16])
+async def test_a_table_that_breaks_off_shows_no_row(
+    end, call, most, monkeypatch, tmp_path
+):
+    """
+    Thousands of rows have come by then, whether they are a table already or not.
+    """
+    monkeypatch.setattr(tables, "_MOST_ROWS", most)
+    step, way, options, kind = ENDS[end]
+    async with (
+        Server(step, answer(body=b'{"id": 7}')) as server,
+        server.pool(retry=ONCE, **options) as own,
+    ):
+        with pytest.raises(kind) as caught:
+            await way(own, lambda own: call(own, tmp_path))
+
+    assert telling(caught.value) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "slow"), [("polars", "from_arrow"), ("pandas", "ArrowDtype")]
+)
+async def test_a_table_that_becomes_a_frame_shows_no_row(kind, slow, monkeypatch):
+    """
+    That takes long enough for a deadline to end it.
+    """
+    loop, left = asyncio.get_running_loop(), threading.Event()
+
+    def cancelling(*_):
+        loop.call_soon_threadsafe(task.cancel)
+        left.wait()
+
+    module = importlib.import_module(kind)
+    monkeypatch.setattr(module, slow, cancelling)
+    async with scripted_pool([[{"patient": WHAT}], {"id": 7}]) as own:
+        rows = own.session(1).reporting.rows(7)
+        task = asyncio.ensure_future(getattr(rows, f"to_{kind}")())
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        left.set()
 
     assert telling(caught.value) == []
 
