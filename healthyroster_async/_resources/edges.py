@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -12,25 +12,28 @@ from healthyroster_async._core.date_ranges import DateRange, Window
 from healthyroster_async._core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from healthyroster_async._resources.reporting import Reporting
-    from healthyroster_async.models import DataSource, DataSourceDetail
+    from healthyroster_async._rows.stream import RowStream
 
 _DAY = dt.timedelta(days=1)
 
 
 async def ends_inclusive(
-    reporting: Reporting,
-    source: DataSource | DataSourceDetail,
+    rows_of: Callable[..., RowStream],
     range_: DateRange,
     since: dt.date,
     until: dt.date,
-    *,
-    parameters: Mapping[str, Any],
 ) -> bool | None:
     """Return whether rows of the last date come too; ``None`` if there are no rows.
 
     A day with rows is searched by halves. Then two days together have the rows of both
     if each alone has its own, and none alone has any if the end is exclusive.
+
+    Args:
+        rows_of: Asks for the rows of a range, given as parameters. What else is asked
+            for is its own: error reporters print local variables.
+        range_: The date range.
+        since: The first date.
+        until: The date after the last.
 
     Raises:
         ConfigurationError: Neither is so; the text says what to give.
@@ -40,8 +43,9 @@ async def ends_inclusive(
     async def count(first: dt.date, last: dt.date, most: int | None = None) -> int:
         values = as_given.values(Window("", first, last))
         rows = 0
-        async with reporting.rows(source, **parameters, **values) as stream:
+        async with rows_of(**values) as stream:
             async for _ in stream:
+                del _  # error reporters print local variables
                 rows += 1
                 if rows == most:
                     break

@@ -164,13 +164,17 @@ class Reporting:
         )
         cut.check_some()
         request, _ = self._request(source, parameters)
-        detail = source
+        detail, others = source, frozenset(parameters)
+
+        # Error reporters print local variables, and those of parts would be filters.
+        def rows_of(**dates: str) -> RowStream:
+            return self.rows(detail, **parameters, **dates)
 
         async def parts() -> list[RowStream]:
             nonlocal detail
             detail = await self._detail(source)
-            asked = await cut.parameters(self, detail, parameters)
-            return [self.rows(detail, **parameters, **part) for part in asked.values()]
+            asked = await cut.parameters(detail, others, rows_of)
+            return [rows_of(**part) for part in asked.values()]
 
         return WindowedRows(request, self._caller, lambda: self._fields(detail), parts)
 
@@ -212,7 +216,8 @@ class Reporting:
         from healthyroster_async._resources.windows import Cut  # noqa: PLC0415
 
         cut = Cut(since, until, window, end_inclusive)
-        return await cut.parameters(self, await self._detail(data_source_id), {})
+        detail = await self._detail(data_source_id)
+        return await cut.parameters(detail, (), partial(self.rows, detail))
 
     async def _detail(self, source: Source) -> models.DataSourceDetail:
         if isinstance(source, models.DataSourceDetail):

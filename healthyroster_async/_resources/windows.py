@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -19,7 +20,7 @@ from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._resources.edges import ends_inclusive
 
 if TYPE_CHECKING:
-    from healthyroster_async._resources.reporting import Reporting
+    from healthyroster_async._rows.stream import RowStream
 
 
 class Cut:
@@ -55,16 +56,16 @@ class Cut:
 
     async def parameters(
         self,
-        reporting: Reporting,
         detail: models.DataSourceDetail,
-        others: dict[str, Any],
+        others: Collection[str],
+        rows_of: Callable[..., RowStream],
     ) -> dict[str, dict[str, str]]:
         """Return the parameters of each window, by its key.
 
         Args:
-            reporting: Who asks, if only a call tells whether an end is inclusive.
             detail: The data source.
-            others: What is asked for besides.
+            others: The names of what is asked for besides.
+            rows_of: Asks for it, if only that tells whether an end is inclusive.
 
         Raises:
             ConfigurationError: The data source has no date range, or others set it.
@@ -79,9 +80,7 @@ class Cut:
             if name in others:
                 raise ConfigurationError(f"{name} is given, and windows would set it")
         if range_.inclusive is None and self._windows:
-            known = await ends_inclusive(
-                reporting, detail, range_, self.first, self.stop, parameters=others
-            )
+            known = await ends_inclusive(rows_of, range_, self.first, self.stop)
             range_ = evolve(range_, inclusive=bool(known))
         return {one.key: range_.values(one) for one in self._windows}
 

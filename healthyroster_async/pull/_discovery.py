@@ -406,15 +406,14 @@ class Discovery:
         Raises:
             AuthenticationError: The secret is refused, as with every other call.
         """
-        source = cell.source
+        source, reporting = cell.source, cell.clinic.reporting
+        one = source.detail or source.one
         try:
             return await ends_inclusive(
-                cell.clinic.reporting,
-                source.detail or source.one,
+                lambda **dates: reporting.rows(one, **source.filters, **dates),
                 range_,
                 since,
                 until,
-                parameters=source.filters,
             )
         except AuthenticationError:
             raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import json
 import random
 import threading
 import traceback
@@ -276,6 +277,47 @@ async def test_a_table_that_becomes_a_frame_shows_no_row(kind, slow, monkeypatch
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
         left.set()
+
+    assert telling(caught.value) == []
+
+
+SOURCE = {"id": 7, "parameters": [{"name": n, "type": "date"} for n in ("From", "To")]}
+DATES = {"since": "2025-01-01", "until": "2025-01-02", "window": "day"}
+
+
+async def windowed(own):
+    rows = own.session(1).reporting.rows(7, patient=WHO, **DATES)
+    await rows.to_list()
+
+
+@pytest.mark.parametrize("end", ["truncate", "cancelled-inside", "own-timeout-inside"])
+async def test_finding_out_what_dates_mean_shows_no_row_and_no_filter(end):
+    """
+    Whoever gives a window does not see that rows are counted first.
+    """
+    step, way, options, kind = ENDS[end]
+    source = answer(body=json.dumps(SOURCE).encode())
+    async with (
+        Server(source, then=step) as server,
+        server.pool(retry=ONCE, **options) as own,
+    ):
+        with pytest.raises(kind) as caught:
+            await way(own, windowed)
+
+    assert telling(caught.value) == []
+
+
+async def test_dates_that_cannot_be_understood_show_no_filter():
+    """
+    The error asks for an argument, and is reported like any other.
+    """
+
+    def answers(request):
+        return [{"patient": WHAT}] if request.stream else SOURCE
+
+    async with scripted_pool(answers) as own:
+        with pytest.raises(ConfigurationError, match="end_inclusive") as caught:
+            await windowed(own)
 
     assert telling(caught.value) == []
 
