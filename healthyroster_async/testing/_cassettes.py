@@ -9,6 +9,7 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin
@@ -78,13 +79,13 @@ class Recorder:
         request, body = signed.request, response.body
         if response.stream is not None:
             # All of it: a part is no answer that could be played.
-            pieces = []
+            whole = BytesIO()  # shows nothing: error reporters print local variables
             try:
-                while piece := await response.stream.read():
-                    pieces.append(piece)
+                while whole.write(await response.stream.read()):
+                    pass
             finally:
                 response.stream.close()
-            body = b"".join(pieces)
+            body = whole.getvalue()
         headers = {k: v for k, v in response.headers.items() if k in _KEPT}
         following = next_link(response.headers.get("link", ""))
         if following is not None:

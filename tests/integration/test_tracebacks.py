@@ -37,7 +37,7 @@ from healthyroster_async import (
     Timeouts,
 )
 from healthyroster_async._rows import tables
-from healthyroster_async.testing import scripted_pool
+from healthyroster_async.testing import Recorder, scripted_pool
 
 WHO, WHAT = "Quillfeather", "Featherquill"
 BROKEN = (OSError, DestinationError)
@@ -318,6 +318,21 @@ async def test_dates_that_cannot_be_understood_show_no_filter():
     async with scripted_pool(answers) as own:
         with pytest.raises(ConfigurationError, match="end_inclusive") as caught:
             await windowed(own)
+
+    assert telling(caught.value) == []
+
+
+@pytest.mark.parametrize("end", ["truncate", "cancelled-inside", "own-timeout-inside"])
+async def test_a_recording_that_breaks_off_shows_no_row(end, tmp_path):
+    """
+    It holds the whole answer before anybody reads the first row.
+    """
+    step, way, options, kind = ENDS[end]
+    async with Server(then=step) as server:
+        transport = Recorder(tmp_path / "clinic.json")
+        async with server.pool(retry=ONCE, transport=transport, **options) as own:
+            with pytest.raises(kind) as caught:
+                await way(own, rows)
 
     assert telling(caught.value) == []
 
