@@ -38,17 +38,21 @@ def arguments_of(
     """
     binding = Binding(operation)
     given: dict[Parameter, list[str]] = {}
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         name, equals, value = text.partition("=")
+        place = f"argument {number} after the provider"
         if not equals:
-            raise ValueError(f"{name!r} has no value; give name=value")
-        given.setdefault(binding.parameter(name), []).append(value)
+            raise ValueError(
+                f"{place} has no value; give name=value, or a body with --body"
+            )
+        given.setdefault(_parameter(binding, name, place), []).append(value)
     arguments: dict[str, Any] = {p.name: _value(p, some) for p, some in given.items()}
-    for text in files:
+    for number, text in enumerate(files, 1):
         name, equals, path = text.partition("=")
+        place = f"--file number {number}"
         if not equals:
-            raise ValueError(f"--file {name!r} has no path; give name=PATH")
-        parameter = binding.parameter(name)
+            raise ValueError(f"{place} has no path; give name=PATH")
+        parameter = _parameter(binding, name, place)
         file = File(Path(path).read_bytes(), Path(path).name)
         if parameter.shape.kind == "array":
             arguments.setdefault(parameter.name, []).append(file)
@@ -57,6 +61,15 @@ def arguments_of(
     if body is not None:
         arguments |= _body(operation, body)
     return arguments
+
+
+def _parameter(binding: Binding, name: str, place: str) -> Parameter:
+    """Return what a name means; what is no name is not shown, as values are not."""
+    try:
+        return binding.parameter(name)
+    except TypeError as error:
+        reason = str(error).replace(repr(name), f"such as {place} names")
+    raise TypeError(reason)
 
 
 def _body(operation: Operation, body: bytes) -> dict[str, Any]:

@@ -154,17 +154,19 @@ def _body(body: str | None) -> bytes | None:
         return sys.stdin.buffer.read()
     if body.lstrip()[:1] in {"{", "[", '"'}:
         return body.encode()
-    path = Path(body)
-    # Numbers, true, false and null are JSON as well, and hardly names of files.
-    return path.read_bytes() if path.exists() or not _is_json(body) else body.encode()
-
-
-def _is_json(text: str) -> bool:
     try:
-        orjson.loads(text)
+        return Path(body).read_bytes()
+    except OSError as error:
+        reason = error.strerror
+    try:
+        # Numbers, true, false and null are JSON as well, and hardly names of files.
+        orjson.loads(body)
     except orjson.JSONDecodeError:
-        return False
-    return True
+        pass
+    else:
+        return body.encode()
+    # It is not shown: what looks like no JSON may be about a person as well.
+    raise ValueError(f"--body is no JSON, nor a file that can be read: {reason}")
 
 
 def _ask(operation: Operation) -> None:

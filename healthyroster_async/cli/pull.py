@@ -177,13 +177,13 @@ def command(
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         left, equals, value = text.partition("=")
         source, colon, name = left.rpartition(":")
         if not (equals and colon and source and name):
             raise click.BadParameter(
-                f"{left!r} names no parameter of a data source; give it as "
-                "Teams:ActiveOnly=true",
+                f"number {number} names no parameter of a data source; give it as "
+                "Teams:ActiveOnly=true",  # what it is may be about a person
                 param_hint="--parameter",
             )
         if name in found[source]:

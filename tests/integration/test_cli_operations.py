@@ -278,6 +278,9 @@ def test_files_are_sent_and_received(call, clinic, tmp_path):
         (["get_patients", "7", "--pages", "--raw"], 2, "cannot be --raw"),
         (["put_photo", "7", "patientId=1", "--file", "photo=no"], 2, "No such file"),
         (["get_photo", "7", "patientId=1", "--output", "no/y"], 2, "cannot be written"),
+        (["add_patient", "7", '{"name": "canary"}'], 2, "or a body with --body"),
+        (["add_patient", "7", "--body", "name=canary"], 2, "--body is no JSON"),
+        (["add_patient", "7", "--body", "canary" * 99], 2, "--body is no JSON"),
     ],
 )
 def test_a_call_that_fails_says_why_in_one_line(call, clinic, arguments, code, words):
@@ -289,6 +292,7 @@ def test_a_call_that_fails_says_why_in_one_line(call, clinic, arguments, code, w
     assert done.returncode == code
     assert words in done.stderr.splitlines()[0]
     assert done.stderr.startswith("error: ")
+    assert "canary" not in done.stderr
     assert done.stdout == b""
     assert bool(clinic.seen) == (code == 3)
 

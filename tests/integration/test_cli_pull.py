@@ -368,7 +368,7 @@ async def test_parameters_filter_a_data_source(elsewhere):
         )
         wrong = [
             await pull(emulator, *wanted, "--parameter", text)
-            for text in ("ActiveOnly=true", "Teams:ActiveOnly", "Teams:Nope=1")
+            for text in ("Teams:Sport a-canary", "Teams:ActiveOnly", "Teams:Nope=1")
         ]
         twice = ("--parameter", "Teams:Sport=Soccer", "--parameter", "Teams:Sport=Golf")
         wrong.append(await pull(emulator, *wanted, *twice))
@@ -380,6 +380,8 @@ async def test_parameters_filter_a_data_source(elsewhere):
     assert 0 < json.loads(some)["rows"] < json.loads(every)["rows"]
     assert [code for code, *_ in wrong] == [2, 2, 2, 2]
     assert all("Teams:ActiveOnly=true" in err for *_, err in wrong[:2])
+    assert all("number 1 names no" in err for *_, err in wrong[:2])
+    assert "canary" not in wrong[0][2]
     assert "has no parameter 'Nope'; it has" in wrong[2][2]
     assert "Teams:Sport is given twice; give a list" in wrong[3][2]
     assert failed == 1

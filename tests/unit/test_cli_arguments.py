@@ -47,6 +47,8 @@ def test_a_file_keeps_its_name(tmp_path):
     ("name", "text", "words"),
     [
         ("get_patients", "organizationId", "give name=value"),
+        ("get_patients", "status:x7secret", "argument 1 after the provider"),
+        ("get_patients", '{"x7secret": "a=b"}', "such as argument 1 after"),
         ("get_patients", "organizationId=x7secret", "no integer"),
         ("get_patients", "organisation=1", "did you mean"),
         ("put_photo", "photo=x", "--file photo=PATH"),
@@ -58,6 +60,16 @@ def test_what_does_not_fit_is_told_without_its_value(name, text, words):
     """
     with pytest.raises((TypeError, ValueError), match=words) as caught:
         given(name, text)
+    assert "x7secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["x7secret.pdf", "x7secret.pdf=photo"])
+def test_a_file_that_is_not_named_is_told_by_its_place(file):
+    """
+    Scans are called after whom they are about.
+    """
+    with pytest.raises((TypeError, ValueError), match="--file number 1") as caught:
+        given("put_photo", files=[file])
     assert "x7secret" not in str(caught.value)
 
 
