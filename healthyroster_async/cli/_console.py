@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sys
 from typing import Any, NoReturn, TextIO
 
@@ -76,8 +77,19 @@ def write_json(value: Any) -> None:
     """Write one JSON document to stdout."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     # Not through the console: it would look for colours in it.
-    sys.stdout.write(orjson.dumps(value, option=option).decode())
+    sys.stdout.write(json_text(orjson.dumps(value, option=option)))
     sys.stdout.flush()
+
+
+def json_text(document: bytes) -> str:
+    """Return JSON for stdout; on a terminal, without what could move its cursor."""
+    text = document.decode()
+    if not is_terminal(sys.stdout):
+        return text
+    # As \u009b it is still the same JSON.
+    return "".join(
+        c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text
+    )
 
 
 def plain(value: object) -> str:

@@ -189,7 +189,7 @@ async def _every(
     items: AsyncIterator[Any] = call.pages(raw=True, **given)
     if output is None:
         async for item in items:
-            sys.stdout.write(orjson.dumps(item).decode() + "\n")
+            sys.stdout.write(_console.json_text(orjson.dumps(item)) + "\n")
         sys.stdout.flush()
         return
     with output.open("wb") as file:

@@ -248,6 +248,24 @@ def test_what_was_not_accepted_is_explained_to_a_person_only(call, clinic):
     assert "(400); why is shown on a terminal only" in unseen.stderr
 
 
+def test_pages_move_no_cursor_of_a_terminal(clinic, monkeypatch):
+    """
+    A name could hide the one beside it.
+    """
+    monkeypatch.setitem(PATIENTS[0], "name", "canary\x9b2J")
+    controller, terminal = pty.openpty()
+    command = [*COMMAND, "call", "get_patients", "7", "organizationId=1", "--pages"]
+    process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    seen = b""
+    while b"Patient 3" not in seen:
+        seen += os.read(controller, 1024)
+    os.close(controller)
+
+    assert process.wait(timeout=30) == 0
+    assert rb"canary\u009b2J" in seen
+
+
 def test_files_are_sent_and_received(call, clinic, tmp_path):
     """
     Pictures and scans are part of a record.

@@ -3,7 +3,9 @@
 import asyncio
 import inspect
 import io
+import json
 import signal
+import sys
 
 import attrs
 import pytest
@@ -266,6 +268,30 @@ def test_the_demo_runs_inside_a_process_too():
 
     assert result.exit_code == 0
     assert "27 rows received, 27 expected, 27 sent" in result.output
+
+
+class Terminal(io.StringIO):
+    """Keeps what a person would see."""
+
+    def isatty(self):
+        return True
+
+
+def test_json_moves_no_cursor_of_a_terminal_and_stays_the_same(monkeypatch, capsys):
+    """
+    Names come from the API, and what a terminal obeys hides what stands beside it.
+    """
+    value = {"name": "Zoë \x7f\x9b2J\u202egro\U000e0001\n"}
+    _console.write_json(value)
+    piped = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout", Terminal())
+    _console.write_json(value)
+    shown = sys.stdout.getvalue()
+
+    assert json.loads(piped) == json.loads(shown) == value
+    assert "Zoë \x7f\x9b2J\u202egro" in piped
+    assert r"Zoë \u007f\u009b2J\u202egro\udb40\udc01\n" in shown
+    assert shown.replace("\n", "").isprintable()
 
 
 def test_a_file_that_cannot_be_opened_is_named(capsys, tmp_path):
