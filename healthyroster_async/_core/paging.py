@@ -31,6 +31,8 @@ _TOKEN = (
     "continuationtoken", "pagetoken", "nexttoken", "nextpagetoken", "cursor",
     "nextcursor", "continuation",
 )  # fmt: skip
+# These say how many items stand before, which is 0 for the first.
+_LEFT_OUT = ("offset", "skip")
 _SIZE = (
     "pagesize", "perpage", "limit", "take", "top", "rpp", "itemsperpage", "maxresults",
     "size",
@@ -56,7 +58,7 @@ class Paging:
         parameter: Name of the argument that moves on, of the first three kinds.
         key: Where the answer says the token or the URL, dots for deeper ones.
         items: Where the items stand in the answer; empty if the answer is the list.
-        start: Number of the first page, or ``None`` to find out.
+        start: Number of the first page or item, or ``None`` to find out.
         size: Name of the argument that is the size of a page, if there is one.
     """
 
@@ -112,12 +114,20 @@ def detect(operation: Operation) -> Paging | None:
     elif "link" in operation.answer_headers:
         paging = Paging(kind="link", items=found)
     elif page:
-        first = next(p for p in operation.parameters if p.name == page).shape.default
-        start = first if type(first) is int else None
+        start = _start(operation, page)
         paging = Paging(kind="page", parameter=page, items=found, start=start)
     elif offset:
-        paging = Paging(kind="offset", parameter=offset, items=found)
+        start = _start(operation, offset)
+        paging = Paging(kind="offset", parameter=offset, items=found, start=start)
     return None if paging is None else evolve(paging, size=size)
+
+
+def _start(operation: Operation, name: str) -> int | None:
+    """Return whether a parameter counts from 0 or from 1, if the document says so."""
+    shape = next(p for p in operation.parameters if p.name == name).shape
+    if type(shape.default) is int and shape.default in {0, 1}:
+        return shape.default
+    return 1 if shape.minimum == 1 else None
 
 
 def _items(answer: Shape) -> str | None:
@@ -205,6 +215,10 @@ class Pages:
         given = self._arguments.get(paging.parameter or "")
         number: int | None = paging.start if given is None else given
         self._number = number or 0 if paging.kind == "offset" else number
+        left_out = plain(paging.parameter or "").endswith(_LEFT_OUT)
+        from_zero = paging.kind == "offset" and paging.start is None and left_out
+        # Who counts from 1 may take 0 for it.
+        self._unsure = not number and paging.start != 0 and not from_zero
         self._probing = False
 
     def first(self) -> dict[str, Any]:
@@ -225,8 +239,8 @@ class Pages:
         That is the arguments of the next call, or a URL, or ``None`` at the end.
 
         Raises:
-            PagesError: There are no items where they should be, or the same page or
-                token came again.
+            PagesError: There are no items where they should be, the same page or token
+                came again, or it does not show where they begin.
         """
         items = at(answer, self.paging.items)
         if not isinstance(items, list):
@@ -253,7 +267,16 @@ class Pages:
     ) -> tuple[list[Any], dict[str, Any] | None]:
         if self._probing:
             self._probing = False
-            if items == self._last:  # page 1 is the first: pages count from one
+            same = items == self._last  # 1 is the first: they count from one
+            if self.paging.kind == "offset":
+                if same and len(items) > 1 and items.count(items[0]) == len(items):
+                    raise PagesError(
+                        "all items are alike, so that it does not show whether they "
+                        "count from 0 or 1; give Paging(start=...)"
+                    )
+                self._number = int(same)
+                return [], self._with(self._number + self._received)
+            if same:
                 self._number = 2
                 return [], self._with(2)
         elif items and items == self._last:
@@ -265,26 +288,30 @@ class Pages:
         self._received += len(items)
         if not items or self._is_last(answer):
             return items, None
-        if self.paging.kind == "offset":
-            return items, self._with((self._number or 0) + self._received)
-        if self._number is None:
-            said = _said(answer, _PAGE)
+        if self._unsure:
+            self._unsure = False
+            said = _said(answer, _PAGE) if self.paging.kind == "page" else None
             if type(said) is not int:
-                # Whether pages count from 0 or 1 shows in whether page 1 is the same.
+                # Whether they count from 0 or 1 shows in whether 1 is the same.
                 self._probing, self._number = True, 1
                 return items, self._with(1)
             self._number = said
-        self._number += 1
+        if self.paging.kind == "offset":
+            return items, self._with((self._number or 0) + self._received)
+        self._number = (self._number or 0) + 1
         return items, self._with(self._number)
 
     def _is_last(self, answer: Any) -> bool:
         if _said(answer, _MORE) is False:
             return True
         total = _said(answer, _TOTAL)
-        begin = self._number if self.paging.kind == "offset" else 0
-        counted = (begin or 0) + self._received
+        before = 0
+        if self.paging.kind == "offset":
+            # Where the first number is not known, one call more loses nothing.
+            first = 1 if self.paging.start is None else self.paging.start
+            before = max(0, (self._number or 0) - first)
         if type(total) is int and total > 0 and self._from_start():
-            return counted >= total
+            return before + self._received >= total
         return False
 
     def _from_start(self) -> bool:

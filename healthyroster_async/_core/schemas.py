@@ -86,6 +86,11 @@ class Shape:
         return said if isinstance(said, str) and said not in _TYPES else ""
 
     @property
+    def minimum(self) -> Any:
+        """The least it may be, as the document has it."""
+        return self._raw.get("minimum")
+
+    @property
     def items(self) -> Shape:
         """Shape of each item of an array."""
         return self._inner("items")

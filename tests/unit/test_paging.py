@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 from documents import document, operation, patients, query
 from fakes import SlowScript
 
@@ -107,6 +108,27 @@ def test_a_link_header_and_a_first_page_are_said_by_the_document():
     assert found(query("page", WHOLE)).start is None
 
 
+@pytest.mark.parametrize("name", ["page", "offset", "startIndex"])
+@pytest.mark.parametrize(
+    ("said", "start"),
+    [
+        ({"default": 0}, 0),
+        ({"default": 1}, 1),
+        ({"default": 1, "minimum": 0}, 1),
+        ({"minimum": 1}, 1),
+        ({"minimum": 0}, None),
+        ({"default": -1}, None),
+        ({"default": "1"}, None),
+        ({}, None),
+    ],
+)
+def test_the_document_says_whether_they_count_from_one(name, said, start):
+    """
+    Whoever begins at 0 where the first is 1 gets an item twice.
+    """
+    assert found(query(name, WHOLE | said)).start == start
+
+
 def pulled(paging, server, **arguments):
     """Return the items that a server gives, and what it was asked for."""
     pages = Pages(paging, arguments)
@@ -177,6 +199,81 @@ def test_offsets_go_by_what_came(total):
     assert items == list(range(10))
     assert [step["offset"] for step in asked] == [0, 4, 8] + ([] if total else [10])
     assert pulled(paging, server, offset=7)[0] == [7, 8, 9]
+
+
+class Clamped:
+    """A list of numbers that counts from *first*, and takes less for it."""
+
+    def __init__(self, first, *, total, size=3):
+        self.first, self.total, self.size = first, total, size
+
+    def __call__(self, step):
+        begin = max(0, step.get("startIndex", self.first) - self.first)
+        if "page" in step:
+            begin = max(0, step["page"] - self.first) * self.size
+        items = list(range(7))[begin : begin + self.size]
+        return {"items": items} | ({"totalResults": 7} if self.total else {}), {}
+
+
+@pytest.mark.parametrize("kind", ["page", "offset"])
+@pytest.mark.parametrize("size", [1, 3, 4, 7])
+@pytest.mark.parametrize("total", [False, True])
+@pytest.mark.parametrize(
+    ("first", "start", "given"),
+    [
+        (0, None, None), (0, 0, None), (0, None, 0), (0, 0, 0),
+        (1, None, None), (1, 1, None), (1, None, 1), (1, 1, 1),
+        (1, None, 0), (1, 1, 0),
+    ],
+)  # fmt: skip
+def test_wherever_it_begins_no_item_is_lost_or_comes_twice(
+    *, kind, size, total, first, start, given
+):
+    """
+    RFC 7644, section 3.4.2.4: a start below 1 is 1, so 0 seems to be right as well.
+    """
+    name = {"page": "page", "offset": "startIndex"}[kind]
+    paging = Paging(kind=kind, parameter=name, items="items", start=start)
+    arguments = {} if given is None else {name: given}
+    server = Clamped(first, total=total, size=size)
+
+    assert pulled(paging, server, **arguments)[0] == list(range(7))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_items_that_are_all_alike_do_not_show_where_they_begin(first):
+    """
+    Either guess would lose one or double one, and nobody would see it.
+    """
+
+    def server(step):
+        begin = max(0, step["startIndex"] - first)
+        return ["x"] * min(3, 5 - begin), {}
+
+    paging = Paging(kind="offset", parameter="startIndex")
+
+    with pytest.raises(PagesError, match=r"give Paging\(start="):
+        pulled(paging, server)
+    assert pulled(evolve(paging, start=first), server)[0] == ["x"] * 5
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("start", ["known", None])
+@pytest.mark.parametrize("name", ["offset", "startIndex"])
+def test_a_list_from_its_middle_has_its_last_item(first, start, name):
+    """
+    Where the first number is not known, a total tells the end one call later.
+    """
+
+    def server(step):
+        return Clamped(first, total=True)({"startIndex": step[name]})
+
+    known = first if start else None
+    paging = Paging(kind="offset", parameter=name, items="items", start=known)
+
+    for begin in range(7):
+        items, _ = pulled(paging, server, **{name: begin + first})
+        assert items == list(range(begin, 7))
 
 
 @pytest.mark.parametrize("end", [{"next": None}, {"next": ""}, {}])
