@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
@@ -36,6 +36,9 @@ _ID = re.compile(r"(?<![A-Za-z])id\b|Id\b|ID\b|\b[Aa]pp(?:lication)?[-_ ]?id\b")
 _SHARE_OF_ALL = 0.9
 _NO_CREDENTIALS = frozenset({"accept", "authorization", "content-type"})
 _MOST_SERVERS = 16
+# Its URL, the text that may name its environment, and how many of its variables are
+# chosen to be something else than their default.
+_Server: TypeAlias = tuple[str, str, int]
 
 
 @frozen(kw_only=True)
@@ -80,17 +83,13 @@ def read(document: Document) -> SwaggerReading:
         ConfigurationError: A part has a form that swagger documents do not have.
     """
     servers = list(_servers(document))
-    base_urls: dict[Environment, str] = {}
-    for url, words in servers:
-        named = [e for e, known in _ENVIRONMENT_WORDS.items() if known.search(words)]
-        if len(named) == 1 and not _DENIAL.search(words):
-            base_urls.setdefault(named[0], url)
+    named = _named(servers)
     every = list(paths(document))
     headers = _credential_headers(document, every)
     application_id, secret = _roles(headers)
     return SwaggerReading(
-        base_urls=base_urls,
-        about_servers=_about(document, servers),
+        base_urls={e: urls[0] for e, urls in named.items() if len(urls) == 1},
+        about_servers=_about(document, servers, named),
         application_id_header=application_id,
         application_secret_header=secret,
         headers=tuple(headers),
@@ -99,9 +98,43 @@ def read(document: Document) -> SwaggerReading:
     )
 
 
-def _about(document: Document, servers: list[tuple[str, str]]) -> str:
+def _named(servers: list[_Server]) -> dict[Environment, list[str]]:
+    """Return the URLs that could be the base URL of each environment.
+
+    What is chosen without being the default comes after what is not.
+    """
+    found: dict[Environment, dict[str, int]] = {}
+    for url, words, choices in servers:
+        named = [e for e, known in _ENVIRONMENT_WORDS.items() if known.search(words)]
+        if len(named) == 1 and not _DENIAL.search(words) and "{" not in url:
+            urls = found.setdefault(named[0], {})
+            urls[url] = min(choices, urls.get(url, choices))
+    nearest: dict[Environment, list[str]] = {}
+    for environment, urls in found.items():
+        # Where both are offered, the secret goes the safe way.
+        offered = {
+            url: choices
+            for url, choices in urls.items()
+            if f"https{url.removeprefix('http')}" not in urls
+        }
+        least = min(offered.values())
+        nearest[environment] = [url for url, n in offered.items() if n == least]
+    return nearest
+
+
+def _about(
+    document: Document,
+    servers: list[_Server],
+    named: Mapping[Environment, list[str]],
+) -> str:
+    for environment, several in named.items():
+        if len(several) > 1:
+            return f"names more than one {environment.value} server ({some(several)})"
+    for url, _, _ in servers:
+        if "{" in url:
+            return f"does not say what a variable of its server is ({url})"
     if servers:
-        urls = some(url for url, _ in servers)
+        urls = some(url for url, _, _ in servers)
         which = "its server is" if len(servers) == 1 else "each of its servers is"
         return f"does not say which environment {which} ({urls})"
     below = text(document.raw.get("basePath")) or next(
@@ -117,14 +150,14 @@ def _about(document: Document, servers: list[tuple[str, str]]) -> str:
     return "names no server"
 
 
-def _servers(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield each absolute server URL with the text that may name its environment."""
+def _servers(document: Document) -> Iterator[_Server]:
+    """Yield each absolute server URL."""
     for number, one in enumerate(sequence(document.raw.get("servers"), "#/servers")):
         server = mapping(one, f"#/servers/{number}")
         about = text(server.get("description"))
-        for url in itertools.islice(_filled(server, number), _MOST_SERVERS):
+        for url, choices in itertools.islice(_filled(server, number), _MOST_SERVERS):
             if url.lower().startswith(("http://", "https://")):
-                yield url, f"{about} {url}"
+                yield url.rstrip("/"), f"{about} {url}", choices
     host = text(document.raw.get("host"))
     if host:
         schemes = sequence(document.raw.get("schemes"), "#/schemes") or ["https"]
@@ -133,26 +166,32 @@ def _servers(document: Document) -> Iterator[tuple[str, str]]:
         base = text(document.raw.get("basePath"))
         slash = "" if base.startswith("/") or not base else "/"
         url = f"{scheme}://{host}{slash}{base}"
-        yield url, url
+        yield url, url, 0
 
 
-def _filled(server: Mapping[str, Any], number: int) -> Iterator[str]:
-    """Yield the URL of a server with each choice of its variables."""
+def _filled(server: Mapping[str, Any], number: int) -> Iterator[tuple[str, int]]:
+    """Yield the URL of a server with each choice of its variables, the default first.
+
+    What the document leaves open stays in braces.
+    """
     url = text(server.get("url"))
     place = f"#/servers/{number}/variables"
-    choices: list[list[tuple[str, str]]] = []
+    choices: list[list[tuple[str, str, bool]]] = []
     for name, one in mapping(server.get("variables"), place).items():
         variable = mapping(one, pointer(place, name))
-        values = sequence(variable.get("enum"), pointer(place, name, "enum"))
-        values = values or [variable.get("default", "")]
-        choices.append(
-            [(name, str(v)) for v in values if isinstance(v, str | int | float)]
-        )
-    for chosen in itertools.product(*choices):
+        default = variable.get("default")
+        enum = sequence(variable.get("enum"), pointer(place, name, "enum"))
+        # OpenAPI 3.1, section 4.8.6: the default holds if nothing else is said.
+        known = isinstance(default, str | int | float)
+        given = [v for v in (default, *enum) if isinstance(v, str | int | float)]
+        values = list(dict.fromkeys(map(str, given)))
+        if values:
+            choices.append([(name, v, known and v != values[0]) for v in values])
+    for picked in itertools.product(*choices):
         filled = url
-        for name, value in chosen:
+        for name, value, _ in picked:
             filled = filled.replace(f"{{{name}}}", value)
-        yield filled
+        yield filled, sum(other for _, _, other in picked)
 
 
 def _credential_headers(

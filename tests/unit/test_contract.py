@@ -161,6 +161,28 @@ def test_a_header_that_is_no_text_is_refused_by_name():
             )
         ),
         ({"servers": [{"url": "https://pre-prod.x.test"}]}, "which environment"),
+        (
+            {"servers": [{"url": f"https://sandbox.x.test/v{n}"} for n in (1, 2)]},
+            "names more than one sandbox server .*/v1, .*/v2",
+        ),
+        *(
+            (
+                {"servers": [{"url": "https://{a}.sandbox.test", "variables": known}]},
+                r"what a variable of its server is \(https://\{a\}\.sandbox\.test\)",
+            )
+            for known in ({}, {"a": {}}, {"a": {"enum": []}}, {"b": {"default": "c"}})
+        ),
+        (
+            {
+                "servers": [
+                    {
+                        "url": "https://{a}.sandbox.test",
+                        "variables": {"a": {"enum": ["eu", "us"]}},
+                    }
+                ]
+            },
+            "names more than one sandbox server",
+        ),
         ({"servers": {}}, "names no server"),
         ({"servers": "x"}, "a list belongs"),
         ({"servers": ["x"]}, "an object belongs"),

@@ -550,6 +550,47 @@ def test_server_variables_are_filled_in():
     }
 
 
+def test_a_server_variable_is_its_default_unless_the_environment_says_otherwise():
+    """
+    The secret goes to that host: the first of a list is not what the document means.
+    """
+    source = specimens.openapi_3()
+    source["servers"] = [
+        {
+            "url": "https://{region}.{where}.clinic.test/{version}/",
+            "variables": {
+                "region": {"enum": ["eu", "us"], "default": "us"},
+                "where": {"enum": ["production", "sandbox"], "default": "sandbox"},
+                "version": {"enum": [1, 2], "default": 2},
+            },
+        }
+    ]
+    assert Contract.from_swagger(source).base_urls == {
+        Environment.SANDBOX: "https://us.sandbox.clinic.test/2",
+        Environment.PRODUCTION: "https://us.production.clinic.test/2",
+    }
+
+    source["servers"].append({"url": "https://api.clinic.test/production"})
+    urls = Contract.from_swagger(source).base_urls
+    assert urls[Environment.PRODUCTION] == "https://api.clinic.test/production"
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_server_that_is_offered_twice_is_one(last):
+    """
+    With both schemes the secret goes the safe way; a slash at the end is no other one.
+    """
+    url = "sandbox.clinic.test/v1"
+    servers = [{"url": f"http://{url}"}, {"url": f"https://{url}"}]
+    source = specimens.openapi_3()
+    source["servers"] = [*(reversed(servers) if last else servers), servers[1]]
+    source["servers"].append({"url": f"https://{url}/"})
+
+    assert Contract.from_swagger(source).base_urls == {
+        Environment.SANDBOX: f"https://{url}"
+    }
+
+
 def test_an_operation_id_that_comes_twice_names_nobody():
     """
     Which of them was meant would depend on their order.
