@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from attrs import asdict, evolve, field, frozen
 from typing_extensions import override
 
-from healthyroster_async._core.document import Document, some
+from healthyroster_async._core.document import Document, some, text
 from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.hosts import host_of, is_loopback
@@ -254,6 +254,7 @@ class Contract:
         operations = operations_of(
             document,
             read,
+            base_urls=urls.values(),
             headers=(id_header, secret_header),
             safe=safe,
             provider=provider_parameter,
@@ -297,6 +298,7 @@ def operations_of(
     document: Document,
     read: SwaggerReading,
     *,
+    base_urls: Iterable[str] = (),
     headers: Iterable[str | None],
     safe: Iterable[str] = (),
     provider: str | None = None,
@@ -306,16 +308,21 @@ def operations_of(
     Args:
         document: The document.
         read: What was found in it.
+        base_urls: Where calls go; what is served elsewhere cannot be called.
         headers: Header fields of the credentials, which nobody gives as an argument.
         safe: Names or operationIds of what may be repeated in spite of its verb.
         provider: Name of the parameter that is the provider id, or ``None`` to find it.
     """
     rows = _spelled(ROWS, read)
+    urls = [text(url).rstrip("/") for url in base_urls]
+    # A server may be said without its host.
+    below = ["".join(u.partition("://")[2].partition("/")[1:]) for u in urls]
     return Operations(
         document,
         hidden=frozenset((name or "").lower() for name in headers),
         safe=frozenset({*safe, *([rows.label] if rows else [])}),
         provider=provider,
+        served=frozenset(url.lower() for url in (*read.servers, *urls, *below)),
     )
 
 

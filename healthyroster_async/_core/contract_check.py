@@ -161,7 +161,7 @@ def check(document: Document, given: Given | None = None) -> Check:
     id_header = _header("application_id_header", read, given)
     secret_header = _header("application_secret_header", read, given)
     headers = (id_header.name, secret_header.name)
-    operations = operations_of(document, read, headers=headers)
+    operations = operations_of(document, read, base_urls=urls.values(), headers=headers)
     usable, wrong = readable(operations)
     named = list(named_shapes(operations.schemas))
     every = list(shapes(usable, named))

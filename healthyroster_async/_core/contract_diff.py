@@ -159,9 +159,11 @@ class _Same:
 def _of_operations(
     old: Operations, new: Operations, comparison: Comparison
 ) -> Iterator[Change]:
-    before, _ = readable(old)
+    before, known = readable(old)
     after, wrong = readable(new)
     for where, why in wrong:
+        if (where, why) in known:
+            continue
         text = f"it makes no sense any more: {why}"
         yield Change(weight="breaks", where=where, text=text)
     same = _Same(before, after)

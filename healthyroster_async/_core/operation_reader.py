@@ -14,6 +14,7 @@ from healthyroster_async._core.document import (
     mapping,
     pointer,
     sequence,
+    some,
     text,
     texts,
     wrong,
@@ -22,6 +23,7 @@ from healthyroster_async._core.endpoint import Endpoint
 from healthyroster_async._core.naming import Names, identifier
 from healthyroster_async._core.operation import Operation, Parameter, Where
 from healthyroster_async._core.schemas import ANY, Schemas, Shape
+from healthyroster_async._core.swagger import servers_at
 
 # RFC 9110, section 9.2.1: these only read, if the server keeps to it.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -79,6 +81,8 @@ class Reading:
         safe: Names, operationIds and labels of what changes nothing in spite of its
             verb.
         provider: Name of the parameter that is the provider id, or ``None`` to find it.
+        served: Base URLs, their paths, and the servers of the document as a whole, in
+            lower case; where there are none, nothing is known to be elsewhere.
     """
 
     document: Document
@@ -86,6 +90,7 @@ class Reading:
     hidden: frozenset[str]
     safe: frozenset[str]
     provider: str | None
+    served: frozenset[str]
 
     def operation(self, found: Found) -> Operation:
         """Return an operation.
@@ -94,6 +99,7 @@ class Reading:
             ConfigurationError: The document describes it in a way that makes no sense.
         """
         raw = found.raw
+        self._check_servers(found)
         operation_id = text(raw.get("operationId")) or None
         safe = found.method in SAFE_METHODS or bool(
             self.safe & {found.name, operation_id, f"{found.method} {found.template}"}
@@ -124,6 +130,24 @@ class Reading:
             deprecated=raw.get("deprecated") is True,
             tags=tuple(texts(raw.get("tags"))),
         )
+
+    def _check_servers(self, found: Found) -> None:
+        """Refuse what is served elsewhere: the secret goes to the base URL alone."""
+        outer = found.where.rpartition("/")[0]
+        for holder, above in ((found.raw, found.where), (found.item, outer)):
+            place = pointer(above, "servers")
+            own = [url for url, _, _ in servers_at(holder.get("servers"), place)]
+            if own:
+                break
+        else:
+            return
+        if self.served and self.served.isdisjoint(url.lower() for url in own):
+            wrong(
+                place,
+                f"it cannot be called, because its server is elsewhere ({some(own)}) "
+                "and the secret goes to the base URL alone; make a contract with "
+                "base_urls= for it",
+            )
 
     def _arguments(self, found: Found) -> tuple[list[Parameter], str | None]:
         """Return what the operation takes, and the media type of its body."""

@@ -60,9 +60,10 @@ class Operations(Mapping[str, "Operation"]):
         hidden: frozenset[str] = frozenset(),
         safe: frozenset[str] = frozenset(),
         provider: str | None = None,
+        served: frozenset[str] = frozenset(),
     ) -> None:
         self.document = document
-        self._settings = (hidden, safe, provider)
+        self._settings = (hidden, safe, provider, served)
         self._read: dict[str, Operation] = {}
         self.kept: dict[str, Any] = {}
 
@@ -83,13 +84,14 @@ class Operations(Mapping[str, "Operation"]):
             Reading,
         )
 
-        hidden, safe, provider = self._settings
+        hidden, safe, provider, served = self._settings
         return Reading(
             document=self._document,
             schemas=self.schemas,
             hidden=hidden,
             safe=safe,
             provider=provider,
+            served=served,
         )
 
     @cached_property
@@ -206,8 +208,11 @@ def _again(
     hidden: frozenset[str],
     safe: frozenset[str],
     provider: str | None,
+    served: frozenset[str],
 ) -> Operations:
-    return Operations(document, hidden=hidden, safe=safe, provider=provider)
+    return Operations(
+        document, hidden=hidden, safe=safe, provider=provider, served=served
+    )
 
 
 def _from_path(verb: str, template: str) -> str:

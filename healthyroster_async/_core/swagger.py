@@ -36,9 +36,10 @@ _ID = re.compile(r"(?<![A-Za-z])id\b|Id\b|ID\b|\b[Aa]pp(?:lication)?[-_ ]?id\b")
 _SHARE_OF_ALL = 0.9
 _NO_CREDENTIALS = frozenset({"accept", "authorization", "content-type"})
 _MOST_SERVERS = 16
+_SCHEMES = ("http://", "https://")
 # Its URL, the text that may name its environment, and how many of its variables are
 # chosen to be something else than their default.
-_Server: TypeAlias = tuple[str, str, int]
+Server: TypeAlias = tuple[str, str, int]
 
 
 @frozen(kw_only=True)
@@ -48,6 +49,7 @@ class SwaggerReading:
     Attributes:
         base_urls: Base URL of each environment that the document names.
         about_servers: Why an environment has none, as the rest of a sentence.
+        servers: URL of every server, also of those that are below a host.
         application_id_header: Header field of the application id, if it is clear.
         application_secret_header: Header field of the secret, if it is clear.
         headers: Every header field that could hold a credential.
@@ -57,6 +59,7 @@ class SwaggerReading:
 
     base_urls: Mapping[Environment, str]
     about_servers: str
+    servers: frozenset[str]
     application_id_header: str | None
     application_secret_header: str | None
     headers: tuple[str, ...]
@@ -82,7 +85,8 @@ def read(document: Document) -> SwaggerReading:
     Raises:
         ConfigurationError: A part has a form that swagger documents do not have.
     """
-    servers = list(_servers(document))
+    every_server = list(_servers(document))
+    servers = [s for s in every_server if s[0].lower().startswith(_SCHEMES)]
     named = _named(servers)
     every = list(paths(document))
     headers = _credential_headers(document, every)
@@ -90,6 +94,7 @@ def read(document: Document) -> SwaggerReading:
     return SwaggerReading(
         base_urls={e: urls[0] for e, urls in named.items() if len(urls) == 1},
         about_servers=_about(document, servers, named),
+        servers=frozenset(url for url, _, _ in every_server),
         application_id_header=application_id,
         application_secret_header=secret,
         headers=tuple(headers),
@@ -98,7 +103,7 @@ def read(document: Document) -> SwaggerReading:
     )
 
 
-def _named(servers: list[_Server]) -> dict[Environment, list[str]]:
+def _named(servers: list[Server]) -> dict[Environment, list[str]]:
     """Return the URLs that could be the base URL of each environment.
 
     What is chosen without being the default comes after what is not.
@@ -124,7 +129,7 @@ def _named(servers: list[_Server]) -> dict[Environment, list[str]]:
 
 def _about(
     document: Document,
-    servers: list[_Server],
+    servers: list[Server],
     named: Mapping[Environment, list[str]],
 ) -> str:
     for environment, several in named.items():
@@ -150,14 +155,8 @@ def _about(
     return "names no server"
 
 
-def _servers(document: Document) -> Iterator[_Server]:
-    """Yield each absolute server URL."""
-    for number, one in enumerate(sequence(document.raw.get("servers"), "#/servers")):
-        server = mapping(one, f"#/servers/{number}")
-        about = text(server.get("description"))
-        for url, choices in itertools.islice(_filled(server, number), _MOST_SERVERS):
-            if url.lower().startswith(("http://", "https://")):
-                yield url.rstrip("/"), f"{about} {url}", choices
+def _servers(document: Document) -> Iterator[Server]:
+    yield from servers_at(document.raw.get("servers"), "#/servers")
     host = text(document.raw.get("host"))
     if host:
         schemes = sequence(document.raw.get("schemes"), "#/schemes") or ["https"]
@@ -169,13 +168,23 @@ def _servers(document: Document) -> Iterator[_Server]:
         yield url, url, 0
 
 
-def _filled(server: Mapping[str, Any], number: int) -> Iterator[tuple[str, int]]:
+def servers_at(given: Any, where: str) -> Iterator[Server]:
+    """Yield the servers of a list of them."""
+    for number, one in enumerate(sequence(given, where)):
+        place = pointer(where, number)
+        server = mapping(one, place)
+        about = text(server.get("description"))
+        for url, choices in itertools.islice(_filled(server, place), _MOST_SERVERS):
+            yield url.rstrip("/"), f"{about} {url}", choices
+
+
+def _filled(server: Mapping[str, Any], where: str) -> Iterator[tuple[str, int]]:
     """Yield the URL of a server with each choice of its variables, the default first.
 
     What the document leaves open stays in braces.
     """
     url = text(server.get("url"))
-    place = f"#/servers/{number}/variables"
+    place = pointer(where, "variables")
     choices: list[list[tuple[str, str, bool]]] = []
     for name, one in mapping(server.get("variables"), place).items():
         variable = mapping(one, pointer(place, name))

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from healthyroster_async import _config
 from healthyroster_async._core import swagger
-from healthyroster_async._core.contract import operations_of
+from healthyroster_async._core.contract import base_urls_of, operations_of
 from healthyroster_async._core.contract_check import Given
 from healthyroster_async._core.document import Document
 from healthyroster_async._core.errors import ConfigurationError
@@ -46,7 +46,8 @@ class Source:
         """
         read = swagger.read(self.document)
         found = (self.given.headers.get(h) or getattr(read, h) for h in _HEADERS)
-        return operations_of(self.document, read, headers=found)
+        urls = base_urls_of(read, self.given.base_urls).values()
+        return operations_of(self.document, read, base_urls=urls, headers=found)
 
 
 def find(place: str | None, profile: str | None) -> Source:

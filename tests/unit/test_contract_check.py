@@ -105,6 +105,7 @@ def test_every_problem_has_its_place():
     photo = paths["/HealthcareProvider/{id}/Patients/{patientId}/Photo"]
     photo["put"]["operationId"] = "GetPhoto"
     paths["/Broken"] = {"get": {"parameters": [{"in": "nowhere", "name": "x"}]}}
+    paths["/Files"] = {"get": {}, "servers": [{"url": "https://files.test"}]}
     found = checked(raw)
     patient = "#/components/schemas/Patient/properties"
     photos = "#/paths/~1HealthcareProvider~1{id}~1Patients~1{patientId}~1Photo"
@@ -112,6 +113,7 @@ def test_every_problem_has_its_place():
     assert found.usable
     assert {problem.where for problem in found.problems} == {
         "#/paths/~1Broken/get/parameters/0",
+        "#/paths/~1Files/servers",
         f"{photos}/put/operationId",
         f"{patient}/guardian",
         f"{patient}/notes",

@@ -50,7 +50,20 @@ def test_a_document_is_like_itself(raw):
     assert diff(Document.of(raw), Document.of(deepcopy(raw))).changes == ()
 
 
+def test_what_could_not_be_called_before_is_no_news():
+    """
+    An alarm that nobody can put out is ignored, and the next one with it.
+    """
+    raw = deepcopy(OLD)
+    operation(raw)["servers"] = [{"url": "https://files.test"}]
+
+    assert diff(Document.of(raw), Document.of(deepcopy(raw))).changes == ()
+
+
 BREAKS = {
+    "its server is elsewhere": (
+        lambda raw: operation(raw).update(servers=[{"url": "https://files.test"}])
+    ),
     "gone": (lambda raw: operation(raw) and raw["paths"][PATIENTS].pop("get")),
     "called list_patients": (
         lambda raw: operation(raw).update(operationId="ListPatients")

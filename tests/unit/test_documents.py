@@ -575,6 +575,41 @@ def test_a_server_variable_is_its_default_unless_the_environment_says_otherwise(
     assert urls[Environment.PRODUCTION] == "https://api.clinic.test/production"
 
 
+@pytest.mark.parametrize("of_path", [False, True])
+@pytest.mark.parametrize(
+    ("own", "elsewhere"),
+    [
+        (["https://files.clinic.test/v2"], True),
+        (["/files"], True),
+        (["https://[x"], True),
+        (["https://sandbox.clinic.test/v1"], False),
+        (["https://files.clinic.test", "https://SANDBOX.clinic.test/v1/"], False),
+        (["/v1"], False),
+        (["https://api.clinic.test"], False),
+        ([], False),
+    ],
+)
+def test_an_operation_that_is_served_elsewhere_is_not_called(own, elsewhere, of_path):
+    """
+    Its path below the base URL would be another operation, or none.
+    """
+    servers = [{"url": url} for url in own]
+    item = {"get": {"responses": {}} | ({} if of_path else {"servers": servers})}
+    source = {
+        "openapi": "3.0.1",
+        "servers": [{"url": "https://api.clinic.test"}],
+        "paths": {"/Files": item | ({"servers": servers} if of_path else {})},
+    }
+    here = {Environment.SANDBOX: "https://sandbox.clinic.test/v1/"}
+    operations = read(source, base_urls=here).operations
+
+    if not elsewhere:
+        assert operations.find("get_files").template == "/Files"
+        return
+    with pytest.raises(ConfigurationError, match="cannot be called, because its serv"):
+        operations.find("get_files")
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_a_server_that_is_offered_twice_is_one(last):
     """
