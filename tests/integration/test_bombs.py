@@ -129,7 +129,7 @@ async def test_an_error_page_may_be_a_bomb():
     An answer that is read for its text only is read within the same bounds; its status
     says enough.
     """
-    sent = answer(503, packed("gzip", *KINDS["zeros"], 1000), Content_Encoding="gzip")
+    sent = answer(500, packed("gzip", *KINDS["zeros"], 1000), Content_Encoding="gzip")
     once = RetrySettings(max_attempts=1)
     async with Server(then=sent) as server, server.pool(retry=once) as own:
         with pytest.raises(ServerError) as caught:
