@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from typing_extensions import override
 
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.naming import snake
 from healthyroster_async._core.schemas import READING, Schemas, Shape
@@ -289,11 +290,11 @@ class Decoder:
                 "a page of HTML came, which the swagger document does not name"
             )
         shape = self._shape
-        if (shape is not None and shape.kind == "bytes") or not _is_json(media):
-            plain = media.startswith("text/") and (
-                shape is None or shape.kind != "bytes"
-            )
-            return _text(response) if plain else response.body
+        is_file = shape is not None and shape.kind == "bytes"
+        if is_file or not is_json(media):
+            # Lines of JSON are a text, whatever they are called.
+            plain = media.startswith("text/") or "json" in media
+            return _text(response) if plain and not is_file else response.body
         value = response.json()
         expected = self._expected
         if expected is None or type(value) is expected:
@@ -317,10 +318,6 @@ def structured(hook: Hook, value: Any, response: Response) -> Any:
         pass
     del value  # a traceback may print it
     raise response.not_understood("the answer is nested too deep")
-
-
-def _is_json(media: str) -> bool:
-    return not media or media.endswith("json")
 
 
 def _text(response: Response) -> str:

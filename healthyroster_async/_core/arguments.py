@@ -19,6 +19,7 @@ from healthyroster_async._core.encoding import (
 )
 from healthyroster_async._core.endpoint import path_segment
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.naming import snake
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.schemas import ANY
@@ -155,10 +156,11 @@ class Binding:
         raise ValueError(reason)
 
     def _body(self, parameter: Parameter, value: Any) -> tuple[bytes, str]:
-        media = self.operation.body_type or "application/json"
+        said = self.operation.body_type or "application/json"
+        media = "application/json" if "*" in said else said
         if isinstance(value, File):
-            return value.content, media
-        if "json" in media:
+            return value.content, value.content_type if said.endswith("/*") else media
+        if is_json(media):
             return json_body(value, parameter.name), media
         if isinstance(value, str):
             return value.encode(), media

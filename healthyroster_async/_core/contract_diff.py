@@ -11,6 +11,7 @@ from attrs import field, frozen
 from healthyroster_async._core import swagger
 from healthyroster_async._core.contract import operations_of
 from healthyroster_async._core.document import Document
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.naming import snake
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.operations import Operations
@@ -201,8 +202,9 @@ def _of_operation(
         yield change("breaks", "it does not take the provider id from the session")
     yield from _of_parameters(old, new, comparison, change)
     was, now = old.body_type, new.body_type
-    # A form takes the same arguments either way.
-    if was and now and was != now and not {was, now} <= _FORMS:
+    # A form takes the same arguments either way, and so does JSON.
+    alike = was == now or {was, now} <= _FORMS
+    if was and now and not (alike or (is_json(was) and is_json(now))):
         yield change("breaks", f"its body was {was} and is {now} now")
     yield from _of_answers(old, new, comparison, change)
 

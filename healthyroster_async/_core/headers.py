@@ -26,6 +26,16 @@ _IMF = (
 )
 
 
+def is_json(media: str) -> bool:
+    """Return whether what is said to be of a media type is JSON.
+
+    It is where nothing is said, and in a range, if it is no file.
+    """
+    plain = media.partition(";")[0].strip().lower()
+    # RFC 6839, section 3.1; x-json is older than application/json.
+    return not plain or "*" in plain or plain.endswith(("/json", "+json", "/x-json"))
+
+
 def retry_after(
     headers: Mapping[str, str], *, now: datetime | None = None
 ) -> float | None:

@@ -20,6 +20,7 @@ from healthyroster_async._core.document import (
     wrong,
 )
 from healthyroster_async._core.endpoint import Endpoint
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.naming import Names, identifier
 from healthyroster_async._core.operation import Operation, Parameter, Where
 from healthyroster_async._core.schemas import ANY, Schemas, Shape
@@ -261,7 +262,7 @@ class Reading:
         if media == _BINARY and shape.kind in {"any", "text"}:
             shape = Shape("bytes", at)
         shape = _sendable(shape, media)
-        return [_body(shape, raw, required=required)], _plain_json(media)
+        return [_body(shape, raw, required=required)], _plain(media)
 
     def _answers(
         self, found: Found
@@ -314,8 +315,8 @@ class Reading:
 
 def _sendable(shape: Shape, media: str | None) -> Shape:
     """Return the shape of a body: what is no JSON or form is given as it is sent."""
-    plain = "application/json" if media is None else _plain_json(media)
-    known = "json" in plain or plain in {_FORM, _MULTIPART}
+    plain = _plain(media or "")
+    known = is_json(plain) or plain in {_FORM, _MULTIPART}
     return shape if known or shape.kind in {"bytes", "text"} else ANY
 
 
@@ -345,10 +346,10 @@ def _best(known: Iterable[str]) -> str | None:
     """Return the media type to send or expect: JSON, if it is among them."""
 
     def rank(kind: str) -> int:
-        plain = kind.partition(";")[0].strip().lower()
+        plain = _plain(kind)
         if plain == "application/json":
             return 0
-        if "json" in plain or plain == "*/*":
+        if plain == "*/*" or (is_json(plain) and not plain.endswith("*")):
             return 1
         order = (_FORM, _MULTIPART, _BINARY)
         return 2 + order.index(plain) if plain in order else 9
@@ -358,7 +359,7 @@ def _best(known: Iterable[str]) -> str | None:
 
 def _accept(media: list[str]) -> str | None:
     """Return the header field that asks for an answer, unless it is JSON."""
-    plain = [m.partition(";")[0].strip().lower() for m in media]
+    plain = [_plain(m) for m in media]
     known = [m for m in plain if _MEDIA.fullmatch(m)][:_MOST_MEDIA]
     if not known or "application/json" in plain:
         return None
@@ -367,9 +368,8 @@ def _accept(media: list[str]) -> str | None:
     return ", ".join([*dict.fromkeys(known), _OR_JSON])
 
 
-def _plain_json(media: str) -> str:
-    plain = media.partition(";")[0].strip().lower()
-    return "application/json" if "json" in plain or "*" in plain else plain
+def _plain(media: str) -> str:
+    return media.partition(";")[0].strip().lower()
 
 
 def _unnamed(endpoint: Endpoint, given: list[Parameter]) -> list[Parameter]:

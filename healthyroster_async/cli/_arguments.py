@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from healthyroster_async._core.arguments import Binding
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.schemas import Shape
 from healthyroster_async._core.values import File
@@ -80,7 +81,7 @@ def _body(operation: Operation, body: bytes) -> dict[str, Any]:
         raise TypeError(f"{operation.name} takes no body{hint}")
     if wanted.shape.kind == "bytes":
         return {wanted.name: File(body)}
-    if "json" not in (operation.body_type or "application/json"):
+    if not is_json(operation.body_type or ""):
         return {wanted.name: body.decode()}
     try:
         return {wanted.name: orjson.loads(body)}

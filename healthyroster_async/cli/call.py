@@ -13,6 +13,7 @@ import rich_click as click
 
 from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.errors import InvalidRequestError
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.paging import detect
@@ -199,9 +200,9 @@ async def _every(
 
 def _write(response: Response, output: Path | None, *, raw: bool) -> None:
     media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = (not media or media.endswith("json")) and bool(response.body)
+    parsed = is_json(media) and bool(response.body)
     content = response.body
-    if is_json and not raw:
+    if parsed and not raw:
         value = response.json()  # which says so if it is none
         option = orjson.OPT_APPEND_NEWLINE
         if output is None and _console.is_terminal(sys.stdout):
@@ -214,7 +215,7 @@ def _write(response: Response, output: Path | None, *, raw: bool) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    elif is_json or media.startswith("text/"):
+    elif parsed or media.startswith("text/") or "json" in media:
         sys.stdout.write(_console.block(content.decode(errors="replace")))
     elif content:
         raise click.ClickException(

@@ -31,6 +31,8 @@ class Clinic(http.server.BaseHTTPRequestHandler):
             media, body = "image/png", b"\x89PNG\x00"
             if self.command == "PUT":
                 status, body = 204, b""
+        elif self.path.startswith("/HealthcareProvider/5/"):
+            media, body = "application/x-ndjson", b'{"a": 1}\n{"a": 2}\n'
         elif self.path.startswith("/HealthcareProvider/9/"):
             status, body = 403, b"{}"
         elif self.path.startswith("/HealthcareProvider/8/"):
@@ -178,6 +180,16 @@ def test_a_call_prints_the_answer_as_the_api_wrote_it(call, clinic):
     ((method, path, _),) = clinic.seen
     assert method == "GET"
     assert path == "/HealthcareProvider/7/Patients?organizationId=3&teams=a&teams=b"
+
+
+def test_lines_of_json_are_printed_as_they_came(call, clinic):
+    """
+    They are no one value, and a call that succeeded must not end in an error.
+    """
+    done = call("call", "GetPatients", "5", "organizationId=3")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text(done) == '{"a": 1}\n{"a": 2}\n'
 
 
 def test_pages_come_as_a_line_for_each_item(call, clinic):

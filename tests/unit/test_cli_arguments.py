@@ -92,6 +92,26 @@ def test_a_body_is_json_where_the_operation_takes_json():
         given("put_photo", body=b"{}")
 
 
+@pytest.mark.parametrize(
+    ("media", "value"),
+    [
+        ("application/merge-patch+json", {"a": 1}),
+        ("*/*", {"a": 1}),
+        ("application/x-ndjson", '{"a": 1}'),
+    ],
+)
+def test_a_body_is_what_its_media_type_says(media, value):
+    """
+    Lines of JSON are no JSON, although they are called so.
+    """
+    raw = documents.clinic()
+    add = raw["paths"]["/HealthcareProvider/{id}/Patients"]["post"]
+    add["requestBody"]["content"] = {media: {"schema": {"type": "object"}}}
+    operation = Contract.from_swagger(raw).operations["add_patient"]
+
+    assert arguments_of(operation, [], [], b'{"a": 1}') == {"body": value}
+
+
 def test_numbers_stay_exact():
     """
     0.1 as a float is another number.

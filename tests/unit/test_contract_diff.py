@@ -167,6 +167,20 @@ def test_a_form_may_be_sent_as_another_and_json_under_another_name():
     assert told(diff(Document.of(old), Document.of(new))) == []
 
 
+@pytest.mark.parametrize("media", ["application/x-ndjson", "application/xml"])
+def test_json_that_becomes_another_media_type_breaks_calls(media):
+    """
+    What was a dict is a text now, also where the name has JSON in it.
+    """
+    new = deepcopy(OLD)
+    content = body(new)
+    content[media] = content.pop("application/json")
+
+    found = told(diff(Document.of(OLD), Document.of(new)))
+    text = f"its body was application/json and is {media} now"
+    assert ("breaks", "add_patient", text) in found
+
+
 def test_what_is_answered_with_another_status_is_compared_too():
     """
     Whoever waits for a job reads it, and not what the usual answer has.

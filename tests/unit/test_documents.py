@@ -18,6 +18,7 @@ from healthyroster_async import (
     DecodingError,
     Endpoint,
     Environment,
+    File,
     MissingExtraError,
 )
 from healthyroster_async._codegen.package import package
@@ -869,6 +870,57 @@ def test_a_body_that_is_no_json_is_given_as_it_is_sent():
         assert bound.headers["Content-Type"] == "application/xml"
     with pytest.raises(TypeError, match="sent as application/xml: give a text"):
         found.binding.bind(1, {"body": {"a": 1}})
+
+
+@pytest.mark.parametrize(
+    "media",
+    ["merge-patch+json", "json-patch+json", "vnd.clinic.v2+json", "fhir+json", "json"],
+)
+def test_json_is_sent_under_the_name_that_the_document_has(media):
+    """
+    A server answers 415 to another one, or takes a part of a patient for the whole.
+    """
+    bound = posted(f"application/{media}", {"type": "object"}).binding.bind(
+        1, {"body": {"a": 1}}
+    )
+
+    assert bound.headers["Content-Type"] == f"application/{media}"
+    assert bound.body == b'{"a":1}'
+
+
+def test_lines_of_json_are_a_text():
+    """
+    As a value of JSON they are one text in quotes, which nobody reads line by line.
+    """
+    found = posted("application/x-ndjson", {"type": "object"})
+    bound = found.binding.bind(1, {"body": '{"a":1}\n{"a":2}\n'})
+
+    assert bound.headers["Content-Type"] == "application/x-ndjson"
+    assert bound.body == b'{"a":1}\n{"a":2}\n'
+
+
+@pytest.mark.parametrize("media", ["image/*", "*/*"])
+@pytest.mark.parametrize("schema", [{}, {"type": "string", "format": "binary"}])
+def test_of_a_range_a_file_says_what_it_is(media, schema):
+    """
+    The document leaves that to the caller, who knows it.
+    """
+    found = posted(media, schema)
+    bound = found.binding.bind(1, {"body": File(b"a", "x.png", "image/png")})
+
+    assert bound.headers["Content-Type"] == "image/png"
+    assert bound.body == b"a"
+
+
+@pytest.mark.parametrize("media", ["*/*", "application/*", "application/*+json"])
+def test_of_a_range_json_is_sent_as_json(media):
+    """
+    A range is no media type that a body can have.
+    """
+    bound = posted(media, {"type": "object"}).binding.bind(1, {"body": {"a": 1}})
+
+    assert bound.headers["Content-Type"] == "application/json"
+    assert bound.body == b'{"a":1}'
 
 
 def test_a_form_without_members_takes_any():

@@ -152,6 +152,8 @@ def test_an_answer_of_another_form_is_an_error_that_shows_nothing(body, sentence
         (b"a,b", "text/csv", "a,b"),
         (b"\x00\x01", "application/pdf", b"\x00\x01"),
         (b"[]", "application/problem+json; charset=utf-8", []),
+        (b"[]", "text/json", []),
+        (b"[]\n[]\n", "application/x-ndjson", "[]\n[]\n"),
         (b"[]", "", []),
     ],
 )
