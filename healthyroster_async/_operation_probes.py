@@ -25,6 +25,7 @@ from healthyroster_async._core.messages import Response
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.paging import at, detect, plain
 from healthyroster_async._resources.operations import Prepared, registry_of
+from healthyroster_async._shapes import matcher
 
 
 class NotAskedError(HealthyRosterError):
@@ -232,5 +233,9 @@ def _first_id(answer: Any, holder: Operation, slot: Parameter) -> Any:
     items = at(answer, paging.items) if paging is not None else answer
     if not isinstance(items, list) or not items or not isinstance(items[0], dict):
         return None
-    found = {plain(key): value for key, value in items[0].items()}
-    return found.get(plain(slot.wire), found.get("id"))
+    item = items[0]
+    # "id" first, so that it is the asked one where that is its name.
+    keys, _ = matcher({"id": "any", slot.wire: "asked"}, {plain(slot.wire): "asked"})(
+        tuple(item)
+    )
+    return item.get(keys.get("asked", keys.get("any")))

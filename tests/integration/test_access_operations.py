@@ -3,9 +3,11 @@
 import random
 
 import pytest
+from documents import document, operation
 
-from healthyroster_async import Grant, LikelyCause
+from healthyroster_async import Contract, Grant, LikelyCause
 from healthyroster_async.emulator import Emulator
+from healthyroster_async.testing import scripted_pool
 
 PROVIDERS = range(1, 301)
 
@@ -75,6 +77,37 @@ async def test_a_check_asks_for_the_least():
         assert [e.name for e in report.endpoints] == ["get_patients", "get_patient"]
         assert not report.missing_providers
         assert sum(emulator.seen.by_endpoint.values()) <= 5
+
+
+@pytest.mark.parametrize(
+    ("slot", "item", "asked"),
+    [
+        ("key", {"id": 7, "_id": "row 1"}, "7"),
+        ("key", {"_id": 7}, "7"),
+        ("id_", {"id_": 7, "id": "row 1"}, "7"),
+        ("noteId", {"noteId": 7, "note_id": "row 1", "id": 8}, "7"),
+        ("noteId", {"Note_ID": 7, "id": 8}, "7"),
+        ("x.noteId", {"NoteId": 7, "id": 8}, "7"),
+    ],
+)
+async def test_the_id_of_an_item_is_what_is_spelled_most_like_it(slot, item, asked):
+    """
+    A check that asks for another one finds nothing, and says so of the grant.
+    """
+    path = "/HealthcareProvider/{id}/GetNotes"
+    given = {"name": slot, "in": "path", "required": True, "schema": {}}
+    one = operation(given) | {"x-path": f"{path}/{{{slot}}}"}
+    contract = Contract.from_swagger(document(GetNotes=operation(), GetNote=one))
+    seen = []
+
+    def answers(request):
+        seen.append(request.url.rpartition("/")[2])
+        return [item]
+
+    async with scripted_pool(answers, contract=contract) as pool:
+        await pool.check_access([1], ["get_note"])
+
+    assert seen == ["GetNotes", asked]
 
 
 async def test_an_item_whose_list_is_denied_is_asked_for_all_the_same():
