@@ -23,6 +23,7 @@ from healthyroster_async._core.document import (
     wrong,
 )
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.naming import Names, distinct, identifier, pascal, snake
 
 Kind: TypeAlias = Literal[
@@ -274,7 +275,7 @@ class Schemas:
             kind = _implied(raw, parts)
         if kind == "object" and not raw.get("properties"):
             kind = "object" if any(p.kind == "object" for p in parts) else "map"
-        if kind == "text" and text(raw.get("format")).lower() == "binary":
+        if kind == "text" and _is_file(raw):
             kind = "bytes"
         mapping(raw.get("properties"), pointer(where, "properties"))
         return kind, nullable
@@ -329,6 +330,16 @@ class Schemas:
         )
         self._members[id(raw)] = made
         return made
+
+
+def _is_file(raw: Mapping[str, Any]) -> bool:
+    """Return whether a text of a document is a file: OpenAPI 3.0 and 3.1 differ."""
+    if text(raw.get("format")).lower() == "binary":
+        return True
+    media = text(raw.get("contentMediaType")).lower()
+    # What is a text in itself is given as one, and so is what is encoded as one.
+    is_text = media.startswith("text/") or media.endswith("xml") or is_json(media)
+    return not is_text and "contentEncoding" not in raw
 
 
 def _nullable(raw: Mapping[str, Any]) -> bool:

@@ -16,10 +16,10 @@ from typing_extensions import override
 from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.errors import ConfigurationError
 from healthyroster_async._core.messages import Request, Response
-from healthyroster_async._core.operation import Operation
+from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.operations import Operations
 from healthyroster_async._core.paging import Pages, PagesError, Paging, detect
-from healthyroster_async._core.schemas import ANY, READING, Shape
+from healthyroster_async._core.schemas import ANY, READING
 from healthyroster_async._core.settings import check_type
 from healthyroster_async._core.values import File
 from healthyroster_async._schema_models import (
@@ -58,7 +58,7 @@ class Prepared:
         )
         self.models: Models = models
         # Reading a file blocks, and few operations take any.
-        self.takes_files: bool = any(_is_file(p.shape) for p in operation.parameters)
+        self.takes_files: bool = any(map(_takes_files, operation.parameters))
 
     @cached_property
     def paging(self) -> Paging | None:
@@ -109,10 +109,12 @@ class Prepared:
         return "\n".join(lines)
 
 
-def _is_file(shape: Shape) -> bool:
-    return shape.kind == "bytes" or (
-        shape.kind == "array" and shape.items.kind == "bytes"
-    )
+def _takes_files(parameter: Parameter) -> bool:
+    shape = parameter.shape
+    if shape.kind == "array":
+        shape = shape.items
+    anything = shape.kind == "any" and parameter.where in {"form", "body"}
+    return shape.kind == "bytes" or anything
 
 
 def _about(parameter: Any) -> str:

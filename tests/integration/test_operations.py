@@ -5,6 +5,7 @@ import uuid
 
 import attrs
 import pytest
+from documents import document, operation
 
 from healthyroster_async import (
     ConnectionPool,
@@ -16,6 +17,7 @@ from healthyroster_async import (
     Paging,
 )
 from healthyroster_async.emulator import Emulator
+from healthyroster_async.testing import ScriptedTransport, scripted_pool
 
 COUNT = 130
 DAY = dt.date(2001, 2, 3)
@@ -149,6 +151,34 @@ async def test_files_go_up_and_come_down(clinic, scan):
 
     assert type(content) is bytes
     assert content
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "contentMediaType": "image/png"},
+        {"contentMediaType": "image/png"},
+        {},
+        {"type": "array", "items": {}},
+    ],
+)
+async def test_a_file_is_one_however_the_document_writes_it(schema, scan):
+    """
+    OpenAPI 3.1 has no format for it; whoever uploads has the same bytes, path or File.
+    """
+    form = {"schema": {"type": "object", "properties": {"x": schema}}}
+    upload = operation(requestBody={"content": {"multipart/form-data": form}})
+    contract = Contract.from_swagger(document(CreateNote=upload))
+    transport = ScriptedTransport([[]] * 3)
+
+    async with scripted_pool(transport, contract=contract) as pool:
+        call = pool.session(1).operations.create_note
+        for file in (b"abc", scan, File(b"abc", "scan.txt", "text/plain")):
+            await call(x=[file] if "items" in schema else file)
+
+    contents = [b"abc", b"\x00 scan \r\n", b"abc"]
+    for request, content in zip(transport.requests, contents, strict=True):
+        assert b"\r\n\r\n" + content + b"\r\n--" in request.body
 
 
 async def test_an_answer_can_be_had_as_it_came(clinic):

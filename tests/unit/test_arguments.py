@@ -567,6 +567,22 @@ def test_a_binary_body_is_sent_as_it_is(value):
         made.bind(7, {"body": Path})
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"contentMediaType": "image/png", "contentEncoding": "base64"},
+        {"contentMediaType": "application/json"},
+        {"contentMediaType": "text/html"},
+        {"contentMediaType": "application/soap+xml"},
+    ],
+)
+def test_what_is_a_text_of_some_media_type_is_no_file(schema):
+    """
+    It stands in JSON as the text that it is, or that it is encoded as.
+    """
+    assert sent({"type": "string"} | schema, "YWJj") == b'"YWJj"'
+
+
 def test_a_file_shows_nothing_of_itself():
     """
     Its content is health data, and its name may be.
