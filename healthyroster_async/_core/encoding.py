@@ -26,33 +26,30 @@ def pairs(parameter: Parameter, value: Any) -> Iterator[tuple[str, str]]:
     name, style = parameter.wire, parameter.style
     if style == "json":
         yield name, json_body(value, parameter.name).decode()
-    elif isinstance(value, list):
-        texts = [single(parameter, item) for item in value]
-        if style == "multi":
-            yield from ((name, text) for text in texts)
-        elif texts:
-            yield name, _BETWEEN.get(style, ",").join(texts)
-    elif isinstance(value, dict):
+    elif isinstance(value, list) and style == "multi":
+        yield from ((name, single(parameter, item)) for item in value)
+    elif isinstance(value, dict) and style in {"multi", "deep"}:
         for key, inner in value.items():
             if inner is None:
                 continue
             inside = f"{name}[{key}]" if style == "deep" else key
             many = inner if isinstance(inner, list) else [inner]
             yield from ((inside, single(parameter, item)) for item in many)
-    else:
-        yield name, single(parameter, value)
+    elif value not in ([], {}):
+        yield name, line(parameter, value)
 
 
 def line(parameter: Parameter, value: Any) -> str:
     """Return a value as one text, for a path or a header field."""
     if parameter.style == "json":
         return json_body(value, parameter.name).decode()
+    between = _BETWEEN.get(parameter.style, ",")
     if isinstance(value, list):
-        between = _BETWEEN.get(parameter.style, ",")
         return between.join(single(parameter, item) for item in value)
     if isinstance(value, dict):
-        flat = (single(parameter, part) for pair in value.items() for part in pair)
-        return ",".join(flat)
+        inside = "=" if parameter.style == "multi" else between
+        members = ((key, single(parameter, inner)) for key, inner in value.items())
+        return between.join(map(inside.join, members))
     return single(parameter, value)
 
 

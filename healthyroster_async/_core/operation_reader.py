@@ -37,7 +37,10 @@ _NO_ARGUMENTS = frozenset(
 )  # fmt: skip
 # RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_STYLES = {"spaceDelimited": "ssv", "pipeDelimited": "pipes", "deepObject": "deep"}
+_STYLES = {
+    "": "csv", "form": "csv", "simple": "csv", "spaceDelimited": "ssv",
+    "pipeDelimited": "pipes", "deepObject": "deep",
+}  # fmt: skip
 _COLLECTIONS = frozenset({"csv", "ssv", "tsv", "pipes", "multi"})
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _BINARY = "application/octet-stream"
@@ -222,13 +225,20 @@ class Reading:
             schema, at = mapping(inner, place_of).get("schema"), place_of
             style = "json"
         else:
-            style = _style(raw, place, style)
+            style = _style(raw, where, place, style)
+        shape = self.schemas.shape(schema, at)
+        several = shape.kind in {"array", "object", "map"}
+        if several and place == "cookie" and style == "multi":
+            # Two cookies of one name, or an ampersand in one: servers do not agree.
+            wrong(where, "a list or object that is exploded cannot be sent in a cookie")
+        if several and shape.kind != "array" and self.document.is_swagger_2:
+            style = "multi"  # 2.0 has no word for it, and servers look for members
         return Parameter(
             name=identifier(name),
             wire=name,
             where=cast("Where", place),
             required=place == "path" or raw.get("required") is True,
-            shape=self.schemas.shape(schema, at),
+            shape=shape,
             style=style,
             description=" ".join(text(raw.get("description")).split()),
         )
@@ -254,7 +264,12 @@ class Reading:
                     where="form",
                     required=member.required and not member.read_only,
                     shape=member.shape,
-                    style=_style(encoding.get(member.wire), "form", "multi"),
+                    style=_style(
+                        encoding.get(member.wire),
+                        pointer(place, member.wire),
+                        "form",
+                        "multi",
+                    ),
                     description=member.shape.description,
                 )
                 for member in shape.members
@@ -320,15 +335,17 @@ def _sendable(shape: Shape, media: str | None) -> Shape:
     return shape if known or shape.kind in {"bytes", "text"} else ANY
 
 
-def _style(raw: Any, place: str, otherwise: str) -> str:
+def _style(raw: Any, where: str, place: str, otherwise: str) -> str:
     """Return how an array or object is written in OpenAPI 3."""
     if not isinstance(raw, Mapping):
         return otherwise
-    style = _STYLES.get(text(raw.get("style")), "csv")
-    forms = place in {"query", "cookie", "form"}
-    if style == "csv" and forms and raw.get("explode", True) is True:
-        return "multi"
-    return style
+    said = text(raw.get("style"))
+    style = _STYLES.get(said)
+    if style is None:
+        wrong(where, f"the style {said!r} is none that can be sent")
+    usual = style == "csv" and place in {"query", "cookie", "form"}
+    exploded = raw.get("explode", usual) is True
+    return "multi" if exploded and style != "deep" else style
 
 
 def _body(shape: Shape, raw: Mapping[str, Any], *, required: bool) -> Parameter:

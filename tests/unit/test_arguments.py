@@ -11,8 +11,15 @@ import orjson
 import pytest
 from documents import document, operation, query
 
-from healthyroster_async import Contract, File, ProviderSession
+from healthyroster_async import (
+    ConfigurationError,
+    Contract,
+    File,
+    ProviderSession,
+)
 from healthyroster_async._core.arguments import OF_SESSIONS, Binding
+from healthyroster_async._core.contract_check import Given, check
+from healthyroster_async._core.document import Document
 from healthyroster_async._schema_models import Models
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
@@ -80,6 +87,7 @@ def test_a_value_stands_in_the_query_as_its_type_says(schema, value, text):
         ({"explode": False}, "?x=a%2Cb%2Cc"),
         ({"style": "spaceDelimited", "explode": False}, "?x=a%20b%2Cc"),
         ({"style": "pipeDelimited", "explode": False}, "?x=a%7Cb%2Cc"),
+        ({"style": "pipeDelimited", "explode": True}, "?x=a&x=b%2Cc"),
         ({"content": {"application/json": {"schema": NAMES}}}, "?x=%5B%22a%22%2C"),
     ],
 )
@@ -133,6 +141,86 @@ def test_an_object_is_spread_over_the_query():
 
     assert asked(query("x", schema), x=value) == "?from=a&to=b"
     assert asked(deep, x=value) == "?x%5Bfrom%5D=a&x%5Bto%5D=b"
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [
+        ("form", "?x=R%2C1%2CG%2C2"),
+        ("spaceDelimited", "?x=R%201%20G%202"),
+        ("pipeDelimited", "?x=R%7C1%7CG%7C2"),
+    ],
+)
+def test_an_object_that_is_not_exploded_is_one_value_of_the_query(style, text):
+    """
+    Under the names of its members a server does not look for it.
+    """
+    parameter = query("x", {"type": "object"}, style=style, explode=False)
+
+    assert asked(parameter, x={"R": 1, "G": 2}) == text
+    assert asked(parameter, x={}) == ""
+
+
+@pytest.mark.parametrize("collection", [{}, {"collectionFormat": "pipes"}])
+def test_an_object_of_swagger_2_is_spread_over_the_query(collection):
+    """
+    It has no word for one, and servers that wrote such a document look for members.
+    """
+    parameter = {"name": "x", "in": "query", "type": "object"} | collection
+    raw = {
+        "swagger": "2.0",
+        "host": "sandbox.example.test",
+        "securityDefinitions": document()["components"]["securitySchemes"],
+        "paths": {"/x": {"get": {"operationId": "GetX", "parameters": [parameter]}}},
+    }
+    made = Binding(Contract.from_swagger(raw).operations["get_x"])
+
+    assert made.bind(7, {"x": {"R": 1, "G": 2}}).query == "?R=1&G=2"
+
+
+@pytest.mark.parametrize(
+    ("explode", "text"), [({}, "R,1,G,2"), ({"explode": True}, "R=1,G=2")]
+)
+def test_an_object_is_written_in_a_line_as_the_document_says(explode, text):
+    """
+    A path and a header field have one form for members, and one for all that is in it.
+    """
+    header, path = (
+        {"name": name, "in": where, "required": True, "schema": {"type": "object"}}
+        | explode
+        for name, where in (("X-Color", "header"), ("color", "path"))
+    )
+    template = "/HealthcareProvider/{id}/GetPatients/{color}"
+    bound = binding(header, path, **{"x-path": template}).bind(
+        7, {"X-Color": {"R": 1, "G": 2}, "color": {"R": 1, "G": 2}}
+    )
+
+    assert bound.headers == {"X-Color": text}
+    assert bound.values == (7, text)
+
+
+@pytest.mark.parametrize(
+    ("where", "how", "sentence"),
+    [
+        ("path", {"style": "matrix"}, "the style 'matrix' is none"),
+        ("path", {"style": "label", "explode": True}, "the style 'label' is none"),
+        ("query", {"style": "commaDelimited"}, "'commaDelimited' is none"),
+        ("cookie", {}, "exploded cannot be sent in a cookie"),
+    ],
+)
+def test_a_style_that_cannot_be_sent_costs_only_its_operation(where, how, sentence):
+    """
+    In another form the value is missing or another one, and nothing says so.
+    """
+    parameter = {"name": "x", "in": where, "required": True, "schema": NAMES} | how
+    one = operation(parameter) | {"x-path": "/HealthcareProvider/{id}/GetNote/{x}"}
+    raw = document(GetNote=one, GetPatients=operation())
+
+    operations = Contract.from_swagger(raw).operations
+    assert operations["get_patients"].parameters == ()
+    with pytest.raises(ConfigurationError, match=sentence):
+        operations.find("GetNote")
+    assert any(sentence in p.text for p in check(Document.of(raw), Given()).problems)
 
 
 def test_placeholders_headers_and_cookies_are_filled():
@@ -288,7 +376,7 @@ def test_what_only_a_body_can_say_is_refused_elsewhere(where, schema, value, wha
     """
     What Python calls it would be searched for, or kept as the text of a value.
     """
-    made = binding({"name": "x", "in": where, "schema": schema})
+    made = binding({"name": "x", "in": where, "schema": schema, "explode": False})
 
     with pytest.raises(TypeError, match=f"x is or holds {what}, which a {where} can"):
         made.bind(7, {"x": value})
@@ -320,13 +408,14 @@ def test_a_list_of_a_form_holds_no_null(media, more):
         (TEXT, "dG9rZW4+/w==", "dG9rZW4+/w=="),
         (TEXT, "a%20b", "a%20b"),
         (NAMES, ["a;", "b"], "a%3B,b"),
+        ({"type": "object"}, {"R": "1;"}, "R,1%3B"),
     ],
 )
 def test_a_value_cannot_leave_its_cookie(schema, value, text):
     """
     It could be the language that a user chose, and must not add a role.
     """
-    cookie = {"name": "x", "in": "cookie", "schema": schema}
+    cookie = {"name": "x", "in": "cookie", "schema": schema, "explode": False}
 
     assert binding(cookie).bind(7, {"x": value}).headers == {"Cookie": f"x={text}"}
 

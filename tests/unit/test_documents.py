@@ -852,6 +852,23 @@ def test_a_form_is_written_as_its_encoding_says():
     assert bound.body == b"tags=a%20b&tags=c&codes=a%20b%2Cc&piped=a%20b%7Cc"
 
 
+def test_a_form_in_a_style_that_is_not_known_is_not_sent_in_another():
+    """
+    The server would find nothing where it looks.
+    """
+    media = "application/x-www-form-urlencoded"
+    form = {"type": "object", "properties": {"tags": {"type": "array", "items": {}}}}
+    encoding = {"tags": {"style": "tabs"}}
+    content = {media: {"schema": form, "encoding": encoding}}
+    post = {"requestBody": {"content": content}, "responses": {}}
+    operations = read(
+        {"openapi": "3.0.1", "paths": {"/Teams": {"post": post}}}
+    ).operations
+
+    with pytest.raises(ConfigurationError, match="encoding/tags: the style 'tabs'"):
+        operations.find("post_teams")
+
+
 def posted(media, schema):
     content = {media: {"schema": schema}}
     post = {"requestBody": {"content": content}, "responses": {}}
