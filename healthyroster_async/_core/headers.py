@@ -26,6 +26,7 @@ _IMF = (
 )
 
 
+@lru_cache(maxsize=64)  # every answer is asked
 def is_json(media: str) -> bool:
     """Return whether what is said to be of a media type is JSON.
 
