@@ -8,7 +8,7 @@ import os
 import platform
 import select
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -390,16 +390,14 @@ class _Request(aiohttp.ClientRequest):
     """
 
     @override
-    def send(
-        self, conn: aiohttp.connector.Connection
-    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         protocol: Any = conn.protocol
         if protocol in _used:
             if protocol.should_close or _is_readable(conn.transport):
                 raise _LeftoverError
         else:
             _used.add(protocol)
-        return super().send(conn)
+        return await super().send(conn)
 
 
 def _is_readable(transport: asyncio.Transport | None) -> bool:
