@@ -232,7 +232,7 @@ def _object(shape: Shape, value: Any, name: str) -> dict[str, Any]:
 def _members_of(shape: Shape, value: Any, name: str) -> Mapping[str, Any]:
     if attrs.has(type(value)):
         wires = {member.name: member.wire for member in shape.members}
-        given: dict[str, Any] = {
+        given: dict[Any, Any] = {
             wires.get(field.name, field.name): getattr(value, field.name)
             for field in attrs.fields(type(value))
             if field.name != "extra"
