@@ -261,6 +261,7 @@ class Decoder:
             for status, one in (answers or {}).items()
             if one is not shape
         }
+        self._known = frozenset(answers or ())
         self._shape = shape
         self._has_pages = accept is not None and "html" in accept
         kind = "any" if shape is None else shape.kind
@@ -281,7 +282,11 @@ class Decoder:
         """
         if not response.body:
             return None
-        other = self._others.get(str(response.status))
+        if self._others:
+            status = str(response.status)
+            other = self._others.get(status if status in self._known else "2XX")
+        else:
+            other = None
         if other is not None:
             return other.decode(response)
         media = response.headers.get("content-type", "").partition(";")[0].lower()
@@ -291,7 +296,7 @@ class Decoder:
             )
         shape = self._shape
         is_file = shape is not None and shape.kind == "bytes"
-        if is_file or not is_json(media):
+        if is_file or "*" in media or not is_json(media):
             # Lines of JSON are a text, whatever they are called.
             plain = media.startswith("text/") or "json" in media
             return _text(response) if plain and not is_file else response.body

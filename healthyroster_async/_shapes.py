@@ -7,7 +7,7 @@ as much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import attrs
@@ -83,8 +83,10 @@ def matcher(
 
     def matched(keys: tuple[str, ...]) -> tuple[dict[str, str], tuple[str, ...]]:
         found: dict[str, str] = {}
-        left: Iterable[str] = keys
+        left: Sequence[str] = keys
         for like, spelt in likenesses:
+            if not left:
+                break
             meant = [(key, spelt.get(like(key))) for key in left]
             for key, name in meant:
                 if name is not None:

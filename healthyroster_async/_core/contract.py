@@ -316,13 +316,15 @@ def operations_of(
     rows = _spelled(ROWS, read)
     urls = [text(url).rstrip("/") for url in base_urls]
     # A server may be said without its host.
-    below = ["".join(u.partition("://")[2].partition("/")[1:]) for u in urls]
+    known = [*read.servers, *urls]
+    below = ["".join(u.partition("://")[2].partition("/")[1:]) for u in known]
     return Operations(
         document,
         hidden=frozenset((name or "").lower() for name in headers),
         safe=frozenset({*safe, *([rows.label] if rows else [])}),
         provider=provider,
-        served=frozenset(url.lower() for url in (*read.servers, *urls, *below)),
+        # A document that has no servers of its own does not say what is elsewhere.
+        served=frozenset(u.lower() for u in (*known, *below) if read.servers),
     )
 
 

@@ -48,13 +48,23 @@ def line(parameter: Parameter, value: Any) -> str:
         return between.join(single(parameter, item) for item in value)
     if isinstance(value, dict):
         inside = "=" if parameter.style == "multi" else between
-        members = ((key, single(parameter, inner)) for key, inner in value.items())
+        members = (
+            (key, single(parameter, inner))
+            for key, inner in value.items()
+            if inner is not None
+        )
         return between.join(map(inside.join, members))
     return single(parameter, value)
 
 
 def cookie_value(parameter: Parameter, value: Any) -> str:
     """Return a value for a cookie: what would end it or begin another is escaped."""
+    if isinstance(value, list | dict) and parameter.style == "multi":
+        # Two cookies of one name, or an ampersand in one: servers do not agree.
+        raise TypeError(
+            f"{parameter.name} is a list or object that is exploded, which cannot be "
+            "sent in a cookie: leave it out"
+        )
     # The commas of a list stand between its items, as OpenAPI has them.
     safe = f"{_COOKIE}," if isinstance(value, list | dict) else _COOKIE
     return quote(line(parameter, value), safe=safe)

@@ -455,6 +455,10 @@ def of_call(error: _C, request: Request, correlation: str | None = None) -> _C:
     return error
 
 
+def _asks_for_part(request: Request) -> bool:
+    return "range" in map(str.lower, request.headers)
+
+
 _BY_STATUS: dict[int, type[ResponseError]] = {
     400: InvalidRequestError,
     401: AuthenticationError,
@@ -468,7 +472,7 @@ _BY_STATUS: dict[int, type[ResponseError]] = {
 def is_success(status: int) -> bool:
     """Return whether a status says that all went well (RFC 9110, section 15.3).
 
-    206 (Partial Content) does not: nobody asked for a part.
+    206 (Partial Content) does not, unless somebody asked for a part.
     """
     return 200 <= status < 300 and status != 206  # noqa: PLR2004 - their numbers
 
@@ -476,7 +480,7 @@ def is_success(status: int) -> bool:
 def error_for(response: Response) -> ResponseError | None:
     """Return the error that an answer stands for, or ``None`` if it is none."""
     status = response.status
-    if is_success(status):
+    if is_success(status) or (status == 206 and _asks_for_part(response.request)):  # noqa: PLR2004 - its number
         return None
     exact = _BY_STATUS.get(status)
     if exact is ForbiddenError:

@@ -26,6 +26,10 @@ _IMF = (
 )
 
 
+# Also json+fhir and vnd.x.json, but no lines or sequences of JSON.
+_JSON = re.compile(r"(?:^|[/+.-])json(?:\+|$)")
+
+
 @lru_cache(maxsize=64)  # every answer is asked
 def is_json(media: str) -> bool:
     """Return whether what is said to be of a media type is JSON.
@@ -34,7 +38,7 @@ def is_json(media: str) -> bool:
     """
     plain = media.partition(";")[0].strip().lower()
     # RFC 6839, section 3.1; x-json is older than application/json.
-    return not plain or "*" in plain or plain.endswith(("/json", "+json", "/x-json"))
+    return not plain or "*" in plain or _JSON.search(plain) is not None
 
 
 def retry_after(

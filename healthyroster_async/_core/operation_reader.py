@@ -228,7 +228,8 @@ class Reading:
             style = _style(raw, where, place, style)
         shape = self.schemas.shape(schema, at)
         several = shape.kind in {"array", "object", "map"}
-        if several and place == "cookie" and style == "multi":
+        exploded = several and place == "cookie" and style == "multi"
+        if exploded and raw.get("required") is True:
             # Two cookies of one name, or an ampersand in one: servers do not agree.
             wrong(where, "a list or object that is exploded cannot be sent in a cookie")
         if several and shape.kind != "array" and self.document.is_swagger_2:

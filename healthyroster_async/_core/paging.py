@@ -217,6 +217,9 @@ class Pages:
         self._number = number or 0 if paging.kind == "offset" else number
         left_out = plain(paging.parameter or "").endswith(_LEFT_OUT)
         from_zero = paging.kind == "offset" and paging.start is None and left_out
+        # Where the first number is not known, one call more loses nothing.
+        usual = 0 if from_zero else 1
+        self._first: int = usual if paging.start is None else paging.start
         # Who counts from 1 may take 0 for it.
         self._unsure = not number and paging.start != 0 and not from_zero
         self._probing = False
@@ -291,7 +294,7 @@ class Pages:
         if self._unsure:
             self._unsure = False
             said = _said(answer, _PAGE) if self.paging.kind == "page" else None
-            if type(said) is not int:
+            if type(said) is not int or self._number not in {None, said}:
                 # Whether they count from 0 or 1 shows in whether 1 is the same.
                 self._probing, self._number = True, 1
                 return items, self._with(1)
@@ -307,9 +310,7 @@ class Pages:
         total = _said(answer, _TOTAL)
         before = 0
         if self.paging.kind == "offset":
-            # Where the first number is not known, one call more loses nothing.
-            first = 1 if self.paging.start is None else self.paging.start
-            before = max(0, (self._number or 0) - first)
+            before = max(0, (self._number or 0) - self._first)
         if type(total) is int and total > 0 and self._from_start():
             return before + self._received >= total
         return False

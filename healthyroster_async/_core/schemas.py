@@ -87,6 +87,11 @@ class Shape:
         return said if isinstance(said, str) and said not in _TYPES else ""
 
     @property
+    def media(self) -> str:
+        """Media type of what a text of OpenAPI 3.1 holds, if the document says it."""
+        return text(self._raw.get("contentMediaType"))
+
+    @property
     def minimum(self) -> Any:
         """The least it may be, as the document has it."""
         return self._raw.get("minimum")

@@ -258,9 +258,11 @@ def _map(shape: Shape, value: Any, name: str) -> dict[str, Any]:
     return {key: fitting(inner, one, f"{name}.{key}") for key, one in given.items()}
 
 
-def _bytes(shape: Shape, value: Any, name: str) -> File:
+def _bytes(shape: Shape, value: Any, name: str) -> File | str:
     if isinstance(value, File):
         return value
+    if isinstance(value, str) and shape.media:
+        return _text(shape, value, name)  # inside JSON its media type says no more
     if not isinstance(value, bytes | bytearray | memoryview):
         raise _wrong(shape, value, name)
     return File(bytes(value))

@@ -43,7 +43,8 @@ from healthyroster_async._version import __version__
 # Kestrel keeps an idle connection 130 s, IIS 120 s, nginx 75 s, most load balancers
 # 60 s: whoever lets go first cannot be surprised by the other.
 _KEEP_ALIVE_S = 15.0
-_DNS_CACHE_S = 60
+# A name that leads elsewhere after a failover is found so soon.
+_DNS_CACHE_S = 10
 _READ_BUFFER = 2**16
 # Until then no answer does harm, and the ratio of a short one says little.
 _ANY_RATIO = 8 * 2**20
@@ -196,7 +197,7 @@ class AiohttpTransport(Transport):
                     done = True
                 except (aiohttp.ClientError, OSError, ValueError):
                     # What an error says beside its status matters less than that.
-                    if is_success(answer.status):
+                    if answer.status // 100 == 2:  # noqa: PLR2004 - also a part
                         raise
                     body = b""
                 return Response(
@@ -209,9 +210,6 @@ class AiohttpTransport(Transport):
             failure = transport_error(
                 error, request, answered=answer is not None, direct=direct
             )
-            if self._connector is not None and isinstance(failure, ConnectError):
-                # Where the name led to, nobody answers: it may lead elsewhere by now.
-                self._connector.clear_dns_cache()
             if self._closed:
                 failure = PoolClosedError(f"{request.label}: the pool was closed")
         except BaseException as error:  # noqa: BLE001 - raised below

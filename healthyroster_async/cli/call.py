@@ -200,7 +200,7 @@ async def _every(
 
 def _write(response: Response, output: Path | None, *, raw: bool) -> None:
     media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    parsed = is_json(media) and bool(response.body)
+    parsed = is_json(media) and "*" not in media and bool(response.body)
     content = response.body
     if parsed and not raw:
         value = response.json()  # which says so if it is none

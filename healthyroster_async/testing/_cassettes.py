@@ -32,6 +32,7 @@ _SOURCES = re.compile(
 )
 # "Provider" alone is an athletic trainer in the vendor's words.
 _PROVIDER = re.compile(r"healthcareproviders?/\{|\{healthcareprovider", re.IGNORECASE)
+_ID = re.compile(r"(?:.*_)?id|.*I[dD]", re.DOTALL)  # also patientId, _id
 _KEPT = frozenset({"content-type", "retry-after"})
 
 
@@ -259,7 +260,7 @@ def _is_page(value: Any) -> bool:
     Numbers of a record are health data, whatever they are called.
     """
     if isinstance(value, dict):
-        return "id" not in map(plain, value) and any(map(_is_page, value.values()))
+        return not any(map(_ID.fullmatch, value)) and any(map(_is_page, value.values()))
     return isinstance(value, list)
 
 

@@ -253,6 +253,8 @@ SCORE = 8765432198
         ({"items": [{"paging": COUNTS}], "total": str(SCORE)}, {}),
         ({"id": 1, "symptoms": []} | COUNTS, {}),
         ({"patient": {"id": 1, "symptoms": []}} | COUNTS, {}),
+        ({"patientId": 1, "readings": []} | COUNTS, {}),
+        ({"_ID": 1, "readings": []} | COUNTS, {}),
         (COUNTS, {}),
         ([COUNTS], {}),
     ],

@@ -4,11 +4,9 @@ import asyncio
 import contextvars
 import copy
 import pickle
-import socket
 from pathlib import Path
 
 import aiohttp
-import aiohttp.connector
 import attrs
 import backoff
 import pytest
@@ -226,43 +224,6 @@ async def test_a_part_of_an_answer_is_not_taken_for_all_of_it():
     async with Server(then=part) as server, server.pool(retry=ONCE) as pool:
         with pytest.raises(ResponseError, match="206"):
             await pool.session(1).reporting.rows(7).to_list()
-
-
-async def test_where_nobody_answers_the_name_is_looked_up_again(monkeypatch):
-    """
-    After a failover it leads elsewhere; the old address would be tried for a minute.
-    """
-    asked = []
-
-    class Names(aiohttp.abc.AbstractResolver):
-        def __init__(self, *_, **__):
-            pass
-
-        async def resolve(self, host, port=0, family=socket.AF_INET):
-            asked.append(host)
-            where = "127.0.0.2" if len(asked) == 1 else "127.0.0.1"
-            return [
-                {
-                    "hostname": host,
-                    "host": where,
-                    "port": port,
-                    "family": socket.AF_INET,
-                    "proto": 0,
-                    "flags": 0,
-                }
-            ]
-
-        async def close(self):
-            pass
-
-    monkeypatch.setattr(aiohttp.connector, "DefaultResolver", Names)
-    async with Server() as server:
-        server.url = server.url.replace("127.0.0.1", "localhost")
-        quick = RetrySettings(base_delay=0.001, max_delay=0.001)
-        async with server.pool(retry=quick, deadline=10) as pool:
-            assert await pool.session(1).reporting.data_sources() == []
-
-    assert asked == ["localhost"] * 2
 
 
 async def test_max_attempts_bounds_what_a_dying_server_sees():

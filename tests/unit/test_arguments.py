@@ -420,6 +420,30 @@ def test_a_value_cannot_leave_its_cookie(schema, value, text):
     assert binding(cookie).bind(7, {"x": value}).headers == {"Cookie": f"x={text}"}
 
 
+@pytest.mark.parametrize("explode", [True, False])
+def test_a_member_that_is_none_is_left_out(explode):
+    """
+    A filter of several members is often made with those that nobody set.
+    """
+    nullable = TEXT | {"nullable": True}
+    schema = {"type": "object", "properties": {"R": nullable, "G": nullable}}
+    made = binding({"name": "x", "in": "query", "schema": schema, "explode": explode})
+
+    query = made.bind(7, {"x": {"R": "1", "G": None}}).query
+    assert query == ("?R=1" if explode else "?x=R%2C1")
+
+
+def test_a_list_that_no_cookie_can_say_is_left_out_or_refused():
+    """
+    Servers do not agree on two cookies of one name; most calls need none of them.
+    """
+    made = binding({"name": "x", "in": "cookie", "schema": NAMES})
+
+    assert "Cookie" not in made.bind(7, {}).headers
+    with pytest.raises(TypeError, match="x is a list or object that is exploded"):
+        made.bind(7, {"x": ["a", "b"]})
+
+
 def test_a_body_is_sent_under_the_keys_of_the_api():
     """
     It is given as a dict, in either spelling, or as a model.
@@ -670,6 +694,16 @@ def test_what_is_a_text_of_some_media_type_is_no_file(schema):
     It stands in JSON as the text that it is, or that it is encoded as.
     """
     assert sent({"type": "string"} | schema, "YWJj") == b'"YWJj"'
+
+
+def test_a_text_inside_json_may_have_any_media_type():
+    """
+    A token is one (application/jwt), and JSON has no place for a file.
+    """
+    token = {"type": "string", "contentMediaType": "application/jwt"}
+    schema = {"type": "object", "properties": {"token": token}}
+
+    assert sent(schema, {"token": "eyJ"}) == b'{"token":"eyJ"}'
 
 
 def test_a_file_shows_nothing_of_itself():

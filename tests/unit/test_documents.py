@@ -611,6 +611,24 @@ def test_an_operation_that_is_served_elsewhere_is_not_called(own, elsewhere, of_
         operations.find("get_files")
 
 
+@pytest.mark.parametrize(
+    ("of_all", "own"),
+    [([], "https://api.clinic.test/v1"), (["https://api.clinic.test/v1"], "/v1")],
+)
+def test_a_base_url_that_is_given_stands_for_the_servers_of_the_document(of_all, own):
+    """
+    Against an emulator all operations are called, wherever their servers are said.
+    """
+    source = {
+        "openapi": "3.0.1",
+        "servers": [{"url": url} for url in of_all],
+        "paths": {"/Files": {"servers": [{"url": own}], "get": {"responses": {}}}},
+    }
+    here = {Environment.SANDBOX: "http://127.0.0.1:8080"}
+
+    assert read(source, base_urls=here).operations.find("get_files")
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_a_server_that_is_offered_twice_is_one(last):
     """

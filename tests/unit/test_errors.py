@@ -188,6 +188,15 @@ def test_success_is_no_error(status):
     assert error_for(response(status)) is None
 
 
+def test_a_part_that_was_asked_for_is_no_error():
+    """
+    Of a large file an operation may fetch the rest, with Range.
+    """
+    asking = request(headers={"Range": "bytes=4-"})
+
+    assert error_for(response(206, request=asking)) is None
+
+
 def test_a_missing_extra_is_an_import_error_too():
     """
     Who guards an import catches ImportError.

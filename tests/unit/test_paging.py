@@ -240,6 +240,23 @@ def test_wherever_it_begins_no_item_is_lost_or_comes_twice(
     assert pulled(paging, server, **arguments)[0] == list(range(7))
 
 
+@pytest.mark.parametrize("given", [{}, {"page": 0}])
+def test_a_number_that_is_not_the_one_asked_for_is_not_believed(given):
+    """
+    Who asks for page 0 may be told that it is the first: the second would be left out.
+    """
+    pages = [[0, 1], [2, 3], [4]]
+
+    def server(step):
+        number = step.get("page", 0)
+        said = {"page": number + 1} if given else {}
+        return {"items": [*pages, []][min(number, 3)]} | said, {}
+
+    paging = Paging(kind="page", parameter="page", items="items")
+
+    assert pulled(paging, server, **given)[0] == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_items_that_are_all_alike_do_not_show_where_they_begin(first):
     """
@@ -257,12 +274,22 @@ def test_items_that_are_all_alike_do_not_show_where_they_begin(first):
     assert pulled(evolve(paging, start=first), server)[0] == ["x"] * 5
 
 
-@pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("start", ["known", None])
-@pytest.mark.parametrize("name", ["offset", "startIndex"])
+@pytest.mark.parametrize(
+    ("name", "first", "start"),
+    [
+        ("offset", 0, "known"),
+        ("offset", 1, "known"),
+        ("offset", 0, None),
+        ("startIndex", 0, "known"),
+        ("startIndex", 1, "known"),
+        ("startIndex", 0, None),
+        ("startIndex", 1, None),
+    ],
+)
 def test_a_list_from_its_middle_has_its_last_item(first, start, name):
     """
-    Where the first number is not known, a total tells the end one call later.
+    Where the first number is not known, a total tells the end one call later. An offset
+    is how many stand before, and servers answer 416 beyond the total.
     """
 
     def server(step):
@@ -272,8 +299,10 @@ def test_a_list_from_its_middle_has_its_last_item(first, start, name):
     paging = Paging(kind="offset", parameter=name, items="items", start=known)
 
     for begin in range(7):
-        items, _ = pulled(paging, server, **{name: begin + first})
+        items, asked = pulled(paging, server, **{name: begin + first})
         assert items == list(range(begin, 7))
+        beyond = start is None and name == "startIndex" and first == 0
+        assert asked[-1][name] <= 6 + first + beyond
 
 
 @pytest.mark.parametrize("end", [{"next": None}, {"next": ""}, {}])

@@ -153,6 +153,9 @@ def test_an_answer_of_another_form_is_an_error_that_shows_nothing(body, sentence
         (b"\x00\x01", "application/pdf", b"\x00\x01"),
         (b"[]", "application/problem+json; charset=utf-8", []),
         (b"[]", "text/json", []),
+        (b"[]", "application/json+fhir", []),
+        (b"[]", "application/vnd.clinic.json", []),
+        (b"\x89PNG", "image/*", b"\x89PNG"),
         (b"[]\n[]\n", "application/x-ndjson", "[]\n[]\n"),
         (b"[]", "", []),
     ],
@@ -205,6 +208,21 @@ def test_an_answer_is_read_by_what_the_document_has_for_its_status():
     assert [read(status, b'{"id": 1}').id for status in (200, 201, 203)] == [1, 1, 1]
     assert read(202, b"") is None
     assert str(prepared.signature).endswith("-> Patient | list[Team]")
+
+
+def test_a_range_of_statuses_is_what_no_other_is():
+    """
+    A job that was begun is no patient, whichever of them says so.
+    """
+    team = answer({"$ref": "#/components/schemas/Team"})["200"]
+    responses = answer(PATIENT) | {"2XX": team}
+    read = registry(responses=responses).get("GetPatients").decoder.decode
+
+    def decoded_as(status):
+        made = read(Response(request=request(), status=status, body=b'{"id": 1}'))
+        return type(made).__name__
+
+    assert list(map(decoded_as, (200, 201, 202))) == ["Patient", "Team", "Team"]
 
 
 def test_a_model_is_silent_about_people():
