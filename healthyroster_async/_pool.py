@@ -187,7 +187,8 @@ class ConnectionPool:
             client_session: A session of your own to send with. It is not closed. Its
                 connector should have no limit, or calls that wait inside it spend the
                 timeout of their attempt. When a connection is lost its aiohttp sends a
-                GET, PUT or DELETE once more by itself, even if it was carried out.
+                GET, PUT or DELETE once more by itself, even if it was carried out; and
+                it takes an answer that comes twice for that of the next call.
             transport: What carries the requests in tests: a ``ScriptedTransport``,
                 ``Recorder`` or ``Replay`` of ``healthyroster_async.testing``.
             ssl_context: A TLS context of your own, for a private authority.
