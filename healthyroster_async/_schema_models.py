@@ -285,10 +285,8 @@ class Decoder:
         if self._others:
             status = str(response.status)
             other = self._others.get(status if status in self._known else "2XX")
-        else:
-            other = None
-        if other is not None:
-            return other.decode(response)
+            if other is not None:
+                return other.decode(response)
         media = response.headers.get("content-type", "").partition(";")[0].lower()
         if media == "text/html" and not self._has_pages:
             raise response.not_understood(

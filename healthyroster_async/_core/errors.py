@@ -472,13 +472,16 @@ _BY_STATUS: dict[int, type[ResponseError]] = {
 def is_success(status: int) -> bool:
     """Return whether a status says that all went well (RFC 9110, section 15.3).
 
-    206 (Partial Content) does not, unless somebody asked for a part.
+    206 (Partial Content) does not say it of what was asked for, but of a part.
     """
     return 200 <= status < 300 and status != 206  # noqa: PLR2004 - their numbers
 
 
 def error_for(response: Response) -> ResponseError | None:
-    """Return the error that an answer stands for, or ``None`` if it is none."""
+    """Return the error that an answer stands for, or ``None`` if it is none.
+
+    A part is none where somebody asked for one, with ``Range``.
+    """
     status = response.status
     if is_success(status) or (status == 206 and _asks_for_part(response.request)):  # noqa: PLR2004 - its number
         return None

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 # One number, as servers write it: RFC 9110 allows whole seconds, some send fractions.
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+# Also json+fhir and vnd.x.json, but no lines or sequences of JSON.
+_JSON = re.compile(r"(?:^|[/+.-])json(?:\+|$)")
 # Compiled when the first date is read: importing a program costs each time.
 _RFC850 = (
     r"(?a)(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
@@ -24,10 +26,6 @@ _IMF = (
     r"(?a)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?P<day>\d{2}) (?P<month>[A-Z][a-z]{2}) "
     r"(?P<year>\d{4}) (?P<time>\d{2}:\d{2}:\d{2}) GMT"
 )
-
-
-# Also json+fhir and vnd.x.json, but no lines or sequences of JSON.
-_JSON = re.compile(r"(?:^|[/+.-])json(?:\+|$)")
 
 
 @lru_cache(maxsize=64)  # every answer is asked
