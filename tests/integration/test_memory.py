@@ -23,7 +23,7 @@ async def pull(clinic):
 async def main():
     pool = POOL
     async with pool:
-        outcomes = await pool.fan_out(range(1, 9), pull)
+        outcomes = await pool.fan_out(range(1, 16), pull)
     outcomes.raise_for_failures()
     print(sum(outcomes.succeeded.values()))
 
@@ -37,7 +37,7 @@ def peak_of(rows):
     """Return how many rows came, and the most memory in MiB."""
     emulate = [
         sys.executable, "-m", "healthyroster_async", "emulate", "--port", "0",
-        "--providers", "8", "--rows", str(rows),
+        "--providers", "15", "--rows", str(rows),
     ]  # fmt: skip
     emulator = subprocess.Popen(
         emulate, stdout=subprocess.PIPE, text=True, env=unwatched()
@@ -72,5 +72,5 @@ def test_ten_times_the_rows_do_not_cost_more_memory():
     few, little = peak_of(1000)
     many, much = peak_of(10_000)
 
-    assert (few, many) == (8 * 9 * 1000, 8 * 9 * 10_000)
+    assert (few, many) == (15 * 9 * 1000, 15 * 9 * 10_000)
     assert much < 1.2 * little, f"{little} MiB, then {much} MiB"

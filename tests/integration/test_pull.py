@@ -962,9 +962,9 @@ async def test_killed_and_cut_another_way_it_holds_no_row_twice(step, number, tm
     """
     plan = {**PLAN, "until": "2025-03-01"}
     asked = {**ASKED, "EndDate": "2025-02-28"}
-    async with Emulator(providers=2, rows=200) as emulator, emulator.pool() as pool:
+    async with Emulator(providers=2, rows=300) as emulator, emulator.pool() as pool:
         ended = await child(emulator, tmp_path, step, number, window=1000, **plan)
-        report = await pool.pull(PullPlan(**plan, window=8), tmp_path)
+        report = await pool.pull(PullPlan(**plan, window=10), tmp_path)
         expected = await granted(pool, [1, 2], [1, 8], **asked)
 
     assert ended == -signal.SIGKILL
