@@ -38,6 +38,11 @@ from healthyroster_async._transports.base import Transport
 from healthyroster_async._transports.bounds import Bounds
 from healthyroster_async._transports.fields import Fields
 from healthyroster_async._transports.targets import target_of
+from healthyroster_async._transports.unpacking import (
+    CodingError,
+    PackedError,
+    Unpacker,
+)
 from healthyroster_async._version import __version__
 
 # Kestrel keeps an idle connection 130 s, IIS 120 s, nginx 75 s, most load balancers
@@ -183,6 +188,7 @@ class AiohttpTransport(Transport):
                     timeout=_client_timeout(request.timeouts.connect),
                     proxy=target.proxy,
                     proxy_headers=target.proxy_headers,
+                    auto_decompress=False,  # else nobody sees that it has no end
                 )
                 if request.stream and is_success(answer.status):
                     done = True
@@ -287,6 +293,86 @@ def _check_open(session: aiohttp.ClientSession) -> None:
         )
 
 
+class _Body:
+    """What an answer holds, unpacked, as long as that is not too much."""
+
+    def __init__(
+        self, answer: aiohttp.ClientResponse, bounds: AnswerSettings, name: str
+    ) -> None:
+        """Make one.
+
+        Args:
+            answer: Where it comes from.
+            bounds: What is too much.
+            name: Of its bounds, which one this is about.
+        """
+        self._content = answer.content
+        self._name = name
+        self._most: int | None = getattr(bounds, name)
+        self._most_ratio = bounds.max_ratio
+        coding = answer.headers.get("Content-Encoding")
+        plain = not coding or coding.lower() == "identity"
+        self._unpacker = None if not coding or plain else Unpacker(coding)
+        self._unpacked = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left for certain."""
+        return self._unpacker is None and self._content.at_eof()
+
+    async def read(self) -> bytes:
+        """Return what comes next; nothing at the end.
+
+        Raises:
+            ValueError: It cannot be unpacked, is cut off, or is too large.
+            aiohttp.ClientError: It cannot be read.
+        """
+        if self._unpacker is None:
+            piece = await self._content.readany()
+        else:
+            piece = await self._next_unpacked(self._unpacker)
+            self._unpacked += len(piece)
+        self._check_size()
+        return piece
+
+    async def _next_unpacked(self, unpacker: Unpacker) -> bytes:
+        piece = unpacker.take(b"", _READ_BUFFER)
+        while not piece:
+            packed = await self._content.readany()
+            if not packed:
+                unpacker.check_whole()
+                break
+            piece = unpacker.take(packed, _READ_BUFFER)
+        return piece
+
+    def _check_size(self) -> None:
+        came = self._content.total_bytes
+        size = came if self._unpacker is None else self._unpacked
+        if self._most is not None and size > self._most:
+            raise _TooLargeError(
+                f"the answer is larger than {self._most} bytes; "
+                f"AnswerSettings.{self._name} allows more"
+            )
+        # What is packed is counted when it comes, so the true ratio is higher, if
+        # anything.
+        if size > _ANY_RATIO and size > self._most_ratio * came:
+            raise _TooLargeError(
+                f"the answer unpacks to more than {self._most_ratio:g} times its size; "
+                "if that is no attack, AnswerSettings.max_ratio allows more"
+            )
+
+
+async def _whole(answer: aiohttp.ClientResponse, bounds: AnswerSettings) -> bytes:
+    body = _Body(answer, bounds, "max_body")
+    first = await body.read()
+    if body.ended:
+        return first
+    parts = [first]
+    while part := await body.read():
+        parts.append(part)
+    return b"".join(parts)
+
+
 class _AiohttpStream:
     """The body of a streamed answer."""
 
@@ -299,7 +385,7 @@ class _AiohttpStream:
     ) -> None:
         self._request = request
         self._answer = answer
-        self._bounds = bounds
+        self._body = _Body(answer, bounds, "max_stream")
         self._silence = request.timeouts.read
         self._open_ones = open_ones
         self._closed = False
@@ -311,10 +397,8 @@ class _AiohttpStream:
             )
         failure: BaseException
         try:
-            bounds = self._bounds
-            _check_size(self._answer.content, bounds, "max_stream", bounds.max_stream)
             async with asyncio.timeout(self._silence):
-                return await self._answer.content.readany()
+                return await self._body.read()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = transport_error(error, self._request, answered=True)
         except BaseException as error:  # noqa: BLE001 - raised below
@@ -328,40 +412,6 @@ class _AiohttpStream:
         # aiohttp has already kept the connection if the body was read to its end.
         self._answer.close()
         self._open_ones.discard(self)
-
-
-async def _whole(answer: aiohttp.ClientResponse, bounds: AnswerSettings) -> bytes:
-    content = answer.content
-    body = await content.readany()
-    _check_size(content, bounds, "max_body", bounds.max_body)
-    if content.at_eof():
-        return body
-    parts = [body]
-    while part := await content.readany():
-        parts.append(part)
-        _check_size(content, bounds, "max_body", bounds.max_body)
-    return b"".join(parts)
-
-
-def _check_size(
-    content: aiohttp.StreamReader, bounds: AnswerSettings, name: str, most: int | None
-) -> None:
-    """Refuse an answer that has become too large.
-
-    aiohttp unpacks no more than it may keep until somebody reads, so what has come is
-    little more than what was read.
-    """
-    size = content.total_bytes
-    if most is not None and size > most:
-        raise _TooLargeError(
-            f"the answer is larger than {most} bytes; AnswerSettings.{name} allows more"
-        )
-    # What is packed is counted when it comes, so the true ratio is higher, if anything.
-    if size > _ANY_RATIO and size > bounds.max_ratio * content.total_raw_bytes:
-        raise _TooLargeError(
-            f"the answer unpacks to more than {bounds.max_ratio:g} times its size; if "
-            "that is no attack, AnswerSettings.max_ratio allows more"
-        )
 
 
 class _Answer(aiohttp.ClientResponse):
@@ -458,7 +508,7 @@ def _client_timeout(connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=connect)
 
 
-def transport_error(  # noqa: C901, PLR0911 - a table: one kind, one line
+def transport_error(  # noqa: C901, PLR0911, PLR0912 - a table: one kind, one line
     error: Exception, request: Request, *, answered: bool, direct: bool = True
 ) -> TransportError | DecodingError:
     """Translate what aiohttp, the socket or TLS raised.
@@ -481,6 +531,10 @@ def transport_error(  # noqa: C901, PLR0911 - a table: one kind, one line
             )
         case _TooLargeError():
             return of_call(AnswerTooLargeError(request.label, str(error)), request)
+        case CodingError():
+            return ProtocolError(request, str(error))
+        case PackedError():
+            return ConnectionLostError(request, str(error), answered=True)
         case (
             aiohttp.ClientConnectorCertificateError()
             | aiohttp.ServerFingerprintMismatch()
