@@ -11,6 +11,7 @@ import orjson
 
 from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.headers import is_json
+from healthyroster_async._core.home import at_home
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.schemas import Shape
 from healthyroster_async._core.values import File
@@ -54,7 +55,7 @@ def arguments_of(
         if not equals:
             raise ValueError(f"{place} has no path; give name=PATH")
         parameter = _parameter(binding, name, place)
-        file = File(Path(path).read_bytes(), Path(path).name)
+        file = File(at_home(path).read_bytes(), Path(path).name)
         if parameter.shape.kind == "array":
             arguments.setdefault(parameter.name, []).append(file)
         else:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import rich_click as click
 from attrs import frozen
+from typing_extensions import override
 
 from healthyroster_async._core.errors import ConfigurationError, NotFoundError
+from healthyroster_async._core.home import at_home
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._session import ProviderSession
@@ -23,6 +26,22 @@ _FIRST_TIME = (
     "paste the export lines that it prints."
 )
 
+
+class HomePath(click.Path):
+    """A path in which ``~`` is the user's home: of ``--x=~/y`` no shell makes that."""
+
+    @override
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        return super().convert(at_home(value), param, ctx)
+
+
+# Not a folder, and not one that has to be there.
+FILE = HomePath(dir_okay=False, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 swagger = click.option(
     "--swagger",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import rich_click as click
@@ -14,6 +16,7 @@ import rich_click as click
 from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.errors import InvalidRequestError
 from healthyroster_async._core.headers import is_json
+from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Response
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.paging import detect
@@ -51,7 +54,7 @@ _MOST_SAID = 4000
 @click.option(
     "--output",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_options.FILE,
     help="Write the answer there.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before something may change.")
@@ -93,7 +96,8 @@ def command(
     if not found.safe and not yes:
         _ask(found)
     if pages:
-        how.run(pool, lambda clinic: _every(clinic, found, given, output))
+        with nullcontext() if output is None else _whole(output) as file:
+            how.run(pool, lambda clinic: _every(clinic, found, given, file))
         return
 
     async def once(clinic: ProviderSession) -> Response:
@@ -128,6 +132,23 @@ def _check_writable(output: Path) -> None:
         )
 
 
+@contextmanager
+def _whole(output: Path) -> Iterator[IO[bytes]]:
+    """Open a file that has its name once it is whole; until then the old one has."""
+    real = output.resolve()
+    if output.exists() and not real.is_file():  # a pipe, or /dev/stdout
+        with output.open("wb") as file:
+            yield file
+        return
+    partial = real.with_name(f".{real.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(real)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _given(
     operation: Operation,
     provider: str,
@@ -156,7 +177,7 @@ def _body(body: str | None) -> bytes | None:
     if body.lstrip()[:1] in {"{", "[", '"'}:
         return body.encode()
     try:
-        return Path(body).read_bytes()
+        return at_home(body).read_bytes()
     except OSError as error:
         reason = error.strerror
     try:
@@ -184,18 +205,17 @@ async def _every(
     clinic: ProviderSession,
     operation: Operation,
     given: dict[str, Any],
-    output: Path | None,
+    file: IO[bytes] | None,
 ) -> None:
     call = clinic.operations[operation.name]
     items: AsyncIterator[Any] = call.pages(raw=True, **given)
-    if output is None:
+    if file is None:
         async for item in items:
             sys.stdout.write(_console.json_text(orjson.dumps(item)) + "\n")
         sys.stdout.flush()
         return
-    with output.open("wb") as file:
-        async for item in items:
-            file.write(orjson.dumps(item) + b"\n")
+    async for item in items:
+        file.write(orjson.dumps(item) + b"\n")
 
 
 def _write(response: Response, output: Path | None, *, raw: bool) -> None:
@@ -209,7 +229,8 @@ def _write(response: Response, output: Path | None, *, raw: bool) -> None:
             option |= orjson.OPT_INDENT_2
         content = orjson.dumps(value, option=option)
     if output is not None:
-        output.write_bytes(content)
+        with _whole(output) as file:
+            file.write(content)
         _console.message(f"wrote {size(len(content))} to {output}")
     elif not _console.is_terminal(sys.stdout):
         sys.stdout.flush()

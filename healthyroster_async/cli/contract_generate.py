@@ -9,7 +9,7 @@ import rich_click as click
 
 from healthyroster_async._codegen.package import is_ours, package
 from healthyroster_async._core.walking import readable
-from healthyroster_async.cli import _console, _document
+from healthyroster_async.cli import _console, _document, _options
 
 
 @click.command("generate")
@@ -17,7 +17,7 @@ from healthyroster_async.cli import _console, _document
     "--out",
     required=True,
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=_options.HomePath(file_okay=False, path_type=Path),
     help="Where to write the package; its name is what is imported.",
 )
 @_document.swagger_argument

@@ -90,7 +90,7 @@ _MOST_IDS = 10
     "--report",
     "page",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_options.FILE,
     help="Write an HTML page about the pull, also if it fails or is broken off.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be asked for.")

@@ -296,6 +296,48 @@ def test_files_are_sent_and_received(call, clinic, tmp_path):
     assert (tmp_path / "y.png").read_bytes() == b"\x89PNG\x00"
 
 
+def test_a_file_is_written_whole_or_stays_as_it_was(call, clinic, tmp_path):
+    """
+    A list that breaks off on its third page is no list.
+    """
+    items = tmp_path / "items.ndjson"
+    pages = [*COMMAND, "call", "get_patients", "--pages", "--output", str(items)]
+    rest = "organizationId=1"
+    first = subprocess.run([*pages, "7", rest], capture_output=True, check=False)
+    whole = items.read_bytes()
+    second = subprocess.run([*pages, "9", rest], capture_output=True, check=False)
+    piped = call("call", "get_photo", "7", "patientId=1", "--output", "/dev/stdout")
+
+    assert (first.returncode, second.returncode, piped.returncode) == (0, 3, 0)
+    assert len(whole.splitlines()) == len(PATIENTS)
+    assert items.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
+    assert piped.stdout == b"\x89PNG\x00"
+
+
+def test_the_home_of_a_path_is_found_where_no_shell_does(
+    call, clinic, tmp_path, monkeypatch
+):
+    """
+    A shell looks for it at the beginning of a word, and not in --output=~/y.png.
+    """
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (home / "x.png").write_bytes(b"picture")
+    photo = ["put_photo", "7", "patientId=1", "--file", "photo=~/x.png", "--yes"]
+    done = [
+        call("call", *photo),
+        call("call", "get_photo", "7", "patientId=1", "--output=~/y.png"),
+        call("contract", "generate", "--out=~/clinic_api", "swagger.json"),
+    ]
+
+    assert [one.returncode for one in done] == [0, 0, 0]
+    assert b'filename="x.png"' in clinic.seen[0][2]
+    assert (home / "y.png").read_bytes() == b"\x89PNG\x00"
+    assert (home / "clinic_api" / "__init__.py").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
