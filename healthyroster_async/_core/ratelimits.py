@@ -77,6 +77,8 @@ class Announced:
     @property
     def used_up(self) -> bool:
         """Whether one of them says that no call is left."""
+        if not self.quotas:  # every answer is asked
+            return False
         left = (quota.remaining for quota in self.quotas)
         return any(calls is not None and calls < 1.0 for calls in left)
 

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, field, frozen
+from attrs.validators import optional
 
 from healthyroster_async._core.errors import ConfigurationError
 
@@ -41,16 +42,6 @@ def _number(
         check_number(name, value, above=above, least=least, whole=whole)
 
     return check
-
-
-def _optional(check: Any) -> Any:
-    """Make a validator that lets ``None`` pass."""
-
-    def checked(instance: object, attribute: Attribute[Any], value: Any) -> None:
-        if value is not None:
-            check(instance, attribute, value)
-
-    return checked
 
 
 def check_number(
@@ -154,7 +145,7 @@ class AnswerSettings:
 
     max_body: int = field(default=64 * 2**20, validator=_number(least=1, whole=True))
     max_stream: int | None = field(
-        default=None, validator=_optional(_number(least=1, whole=True))
+        default=None, validator=optional(_number(least=1, whole=True))
     )
     max_ratio: float = field(default=250.0, validator=_number(least=1))
 
@@ -213,28 +204,16 @@ class Limit:
         return self.calls / self.seconds
 
 
-def _limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, Limit):
-        raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} is {value!r}; give a limit "
-            "such as Limit(600, 60) for 600 calls per minute"
-        )
+def _a(kind: type, give: str) -> Any:
+    """Make a validator for values of a type."""
 
+    def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kind):
+            raise ConfigurationError(
+                f"{type(instance).__name__}.{attribute.name} is {value!r}; give {give}"
+            )
 
-def _flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} is {value!r}; give True or "
-            "False"
-        )
-
-
-def _budget(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, Budget):
-        raise ConfigurationError(
-            f"{type(instance).__name__}.{attribute.name} is {value!r}; give "
-            "Budget.APPLICATION or Budget.PROVIDER"
-        )
+    return check
 
 
 class Budget(enum.Enum):
@@ -244,6 +223,11 @@ class Budget(enum.Enum):
     """All calls of the application id: what nearly all APIs do."""
     PROVIDER = "provider"
     """Those about one Healthcare Provider: each has a limit of its own."""
+
+
+_LIMIT = optional(_a(Limit, "a limit such as Limit(600, 60) for 600 calls per minute"))
+_FLAG = optional(_a(bool, "True or False"))
+_BUDGET = _a(Budget, "Budget.APPLICATION or Budget.PROVIDER")
 
 
 @frozen(kw_only=True)
@@ -277,15 +261,15 @@ class PacingSettings:
             secret is in it.
     """
 
-    rate: Limit | None = field(default=None, validator=_optional(_limit))
-    max_rate: float | None = field(default=None, validator=_optional(_number(above=0)))
-    budget: Budget = field(default=Budget.APPLICATION, validator=_budget)
+    rate: Limit | None = field(default=None, validator=_LIMIT)
+    max_rate: float | None = field(default=None, validator=optional(_number(above=0)))
+    budget: Budget = field(default=Budget.APPLICATION, validator=_BUDGET)
     max_concurrency: int = field(default=100, validator=_number(least=1, whole=True))
     max_streams: int = field(default=16, validator=_number(least=1, whole=True))
     max_pause: float = field(default=120.0, validator=_number(above=0))
     max_queue: int = field(default=1_000_000, validator=_number(least=1, whole=True))
-    share: bool | None = field(default=None, validator=_optional(_flag))
-    remember: bool | None = field(default=None, validator=_optional(_flag))
+    share: bool | None = field(default=None, validator=_FLAG)
+    remember: bool | None = field(default=None, validator=_FLAG)
 
 
 def check_deadline(seconds: Any) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from healthyroster_async._core.recording import Bucket, Recording
@@ -151,10 +151,9 @@ class Timeline:
         axis: Axis,
         *,
         extra: str = "",
-        shown: Callable[[float], str] = number,
     ) -> str:
         ys = "".join(
-            f'<span style="bottom:{100 * value / axis.top:.2f}%">{shown(value)}</span>'
+            f'<span style="bottom:{100 * value / axis.top:.2f}%">{number(value)}</span>'
             for value in axis.lines()
         )
         xs = "".join(

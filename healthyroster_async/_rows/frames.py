@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from healthyroster_async._core.extras import extra
+from healthyroster_async._rows.casts import (
+    PRECISION,
+    SCALE,
+    arrow,
+    as_json,
+    is_near,
+    recast,
+    wider,
+)
 from healthyroster_async._rows.kinds import (
     Kind,
     declared_kind,
@@ -36,22 +44,10 @@ if TYPE_CHECKING:
 _LONG_NUMBER = re.compile(rb"\d{19}")
 _EXACT = float(2**53)
 _SHORTEST_MOMENT = len("2026-01-31T08:30")
-_SCALE, _PRECISION = 10, 38
 _MOST_OF_FIRST = 64 * 2**10
 # No report has so many. Each costs memory in every row, also where a row lacks it.
 _MOST_COLUMNS = 5000
 _decoder = json.JSONDecoder()
-
-
-def arrow() -> Any:
-    """Return pyarrow.
-
-    Raises:
-        MissingExtraError: The extra ``frames`` is not installed.
-    """
-    for part in ("pyarrow.compute", "pyarrow.json", "pyarrow.parquet"):
-        extra(part, "frames")
-    return extra("pyarrow", "frames")
 
 
 class FrameBuilder:
@@ -306,17 +302,17 @@ class FrameBuilder:
             if name in self._missing and column.null_count < len(column):
                 del self._missing[name]
             known = self._types.get(name)
-            if not _is_near(self._pa, column):
+            if not is_near(self._pa, column):
                 self._far.add(name)
             if known is None or self._pa.types.is_null(known):
                 self._types[name] = column.type
             elif known != column.type and not self._pa.types.is_null(column.type):
-                wider = _wider(self._pa, known, column.type)
-                if name in self._far and self._pa.types.is_timestamp(wider):
+                joint = wider(self._pa, known, column.type)
+                if name in self._far and self._pa.types.is_timestamp(joint):
                     self._note(name, "times too far for nanoseconds; it is text")
                     self._kinds[name] = "text"
-                    wider = self._pa.string()
-                self._types[name] = wider
+                    joint = self._pa.string()
+                self._types[name] = joint
         return table
 
     def _timed(self, name: str, column: Any) -> Any:
@@ -375,7 +371,7 @@ def _read_types(pa: Any) -> dict[str, Any]:
         "boolean": pa.bool_(),
         "integer": pa.int64(),
         "number": pa.float64(),
-        "decimal": pa.decimal128(_PRECISION, _SCALE),
+        "decimal": pa.decimal128(PRECISION, SCALE),
         **dict.fromkeys(("text", "date", "moment"), pa.string()),
     }
 
@@ -391,9 +387,9 @@ def _fit_decimal(values: list[Any]) -> bool:
         if isinstance(value, Decimal | int):
             whole = Decimal(value)
             exponent = whole.as_tuple().exponent
-            if not isinstance(exponent, int) or exponent < -_SCALE:
+            if not isinstance(exponent, int) or exponent < -SCALE:
                 return False
-            if abs(whole) >= Decimal(10) ** (_PRECISION - _SCALE):
+            if abs(whole) >= Decimal(10) ** (PRECISION - SCALE):
                 return False
         elif value is not None:
             return False
@@ -413,124 +409,3 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return as_json(value)
-
-
-def as_json(value: Any) -> str:
-    """Return a value as JSON, with every digit of its numbers.
-
-    Raises:
-        BrokenRowsError: It is nested too deep.
-    """
-    try:
-        return _json(value)
-    except RecursionError:
-        pass
-    raise BrokenRowsError("a row is nested too deep")
-
-
-def _json(value: Any) -> str:
-    if type(value) in {int, Decimal}:
-        return str(value)
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # long integers, decimals, what is nested deep
-        pass
-    if isinstance(value, dict):
-        members = [(_json(key), _json(item)) for key, item in value.items()]
-        return "{" + ",".join(f"{key}:{item}" for key, item in members) + "}"
-    return "[" + ",".join([_json(item) for item in value]) + "]"
-
-
-def _is_near(pa: Any, column: Any) -> bool:
-    """Return whether times could be told in nanoseconds: from 1677 to 2262."""
-    if not pa.types.is_timestamp(column.type) or column.type.unit == "ns":
-        return True
-    ends = pa.compute.min_max(column)
-    try:
-        for end in ends.values():
-            end.cast(pa.timestamp("ns", column.type.tz))
-    except pa.ArrowException:
-        return False
-    return True
-
-
-def _wider(pa: Any, held: Any, came: Any) -> Any:
-    """Return the type that holds the values of two."""
-    types = pa.types
-    if types.is_timestamp(held) and types.is_timestamp(came) and held.tz == came.tz:
-        return held if held.unit == "ns" else came
-    if {held, came} == {pa.int64(), pa.float64()}:
-        return pa.float64()
-    return pa.string()
-
-
-def recast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table with the columns of a schema that came to be after it.
-
-    A value that the wider type holds no more is never made: the type is one of
-    ``FrameBuilder``, which only widens.
-    """
-    module = arrow()
-    columns = []
-    for one in schema:
-        at = table.schema.get_field_index(one.name)
-        if at < 0:
-            columns.append(module.nulls(table.num_rows, one.type))
-            continue
-        column = table.column(at)
-        if column.type != one.type:
-            column = _cast(module, column, one.type)
-        columns.append(column)
-    made: pa.Table = module.Table.from_arrays(columns, schema=schema)
-    return made
-
-
-def _cast(pa: Any, column: Any, to: Any) -> Any:
-    """Return a column as another type; as text the way that JSON writes it."""
-    types = pa.types
-    if to == pa.string() and types.is_timestamp(column.type):
-        texts = pa.compute.replace_substring(column.cast(pa.string()), " ", "T")
-        for zeros, rest in ((r"\.0+(Z?)$", r"\1"), (r"(\.\d*[1-9])0+(Z?)$", r"\1\2")):
-            texts = pa.compute.replace_substring_regex(texts, zeros, rest)
-        return texts
-    if to == pa.string() and types.is_decimal(column.type):
-        return _shortest_decimals(pa, column)
-    if to == pa.string() and types.is_floating(column.type):
-        values = [_shortest(value) for value in column.to_pylist()]
-        return pa.chunked_array([pa.array(values, pa.string())])
-    return column.cast(to)
-
-
-def _shortest_decimals(pa: Any, column: Any) -> Any:
-    """Return decimals as text; pyarrow would write 0E-10, and 12.5000000000."""
-    compute, whole = pa.compute, pa.decimal128(_PRECISION)
-    units = [chunk.view(whole) for chunk in column.chunks]
-    signed = pa.chunked_array(units, whole).cast(pa.string())
-    digits = compute.ascii_ltrim(signed, "-")
-    digits = compute.ascii_lpad(digits, _SCALE + 1, "0")
-    # The last is what stands between; an empty text would be a value that pyarrow
-    # imports pandas for.
-    texts = compute.binary_join_element_wise(
-        compute.ascii_rtrim(signed, "0123456789"),
-        compute.utf8_replace_slice(digits, 0, -_SCALE, "."),
-        compute.utf8_slice_codeunits(digits, 0, -_SCALE),
-    )
-    return compute.ascii_rtrim(compute.ascii_rtrim(texts, "0"), ".")
-
-
-def _shortest(value: float | None) -> str | None:
-    """Return a number as text; whether it came as 1 or as 1.0 is not known here."""
-    return None if value is None else as_json(value).removesuffix(".0")
-
-
-def as_text(schema: pa.Schema) -> pa.Schema:
-    """Return a schema in which date-times and decimals are text, as CSV has them."""
-    module = arrow()
-    types = module.types
-
-    def written(kind: Any) -> Any:
-        as_text = types.is_timestamp(kind) or types.is_decimal(kind)
-        return module.string() if as_text else kind
-
-    made: pa.Schema = module.schema([(f.name, written(f.type)) for f in schema])
-    return made

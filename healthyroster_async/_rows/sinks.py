@@ -18,7 +18,7 @@ from typing_extensions import override
 from healthyroster_async._core.errors import UsageError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.home import at_home
-from healthyroster_async._rows.frames import arrow, as_json, as_text, recast
+from healthyroster_async._rows.casts import arrow, as_json, as_text, recast
 
 if TYPE_CHECKING:
     import pyarrow as pa

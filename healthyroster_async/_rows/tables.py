@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from healthyroster_async._rows.frames import FrameBuilder, arrow, recast
+from healthyroster_async._rows.casts import arrow, recast
+from healthyroster_async._rows.frames import FrameBuilder
 from healthyroster_async._rows.reader import (
     Connection,
     Reader,

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from attrs import evolve, field, frozen
 
-from healthyroster_async.emulator.schema import Casing, Source, cased
+from healthyroster_async.emulator.schema import Casing, Source, cased, cased_keys
 from healthyroster_async.emulator.selection import Selection
 from healthyroster_async.emulator.settings import Settings
 
@@ -209,15 +209,7 @@ def _members(values: Mapping[str, Any], casing: Casing, taken: set[str]) -> byte
 
 def _dump(value: Any, settings: Settings) -> bytes:
     option = orjson.OPT_INDENT_2 if settings.pretty else 0
-    return orjson.dumps(_spelled(value, settings.key_casing), option=option)
-
-
-def _spelled(value: Any, casing: Casing) -> Any:
-    if isinstance(value, dict):
-        return {cased(k, casing): _spelled(v, casing) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_spelled(item, casing) for item in value]
-    return value
+    return orjson.dumps(cased_keys(value, settings.key_casing), option=option)
 
 
 def _provider_type(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from attrs import Attribute
 from attrs.validators import in_
 
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.settings import check_number
 
 
 def choice(*allowed: object) -> Any:
@@ -31,14 +32,7 @@ def number(*, above: float | None = None, least: float | None = None) -> Any:
 
     def check(instance: object, attribute: Attribute[Any], value: Any) -> None:
         name = _name(instance, attribute)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigurationError(f"{name} is {value!r}; give a number")
-        if not math.isfinite(value):
-            raise ConfigurationError(f"{name} is {value!r}; give a finite number")
-        if above is not None and not value > above:
-            raise ConfigurationError(f"{name} is {value!r}; it must be above {above}")
-        if least is not None and value < least:
-            raise ConfigurationError(f"{name} is {value!r}; the least is {least}")
+        check_number(name, value, above=above, least=least)
 
     return check
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -40,6 +40,15 @@ def cased(name: str, casing: Casing) -> str:
     if casing == "snake":
         return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
     return name
+
+
+def cased_keys(value: Any, casing: Casing) -> Any:
+    """Return a value of JSON with every key spelled as the emulator was told to."""
+    if isinstance(value, dict):
+        return {cased(k, casing): cased_keys(v, casing) for k, v in value.items()}
+    if isinstance(value, list):
+        return [cased_keys(item, casing) for item in value]
+    return value
 
 
 @frozen

@@ -17,6 +17,7 @@ from healthyroster_async.emulator.schema import (
     Column,
     Source,
     cased,
+    cased_keys,
 )
 
 SLOTS = 1008
@@ -153,14 +154,6 @@ _MAKERS: Mapping[str, Callable[[random.Random], Any]] = {
 }  # fmt: skip
 
 
-def _cased_keys(value: Any, casing: Casing) -> Any:
-    if isinstance(value, dict):
-        return {cased(k, casing): _cased_keys(v, casing) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_cased_keys(item, casing) for item in value]
-    return value
-
-
 def tail_values(source: Source, style: Style, slot: int) -> dict[str, Any]:
     """Make up all of a row that does not depend on its number."""
     # A generator of its own for each row: any row can be made without the others.
@@ -184,5 +177,5 @@ def tail_values(source: Source, style: Style, slot: int) -> dict[str, Any]:
             value = None
         else:
             value = _MAKERS[column.kind](rng)
-        values[cased(column.name, style.casing)] = _cased_keys(value, style.casing)
+        values[cased(column.name, style.casing)] = cased_keys(value, style.casing)
     return values

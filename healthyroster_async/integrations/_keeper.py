@@ -18,7 +18,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.settings import Environment, check_deadline, check_type
 from healthyroster_async._pool import ConnectionPool
-from healthyroster_async._rows.frames import arrow
+from healthyroster_async._rows.casts import arrow
 from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import EnvironmentStats
 from healthyroster_async.integrations._problems import ProviderIdError
@@ -117,8 +117,7 @@ class PoolKeeper:
         try:
             session = pool.session(provider_id, environment=environment)
         except ConfigurationError:
-            if environment is None and len(pool.environments) > 1:
-                pool.session(1)  # says so if no environment is the default
+            pool.session(1, environment=environment)  # says so if it is that
             failure = ProviderIdError("the request names no provider")
         else:
             return session.with_options(deadline=self._deadline)

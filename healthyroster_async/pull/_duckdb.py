@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from typing_extensions import override
 
 from healthyroster_async._core.extras import extra
-from healthyroster_async._rows.frames import arrow
+from healthyroster_async._rows.casts import arrow
 from healthyroster_async._rows.sinks import duckdb_reason, free_name
 from healthyroster_async.pull._destination import DUCKDB, Destination, give_up
 

@@ -27,7 +27,7 @@ from healthyroster_async._core.errors import (
     UsageError,
 )
 from healthyroster_async._core.settings import Environment
-from healthyroster_async._rows.frames import arrow
+from healthyroster_async._rows.casts import arrow
 from healthyroster_async._rows.reader import (
     CORES,
     TooManyRowsError,

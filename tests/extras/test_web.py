@@ -30,6 +30,7 @@ from yarl import URL
 from healthyroster_async import (
     AuthenticationError,
     ConfigurationError,
+    Environment,
     HealthyRosterError,
     PoolClosedError,
     ProviderSession,
@@ -603,6 +604,17 @@ async def test_what_makes_no_pool_is_told_so(make):
     with pytest.raises(ConfigurationError, match="make returned is of type NoneType"):
         async with fastapi.HealthyRoster(make).opened():
             """Nobody gets here."""
+
+
+async def test_an_environment_that_the_pool_does_not_have_is_the_apps_mistake():
+    """
+    A client that is told that its provider is none looks in the wrong place.
+    """
+    async with Emulator(providers=1) as emulator:
+        roster = fastapi.HealthyRoster(emulator.pool)
+        async with roster.opened():
+            with pytest.raises(ConfigurationError, match="credentials of 'production'"):
+                roster.session_of(1, Environment.PRODUCTION)
 
 
 async def test_an_app_without_its_lifespan_is_told_so():

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from healthyroster_async._rows.frames import FrameBuilder, as_text, recast
+from healthyroster_async._rows.casts import as_text, recast
+from healthyroster_async._rows.frames import FrameBuilder
 from healthyroster_async._rows.splitter import BrokenRowsError, CutOffError, Splitter
 
 pytestmark = pytest.mark.unmeasured
