@@ -82,7 +82,7 @@ class _Named:
         """Close what is open; what was written is worth nothing."""
 
     def _rename(self) -> None:
-        with self._partial.open("rb") as file:
+        with self._partial.open("r+b") as file:  # Windows syncs what may be written
             os.fsync(file.fileno())  # a name must not outlive what it names
         self._partial.replace(self._path)
 

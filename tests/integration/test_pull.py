@@ -789,6 +789,19 @@ def test_rows_on_their_way_are_open_to_nobody_else(remote, tmp_path, monkeypatch
     assert modes == [0o700] * (4 if remote else 1)
 
 
+@pytest.mark.usefixtures("syncs_as_windows")
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "ndjson", "duckdb"])
+async def test_files_are_synced_where_windows_would_sync_them(file_format, tmp_path):
+    """
+    There it refuses a file that was opened to be read, and no pull brought a row.
+    """
+    async with Emulator(providers=1, rows=9) as emulator, emulator.pool() as pool:
+        plan = PullPlan([1], sources=["Teams"], format=file_format)
+        report = await pool.pull(plan, tmp_path)
+
+    assert (report.complete, report.rows) == (True, 9)
+
+
 async def test_odd_ids_stay_in_the_folder(tmp_path):
     """
     A provider is called what the vendor calls it.

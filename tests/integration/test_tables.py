@@ -163,6 +163,19 @@ async def test_files_are_whole(reporting, tmp_path):
     assert left == ["rows.csv", "rows.db", "rows.ndjson", "rows.parquet"]
 
 
+@pytest.mark.usefixtures("syncs_as_windows")
+async def test_files_are_synced_where_windows_would_sync_them(tmp_path):
+    """
+    There it refuses a file that was opened to be read, and none could be written.
+    """
+    async with Emulator(providers=1, rows=9) as emulator, emulator.pool() as pool:
+        reporting = pool.session(1).reporting
+        for kind in ("parquet", "csv", "ndjson"):
+            write = getattr(reporting.rows(1), f"to_{kind}")
+            assert await write(tmp_path / f"rows.{kind}") == 9
+        assert await reporting.rows(1).to_duckdb(tmp_path / "rows.db", "Patients") == 9
+
+
 @pytest.mark.parametrize("kind", ["reset", "truncate"])
 async def test_a_connection_lost_on_the_way_costs_and_repeats_no_row(kind):
     """
