@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import itertools
@@ -27,6 +26,10 @@ FILES = "source=*/provider=*/window=*/rows.*"
 KEYS = frozenset({"source", "provider", "window"})
 # File systems take 255 bytes, also for "source=" before it and a number behind it.
 _LONGEST = 200
+# What Windows says, which opens no folder, and file systems that sync none.
+_UNSYNCED = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL, errno.ENOTSUP}
+)
 
 
 class Destination:
@@ -195,12 +198,15 @@ def _named(text: str) -> str:
 
 def _sync(folder: Path) -> None:
     # A name must not be lost after the journal says that it is there.
-    with contextlib.suppress(PermissionError):  # Windows opens no folder
+    try:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno not in _UNSYNCED:
+            raise
 
 
 @contextmanager

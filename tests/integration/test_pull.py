@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+import errno
 import json
 import os
 import random
@@ -37,7 +38,7 @@ from healthyroster_async import (
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
-from healthyroster_async.pull._journal import Journal
+from healthyroster_async.pull._journal import Cell, Journal
 from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.testing import Answer, ScriptedTransport, scripted_pool
 
@@ -800,6 +801,39 @@ async def test_files_are_synced_where_windows_would_sync_them(file_format, tmp_p
         report = await pool.pull(plan, tmp_path)
 
     assert (report.complete, report.rows) == (True, 9)
+
+
+@pytest.mark.parametrize(
+    ("number", "goes_on"),
+    [
+        (errno.EBADF, True),
+        (errno.EINVAL, True),
+        (errno.ENOTSUP, True),
+        (errno.EIO, False),
+        (errno.ENOSPC, False),
+    ],
+)
+def test_a_place_need_not_sync_folders(number, goes_on, tmp_path, monkeypatch):
+    """
+    Some network file systems cannot; a disk that is broken or full is an error.
+    """
+    own = os.fsync
+
+    def sync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        own(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    said = pytest.raises(DestinationError, match=os.strerror(number))
+    with contextlib.closing(open_destination(tmp_path, "ndjson")) as destination:
+        destination.journal.folders({Cell("1", "42"): ["Teams"]})
+        partial = destination.partial()
+        partial.write_text("{}")
+        with contextlib.nullcontext() if goes_on else said:
+            destination.publish(
+                partial, source="Teams", provider="42", key="all", rows=1
+            )
 
 
 async def test_odd_ids_stay_in_the_folder(tmp_path):
