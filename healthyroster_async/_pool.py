@@ -576,7 +576,7 @@ class ConnectionPool:
             ConfigurationError: An argument is wrong, or the environment is not named.
             DestinationError: The folder cannot be written, holds other things, or
                 another pull writes into it. What is there stays as it is.
-            MissingExtraError: The extra ``frames`` is not installed.
+            MissingExtraError: The extra that the destination needs is not installed.
             AuthenticationError: The API knows neither id nor secret.
             UsageError: The pool is not open here.
         """

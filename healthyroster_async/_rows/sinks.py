@@ -245,13 +245,14 @@ class DuckdbSink(TableSink):
         """
         if not isinstance(table, str) or not table:
             raise UsageError("table is the name that the table is to have: give a text")
+        # Its extra brings pyarrow, too.
+        self._duckdb = extra("duckdb", "duckdb")
         super().__init__(path, apart=[""])
         if str(self._path).startswith(":memory:"):
             raise UsageError(
                 "a database in memory would be gone with its rows; give the path of a "
                 "file, or make a table of to_arrow() with duckdb.sql"
             )
-        self._duckdb = extra("duckdb", "duckdb")
         self._name = table
         if self._path.exists():
             self._execute("SELECT 1")

@@ -26,6 +26,7 @@ from healthyroster_async._core.errors import (
     ServiceUnavailableError,
     UsageError,
 )
+from healthyroster_async._core.extras import extra
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._rows.casts import arrow
 from healthyroster_async._rows.reader import (
@@ -125,8 +126,10 @@ class Job:
 
     async def run(self, where: str | Path) -> PullReport:
         """Pull everything that is not there yet."""
+        # What is missing is said before anything is asked for.
+        if self._plan.format == "duckdb":
+            await asyncio.to_thread(extra, "duckdb", "duckdb")
         if self._plan.format != "ndjson":
-            # What is missing is said before anything is asked for.
             await asyncio.to_thread(arrow)
         async with (
             _held(where, self._plan) as destination,

@@ -1435,17 +1435,22 @@ async def test_what_lies_there_whole_or_cut_is_not_pulled_the_other_way(tmp_path
     assert await held(cut) == before
 
 
+@pytest.mark.parametrize(
+    ("file_format", "extra"), [("parquet", "frames"), ("duckdb", "duckdb")]
+)
 async def test_a_missing_extra_is_said_before_anything_is_asked_for(
-    tmp_path, monkeypatch
+    file_format, extra, tmp_path, monkeypatch
 ):
     """
-    Else a thousand providers are asked for what cannot be written.
+    Else a thousand providers are asked for what cannot be written. One extra brings all
+    that a format needs.
     """
     lake = tmp_path / "lake"
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    for module in ("pyarrow.parquet", "duckdb"):
+        monkeypatch.setitem(sys.modules, module, None)
     async with Emulator(providers=2) as emulator, emulator.pool() as pool:
-        with pytest.raises(MissingExtraError, match="frames"):
-            await pool.pull(PullPlan([1, 2]), lake)
+        with pytest.raises(MissingExtraError, match=rf"\[{extra}\]"):
+            await pool.pull(PullPlan([1, 2], format=file_format), lake)
 
     assert emulator.seen.requests == 0
     assert not await asyncio.to_thread(lake.exists)

@@ -434,6 +434,8 @@ async def test_a_missing_extra_is_named(reporting, monkeypatch):
         await reporting.rows(1).to_polars()
     with pytest.raises(MissingExtraError, match=r"healthyroster-async\[frames\]"):
         await reporting.rows(1).to_parquet("rows.parquet")
+    with pytest.raises(MissingExtraError, match=r"healthyroster-async\[duckdb\]"):
+        await reporting.rows(1).to_duckdb("rows.db", "Patients")
 
 
 ALL_WAYS = """
