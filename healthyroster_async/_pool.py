@@ -562,8 +562,9 @@ class ConnectionPool:
         Args:
             plan: What to pull.
             destination: A folder, which is made if it is not there; or, with the extra
-                ``remote``, a URL that fsspec knows, such as ``s3://bucket/lake``. Its
-                secrets come from where its own package takes them.
+                ``remote``, a URL that fsspec knows, such as ``"s3://bucket/lake"``; a
+                ``Path`` makes no URL. Its secrets come from where its own package
+                takes them.
             environment: Whose credentials to use, if the pool has several.
             concurrency: Most answers that are read at once.
             progress: Called, not awaited, four times a second.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ from healthyroster_async.pull._report import PullReport
 _OBJECT_STORES = frozenset(
     {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "memory"}
 )
+# What becomes of s3://bucket as a Path; C:/ is a drive.
+_SHORTENED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\](?!/)")
 _JOURNAL, _SUMMARY = f"{OURS}/{JOURNAL}", f"{OURS}/summary.json"
 _MEMORY = Path(":memory:")
 
@@ -175,6 +178,11 @@ def _checked(where: str | Path, file_format: Format) -> str:
         raise DestinationError(
             "the name of the destination is not in UTF-8; give another one"
         ) from None
+    if _SHORTENED.match(text):
+        raise DestinationError(
+            "the destination is a URL that has lost a slash, as in a Path; give it as "
+            'a text, such as "s3://bucket/lake"'
+        )
     if "://" in text and file_format == "duckdb":
         raise DestinationError(
             "a DuckDB file is written into a folder; give its path, no URL"

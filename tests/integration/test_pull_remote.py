@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from pathlib import Path
 
 import fsspec
 import pyarrow.parquet as pq
@@ -74,6 +75,8 @@ async def test_a_store_holds_what_a_folder_would(url):
         ("caf\udce9", "the destination is not in UTF-8"),
         ("s3://key:secret@bucket/lake", "Install s3fs"),
         ("foo://key:secret@bucket", "knows no place that begins with foo://"),
+        (Path("s3://secret/lake"), "has lost a slash"),
+        (Path("file:///secret/lake"), "has lost a slash"),
     ],
 )
 def test_a_place_that_is_none_says_what_to_give(
