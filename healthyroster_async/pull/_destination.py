@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import itertools
 import os
 import shutil
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import quote
 
 import orjson
 
@@ -24,8 +22,6 @@ OURS, JOURNAL, DUCKDB = "_healthyroster", "journal.sqlite", "rows.duckdb"
 FILES = "source=*/provider=*/window=*/rows.*"
 # What the folders say; readers of Hive partitions hide a column of such a name.
 KEYS = frozenset({"source", "provider", "window"})
-# File systems take 255 bytes, also for "source=" before it and a number behind it.
-_LONGEST = 200
 # What Windows says, which opens no folder, and file systems that sync none.
 _UNSYNCED = frozenset(
     {errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL, errno.ENOTSUP}
@@ -87,7 +83,8 @@ class Destination:
 
         Of no rows there is no file: it could not say the types of its columns.
         """
-        parts = (f"source={source}", f"provider={_named(provider)}", f"window={key}")
+        folder = self.journal.provider_folder(provider)
+        parts = (f"source={source}", f"provider={folder}", f"window={key}")
         name = "/".join((*parts, f"rows.{self._format}"))
         with writing():
             if rows:
@@ -175,25 +172,6 @@ def check_empty(holds: bool) -> None:  # noqa: FBT001
             "says which: they would lie there twice, or for ever. Bring it back, or "
             "give another destination"
         )
-
-
-def folder_name(name: str) -> str:
-    """Return the name of a data source as readers of Hive partitions expect it.
-
-    One too long for a file system is cut, and told from others by a checksum.
-    """
-    text = " ".join(name.split())
-    if len(_named(text)) <= _LONGEST:
-        return _named(text)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    text = text[:_LONGEST]
-    while len(_named(text)) > _LONGEST:
-        text = text[:-1]
-    return f"{_named(text)}-{digest}"
-
-
-def _named(text: str) -> str:
-    return quote(text, safe=" -_()")
 
 
 def _sync(folder: Path) -> None:

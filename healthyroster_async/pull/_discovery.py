@@ -29,8 +29,9 @@ from healthyroster_async._resources.edges import ends_inclusive
 from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
-from healthyroster_async.pull._destination import Destination, folder_name
+from healthyroster_async.pull._destination import Destination
 from healthyroster_async.pull._journal import Cell, Journal
+from healthyroster_async.pull._naming import folder_name
 from healthyroster_async.pull._partitions import Partition, Source, cell_of
 from healthyroster_async.pull._plan import PullPlan, is_called
 from healthyroster_async.pull._report import PullDenial, PullFailure, PullGone

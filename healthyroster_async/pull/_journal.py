@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from attrs import frozen
 
 from healthyroster_async._core.date_ranges import Window
 from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._rows.sinks import free_name
+from healthyroster_async.pull._naming import fitted, quoted, with_checksum
 
 _VERSION = "3"
 # OWASP's Password Storage Cheat Sheet: so many rounds of PBKDF2 with SHA-256.
@@ -32,6 +34,9 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE TABLE IF NOT EXISTS folders (
   source TEXT, provider TEXT, folder TEXT NOT NULL COLLATE NOCASE,
   PRIMARY KEY (source, provider), UNIQUE (provider, folder)
+) STRICT;
+CREATE TABLE IF NOT EXISTS providers (
+  id TEXT PRIMARY KEY, folder TEXT NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, inclusive INTEGER) STRICT;
 CREATE TABLE IF NOT EXISTS cells (
@@ -251,9 +256,39 @@ class Journal:
         """
         with self._held():
             self._db.execute("BEGIN")
+            self._name_providers({cell.provider: None for cell in wanted})
             found = {cell: self._folder(cell, names) for cell, names in wanted.items()}
             self._db.execute("COMMIT")
         return found
+
+    def provider_folder(self, provider: str) -> str:
+        """Return the folder of a provider that ``folders`` was asked for."""
+        with self._held():
+            found = self._db.execute(
+                "SELECT folder FROM providers WHERE id = ?", (provider,)
+            ).fetchone()
+        return str(found[0])
+
+    def _name_providers(self, wanted: Iterable[str]) -> None:
+        """Keep what the folders of providers are called.
+
+        No two names differ in case only: on Windows and macOS those are one.
+        """
+        known = dict(self._db.execute("SELECT id, folder FROM providers").fetchall())
+        # From before names were kept: their rows stay where they are.
+        there = self._db.execute("SELECT DISTINCT provider FROM partitions WHERE rows")
+        for (provider,) in there.fetchall():
+            known.setdefault(provider, quoted(provider))
+        taken = set(map(str.lower, known.values()))
+        for provider in wanted:
+            if provider not in known:
+                name = fitted(provider)
+                if name.lower() in taken:
+                    name = free_name(with_checksum(provider), taken)
+                known[provider] = name
+                taken.add(name.lower())
+        insert = "INSERT OR IGNORE INTO providers VALUES (?, ?)"
+        self._db.executemany(insert, known.items())
 
     def _folder(self, cell: Cell, names: Sequence[str]) -> str:
         own = (cell.source, cell.provider)

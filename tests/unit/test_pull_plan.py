@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from healthyroster_async import ConfigurationError, DestinationError, PullPlan
-from healthyroster_async.pull._destination import folder_name
 from healthyroster_async.pull._journal import Cell, Journal, Kept
+from healthyroster_async.pull._naming import folder_name
 
 UNTIL = dt.date(2025, 3, 1)
 LATER = dt.date(2025, 3, 2)
@@ -170,6 +170,40 @@ def test_two_data_sources_of_one_name_have_two_folders(journal):
     # taken: no reason for a pull to break.
     third = Cell("3", "42")
     assert journal.folders({third: ("visits", "visits-2")}) == {third: "visits-2-2"}
+
+
+def test_no_two_providers_have_one_folder(journal):
+    """
+    On Windows and macOS names that differ in case only are one, and so are those that
+    differ in a dot or space at the end on Windows: the second's rows took the place of
+    the first's.
+    """
+    # The last one is called as the second folder is made to be.
+    ids = ["abC", "ABc", "X", "X.", "X ", f"{'q' * 300}", f"{'q' * 301}"]
+    ids.append("ABc-4f1a1434703d")
+    journal.folders({Cell("1", provider): ("Visits",) for provider in ids})
+    names = [journal.provider_folder(provider) for provider in ids]
+    journal.folders({Cell("2", provider): ("Teams",) for provider in reversed(ids)})
+
+    assert [journal.provider_folder(provider) for provider in ids] == names
+    assert len({name.lower() for name in names}) == len(ids)
+    assert names[:5] == ["abC", "ABc-4f1a1434703d", "X", "X%2E", "X%20"]
+    assert max(map(len, names)) < 240
+
+
+def test_who_lies_there_from_before_names_were_kept_stays(journal):
+    """
+    Else old rows and new ones of a provider would lie in two folders.
+    """
+    old = ["a b.", "PROV", "prov", "é" * 40]
+    for provider in old:
+        journal.keep(Cell("1", provider), "all", Kept(None, 1), 9, 99)
+    providers = ["Prov", *old]
+    journal.folders({Cell("1", provider): ("Visits",) for provider in providers})
+    new, *names = [journal.provider_folder(provider) for provider in providers]
+
+    assert names == ["a b.", "PROV", "prov", "%C3%A9" * 40]
+    assert new.startswith("Prov-")
 
 
 def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
