@@ -30,10 +30,7 @@ class _Console(Console):
 
 
 def _console(stream: TextIO) -> Console:
-    # A name that the encoding of the terminal lacks must not end the command.
-    if isinstance(stream, io.TextIOWrapper):
-        with contextlib.suppress(ValueError):
-            stream.reconfigure(errors="backslashreplace")
+    _make_lenient(stream)
     terminal = is_terminal(stream)
     return _Console(
         file=stream,
@@ -42,6 +39,13 @@ def _console(stream: TextIO) -> Console:
         emoji=False,
         highlight=False,
     )
+
+
+def _make_lenient(stream: TextIO) -> None:
+    """Let a name that the encoding of the terminal lacks not end the command."""
+    if isinstance(stream, io.TextIOWrapper):
+        with contextlib.suppress(ValueError):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -77,18 +81,25 @@ def write_json(value: Any) -> None:
     """Write one JSON document to stdout."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     # Not through the console: it would look for colours in it.
-    sys.stdout.write(json_text(orjson.dumps(value, option=option)))
+    write(orjson.dumps(value, option=option))
     sys.stdout.flush()
 
 
-def json_text(document: bytes) -> str:
-    """Return JSON for stdout; on a terminal, without what could move its cursor."""
-    text = document.decode()
+def write(data: bytes) -> None:
+    """Write data to stdout; on a terminal, without what could move its cursor.
+
+    A program gets the bytes as they are, whatever the encoding of the locale.
+    """
     if not is_terminal(sys.stdout):
-        return text
-    # As \u009b it is still the same JSON.
-    return "".join(
-        c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text
+        sys.stdout.buffer.write(data)
+        return
+    _make_lenient(sys.stdout)
+    # As \u009b it is still the same JSON; lines of CSV end with both.
+    text = data.decode().replace("\r\n", "\n")
+    sys.stdout.write(
+        "".join(
+            c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text
+        )
     )
 
 

@@ -75,7 +75,7 @@ def command(
     if as_json:
         _console.write_json(report.to_dict())
     elif as_csv:
-        sys.stdout.write(report.to_csv())
+        _console.write(report.to_csv().encode())
     elif letter:
         _write_letter(report)
     else:
@@ -99,7 +99,7 @@ def from_stdin() -> tuple[str, ...]:
 def _write_letter(report: AccessReport) -> None:
     text = report.request_text()
     if text:
-        sys.stdout.write(text)
+        _console.write(text.encode())
         return
     unknown = report.grants()[Grant.UNKNOWN]
     known = f" as far as is known; {unknown} could not be found out" if unknown else ""

@@ -211,7 +211,7 @@ async def _every(
     items: AsyncIterator[Any] = call.pages(raw=True, **given)
     if file is None:
         async for item in items:
-            sys.stdout.write(_console.json_text(orjson.dumps(item)) + "\n")
+            _console.write(orjson.dumps(item) + b"\n")
         sys.stdout.flush()
         return
     async for item in items:
@@ -233,11 +233,9 @@ def _write(response: Response, output: Path | None, *, raw: bool) -> None:
             file.write(content)
         _console.message(f"wrote {size(len(content))} to {output}")
     elif not _console.is_terminal(sys.stdout):
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        _console.write(content)
     elif parsed or media.startswith("text/") or "json" in media:
-        sys.stdout.write(_console.block(content.decode(errors="replace")))
+        _console.write(_console.block(content.decode(errors="replace")).encode())
     elif content:
         raise click.ClickException(
             f"the answer is {size(len(content))} of {media or 'something'}, "

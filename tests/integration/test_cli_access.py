@@ -26,7 +26,7 @@ async def emulator():
         yield emulator
 
 
-async def access(emulator, *arguments, stdin=None):
+async def access(emulator, *arguments, stdin=None, **more):
     """Run the command, and return its exit code, output and messages."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
@@ -34,7 +34,7 @@ async def access(emulator, *arguments, stdin=None):
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=variables(emulator),
+        env=variables(emulator) | more,
     )
     out, err = await process.communicate(None if stdin is None else stdin.encode())
     return process.returncode, out.decode(), err.decode()

@@ -294,6 +294,25 @@ def test_json_moves_no_cursor_of_a_terminal_and_stays_the_same(monkeypatch, caps
     assert shown.replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_an_encoding_that_lacks_a_letter_ends_nothing(terminal, monkeypatch):
+    """
+    A program reads JSON in UTF-8, whatever a terminal of the same machine can show.
+    """
+    stdout = io.TextIOWrapper(io.BytesIO(), "cp1252")
+    monkeypatch.setattr(stdout, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr("sys.stdout", stdout)
+    _console.write_json({"name": "Zoë Łukasz"})
+    _console.write("a,ł\r\n".encode())
+    stdout.flush()
+    written = stdout.buffer.getvalue()
+
+    encoding, lines = ("cp1252", "a,\\u0142\n") if terminal else ("utf-8", "a,ł\r\n")
+    document, comma, end = written.decode(encoding).rpartition("a,")
+    assert json.loads(document) == {"name": "Zoë Łukasz"}
+    assert comma + end == lines
+
+
 def test_a_file_that_cannot_be_opened_is_named(capsys, tmp_path):
     """
     "No such file or directory" alone does not say which one.
