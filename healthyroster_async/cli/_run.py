@@ -157,6 +157,8 @@ def _told(error: click.ClickException | HealthyRosterError | OSError) -> int:
         text, code = error.strerror or type(error).__name__, FAILED
         if error.filename is not None:
             text = f"{os.fsdecode(error.filename)}: {text}"
+        elif isinstance(error, FileNotFoundError):  # of os.getcwd()
+            text = "the folder you are in has been deleted"
     else:
         text, code = error.format_message(), error.exit_code
     _console.error(text)

@@ -192,6 +192,32 @@ def test_closed_standard_streams_do_not_matter():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_closed_stdin_holds_nothing(variables):
+    """
+    A supervisor may close it; what is missing is said, and not where Python broke.
+    """
+    done = shell('"$PYTHON" -m healthyroster_async access <&-', **variables)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: give ids of Healthcare Providers")
+
+
+@pytest.mark.parametrize(
+    "command", ["config set p swagger=x.json", "contract generate --out gen"]
+)
+def test_a_folder_that_was_deleted_is_said(command, tmp_path):
+    """
+    "No such file or directory" alone does not say which one.
+    """
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f'cd {gone} && rmdir {gone} && "$PYTHON" -m healthyroster_async {command}'
+    done = shell(line, HEALTHYROSTER_SWAGGER="x.json")
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("error: the folder you are in has been deleted\n")
+
+
 def listening(process):
     """Wait until a process waits for connections: from then on it is at work."""
     for _ in range(3000):
