@@ -95,9 +95,10 @@ def collect(
     """
     given = _of_variables(variables)
     profile = profile or variables.get(f"{PREFIX}PROFILE") or None
-    path = None if profile is None else profile_file(variables)
-    # Error reporters print local variables.
-    del variables
+    try:
+        path = None if profile is None else profile_file(variables)
+    finally:
+        del variables  # error reporters print local variables
     own = None if profile is None or path is None else _profile(path, profile)
     found = {} if own is None else _of_profile(own)
     for environment in Environment:

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from typing_extensions import override
 
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.home import user_folder
 from healthyroster_async._core.settings import Environment
 
 PREFIX = "HEALTHYROSTER_"
@@ -82,12 +83,20 @@ def profile_file(variables: Mapping[str, str]) -> Path:
 
     It is ``healthyroster/profiles.toml`` in the user's configuration folder (XDG Base
     Directory Specification; ``APPDATA`` on Windows).
+
+    Raises:
+        ConfigurationError: There is no such folder, for nobody's home is known.
     """
     if sys.platform == "win32":
-        base = variables.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+        known = "APPDATA"
+        folder = user_folder(variables, known, "AppData", "Roaming")
     else:
-        base = variables.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "healthyroster" / "profiles.toml"
+        known = "HOME or XDG_CONFIG_HOME"
+        folder = user_folder(variables, "XDG_CONFIG_HOME", ".config")
+    del variables  # error reporters print local variables
+    if folder is None:
+        raise ConfigurationError(f"there is no folder for profiles; set {known}")
+    return folder / "profiles.toml"
 
 
 def load(path: Path) -> dict[str, Any]:

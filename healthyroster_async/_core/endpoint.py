@@ -12,6 +12,7 @@ from uuid import UUID
 from attrs import Factory, field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.home import not_utf8
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
 # What stands in a path or a query as it is (RFC 3986, sections 3.3 and 3.4); an escape
@@ -142,6 +143,10 @@ def _segment(name: str, value: int | str) -> str:
     # can be, but many servers undo that before they look at the path.
     if text in {".", ".."} or "/" in text or "\\" in text:
         raise ConfigurationError(f"{name} holds a path; give an id")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(not_utf8(name)) from None
     if not text.isprintable():
         raise ConfigurationError(f"{name} holds a control character; give an id")
     return quote(text, safe="")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from healthyroster_async._core.home import user_folder
 from healthyroster_async._core.learned import Learned, from_text, to_text
 
 _logger = logging.getLogger("healthyroster_async.memory")
@@ -78,16 +79,9 @@ def state_folder(variables: Mapping[str, str]) -> Path | None:
     It is ``healthyroster`` in the user's state folder (XDG Base Directory
     Specification; ``LOCALAPPDATA`` on Windows).
     """
-    windows = sys.platform == "win32"
-    base = variables.get("LOCALAPPDATA" if windows else "XDG_STATE_HOME", "")
-    if Path(base).is_absolute():
-        return Path(base) / "healthyroster"
-    try:
-        home = Path.home()
-    except RuntimeError:  # a container's user that is in no list
-        return None
-    rest = ("AppData", "Local") if windows else (".local", "state")
-    return home.joinpath(*rest, "healthyroster")
+    if sys.platform == "win32":
+        return user_folder(variables, "LOCALAPPDATA", "AppData", "Local")
+    return user_folder(variables, "XDG_STATE_HOME", ".local", "state")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from healthyroster_async._core.errors import DestinationError
 from healthyroster_async._core.extras import extra
-from healthyroster_async._core.home import at_home
+from healthyroster_async._core.home import at_home, not_utf8
 from healthyroster_async._policies.memory import state_folder
 from healthyroster_async.pull._destination import (
     FILES,
@@ -175,9 +175,7 @@ def _checked(where: str | Path, file_format: Format) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise DestinationError(
-            "the name of the destination is not in UTF-8; give another one"
-        ) from None
+        raise DestinationError(not_utf8("the name of the destination")) from None
     if _SHORTENED.match(text):
         raise DestinationError(
             "the destination is a URL that has lost a slash, as in a Path; give it as "

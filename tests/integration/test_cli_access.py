@@ -114,6 +114,31 @@ async def test_what_was_asked_for_is_written_and_nothing_else(emulator):
     assert code == 3
 
 
+@pytest.mark.parametrize("form", ["--csv", "--letter"])
+async def test_a_program_gets_utf8_whatever_the_locale(emulator, form):
+    """
+    A file of a machine with Windows is read on another one.
+    """
+    asked = ("klinik-ł", "3", "--operation=data_sources")
+    _, written, told = await access(emulator, *asked, form, PYTHONIOENCODING="ascii")
+
+    assert told == ""
+    assert "klinik-ł" in written
+
+
+async def test_a_locale_that_is_not_utf8_is_said(emulator):
+    """
+    The id is in order; what the terminal was told of its language is not.
+    """
+    elsewhere = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    code, _, told = await access(emulator, "klinik-ł", **elsewhere)
+
+    assert code == 2
+    assert "the locale is not UTF-8" in told
+    assert "PYTHONUTF8=1" in told
+    assert "control character" not in told
+
+
 async def test_ids_are_read_from_stdin_where_none_are_given(emulator):
     """
     300 ids come from a file, in which somebody says whose they are.

@@ -479,6 +479,7 @@ def test_a_mistake_in_the_settings_tells_no_secret(mistake):
         ("clinic", ("UNKNOWN", SECRET)),
         ("other", ("APPLICATION_SECRET", SECRET)),
         ("absent", ("APPLICATION_SECRET", SECRET)),
+        ("homeless", ("APPLICATION_SECRET", SECRET)),
         ("", ("APPLICATION_SECRET", SECRET)),
     ],
 )
@@ -488,11 +489,18 @@ def test_a_mistake_in_the_environment_tells_no_variable(
     """
     They hold the secrets of everything that runs there, not only ours.
     """
+
+    def nobodys():
+        raise RuntimeError
+
     file = tmp_path / "healthyroster" / "profiles.toml"
     if profile != "absent":
         file.parent.mkdir()
         file.write_text(f'[clinic]\nsandbox_application_secret = "{SECRET}"\n')
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if profile == "homeless":
+        monkeypatch.delenv("XDG_CONFIG_HOME")
+        monkeypatch.setattr(Path, "home", nobodys)
     monkeypatch.setenv("HEALTHYROSTER_PROFILE", profile)
     monkeypatch.setenv(f"HEALTHYROSTER_SANDBOX_{variable[0]}", variable[1])
     monkeypatch.setenv("PASSWORD_OF_ANOTHER_SERVICE", SECRET)

@@ -20,7 +20,11 @@ SERVICE = "healthyroster"
 
 
 def path() -> Path:
-    """Return where profiles are kept."""
+    """Return where profiles are kept.
+
+    Raises:
+        ConfigurationError: There is no folder for them.
+    """
     return _profiles.profile_file(os.environ)
 
 
