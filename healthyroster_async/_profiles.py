@@ -110,7 +110,8 @@ def load(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             if not _is_foreign(file.fileno()):
-                return tomllib.load(file)
+                # Editors of Windows begin with a byte order mark.
+                return tomllib.loads(file.read().decode("utf-8-sig"))
         why = (
             "others can write it, and a command that it names is run; make it your "
             f"own, and run: chmod go-w {shlex.quote(str(path))}"

@@ -214,7 +214,7 @@ def with_keyring(
 def _decoded(data: bytes) -> Secret | None:
     """Return bytes without the line end that files and commands add."""
     try:
-        return Secret(data.decode().strip()) if len(data) <= _MOST else None
+        return Secret(data.decode("utf-8-sig").strip()) if len(data) <= _MOST else None
     except UnicodeDecodeError:
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -85,7 +86,8 @@ def _body(operation: Operation, body: bytes) -> dict[str, Any]:
     if not is_json(operation.body_type or ""):
         return {wanted.name: body.decode()}
     try:
-        return {wanted.name: orjson.loads(body)}
+        # Editors of Windows begin with a byte order mark.
+        return {wanted.name: orjson.loads(body.removeprefix(BOM_UTF8))}
     except orjson.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
     raise ValueError(f"the body is no JSON: {at}")

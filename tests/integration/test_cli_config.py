@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import tomllib
+from pathlib import Path
 
 import keyring
 import pytest
@@ -493,6 +494,38 @@ def test_a_secret_in_the_file_is_taken_out_when_it_is_kept(config, file, tmp_pat
     assert SECRET not in file.read_text()
     assert kept.read_text() == f"{SECRET}\n"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_files_may_begin_with_a_byte_order_mark(config, file, tmp_path):
+    """
+    Notepad and PowerShell write one.
+    """
+    file.write_text(f"\ufeff{WRITTEN}")
+    made = config("set", "c", "environment=sandbox")
+    kept = config("secret", "c", "--file", tmp_path / "kept", given=f"\ufeff{SECRET}\n")
+
+    assert (made.returncode, kept.returncode) == (0, 0)
+    assert file.read_text().startswith(WRITTEN)
+    assert (tmp_path / "kept").read_text() == f"{SECRET}\n"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["set", "c", "environment=sandbox"]])
+def test_a_user_without_a_home_is_told_what_to_set(arguments, config, monkeypatch):
+    """
+    A container's user may be in no list.
+    """
+
+    def homeless():
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    done = config(*arguments)
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: there is no folder for profiles; set HOME or XDG_CONFIG_HOME\n"
+    )
 
 
 def typed(text, *, then):

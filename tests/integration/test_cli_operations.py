@@ -201,6 +201,32 @@ def test_pages_come_as_a_line_for_each_item(call, clinic):
     assert [json.loads(line) for line in text(done).splitlines()] == PATIENTS
 
 
+def test_a_program_gets_utf8_whatever_the_locale(clinic, monkeypatch):
+    """
+    Windows and a cron job have other encodings; JSON has one.
+    """
+    monkeypatch.setitem(PATIENTS[0], "name", "Zoë Łukasz")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    arguments = ["call", "get_patients", "7", "organizationId=3", "--pages"]
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == PATIENTS
+
+
+def test_a_body_may_begin_with_a_byte_order_mark(call, clinic, tmp_path):
+    """
+    Notepad and PowerShell write one.
+    """
+    (tmp_path / "body.json").write_text('{"name": "Ada"}', encoding="utf-8-sig")
+    done = call("call", "add_patient", "7", "--body", "body.json", "--yes")
+
+    assert done.returncode == 0
+    assert clinic.seen[0][2] == b'{"name":"Ada"}'
+
+
 def test_what_may_change_data_needs_a_yes(call, clinic):
     """
     In a script nobody reads the question.

@@ -2,7 +2,9 @@
 
 import inspect
 import os
+import sys
 import traceback
+from pathlib import Path
 
 import pytest
 from fakes import read
@@ -193,6 +195,32 @@ def test_a_wrong_profile_is_told_without_its_values(profiles, name, sentence):
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         read(profiles, profile=name)
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_profile_file_may_begin_with_a_byte_order_mark(profiles):
+    """
+    Notepad and PowerShell write one.
+    """
+    profile_file(profiles).write_text(f"\ufeff{PROFILE}", encoding="utf-8")
+
+    assert read(profiles, profile="clinic").environment is Environment.PRODUCTION
+
+
+def test_profiles_lie_where_the_user_keeps_settings(tmp_path, monkeypatch):
+    """
+    The XDG Base Directory Specification names the place; relative paths are ignored.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = Path("healthyroster", "profiles.toml")
+    if os.name == "posix":
+        default = tmp_path / ".config" / file
+
+        assert profile_file({"XDG_CONFIG_HOME": "/etc/c"}) == Path("/etc/c") / file
+        assert profile_file({"XDG_CONFIG_HOME": "c"}) == default
+        assert profile_file({}) == default
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert profile_file({"APPDATA": os.sep}) == Path(os.sep) / file
+    assert profile_file({}).parts[-4:-2] == ("AppData", "Roaming")
 
 
 def test_a_broken_profile_file_is_not_quoted(profiles):

@@ -79,7 +79,7 @@ def change(edit: Callable[[TOMLDocument], None]) -> None:
         ) from None
     document()  # what cannot be read is told without being quoted, and stays as it is
     target = path()
-    before = target.read_text(encoding="utf-8") if target.exists() else ""
+    before = target.read_text(encoding="utf-8-sig") if target.exists() else ""
     held = tomlkit.parse(before)
     edit(held)
     write_private(target, tomlkit.dumps(held))

@@ -64,7 +64,7 @@ def _read() -> Secret:
     if _console.is_terminal(sys.stdin):
         text = click.prompt("Application secret", hide_input=True, err=True)
     else:
-        text = sys.stdin.read(_MOST + 1).strip() if sys.stdin else ""
+        text = sys.stdin.read(_MOST + 1).removeprefix("\ufeff").strip()
     try:
         return Credentials("any", text).application_secret
     except ConfigurationError as error:
