@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import stat
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +26,8 @@ SecretSource: TypeAlias = Callable[[str, str], Awaitable[Secret]]
 
 COMMAND_LIMIT_S = 60.0
 _MOST = 64 * 2**10
+# As CreateProcess finds it: what is in quotes, or what white space ends.
+_PROGRAM = re.compile(r'\s*(?:"([^"]+)"|([^\s"]+))')
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 INSTEAD = (
     "name a file (application_secret_file), a command (application_secret_command) or "
@@ -82,7 +86,7 @@ def is_exposed(mode: int, *, own: bool, fixed: bool) -> bool:
 class _Command:
     """A command that runs in a thread, and can be ended from another one."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: str | list[str]) -> None:
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -116,18 +120,16 @@ async def from_command(command: str, name: str) -> Secret:
     Raises:
         ConfigurationError: It cannot be run, failed or took too long.
     """
-    try:
-        arguments = shlex.split(command)
-    except ValueError:
-        arguments = []
-    if not arguments:
+    program = program_of(command)
+    if not program:
         raise ConfigurationError(f"{name} is no command; is a quote missing?")
-    running = _Command(arguments)
+    # On Windows a program gets one line, and parses it itself.
+    running = _Command(command if sys.platform == "win32" else shlex.split(command))
     try:
         code, secret = await asyncio.to_thread(running.run)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it holds a zero byte"
-        raise ConfigurationError(f"{name} cannot be run: {why}") from None
+        raise ConfigurationError(f"{name} cannot be run: {why} ({program})") from None
     finally:
         running.stop()
     if code is None:
@@ -137,6 +139,23 @@ async def from_command(command: str, name: str) -> Secret:
             f"{name} ended with exit code {code}; what it wrote to stderr says why"
         )
     return _given(secret, name)
+
+
+def program_of(command: str) -> str:
+    """Return what a command begins with, without secrets; empty if it is none.
+
+    There may be some in its arguments, and behind the ``=`` of a variable, which
+    somebody gave who thought of a shell.
+    """
+    if sys.platform == "win32":
+        found = _PROGRAM.match(command)
+        word = "" if found is None else found[1] or found[2]
+    else:
+        try:
+            word = next(iter(shlex.split(command)), "")
+        except ValueError:
+            return ""
+    return word.partition("=")[0]
 
 
 async def from_keyring(entry: str, name: str) -> Secret:
@@ -212,7 +231,7 @@ def with_keyring(
 
 
 def _decoded(data: bytes) -> Secret | None:
-    """Return bytes without the line end that files and commands add."""
+    """Return bytes without the line end and mark that editors and commands add."""
     try:
         return Secret(data.decode("utf-8-sig").strip()) if len(data) <= _MOST else None
     except UnicodeDecodeError:

@@ -76,6 +76,15 @@ def test_a_file_ends_with_a_line_end(file):
     assert fetched(file=str(file)) == Credentials("app-1", SECRET)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(file):
+    """
+    Notepad and PowerShell write one.
+    """
+    file.write_text(f"{SECRET}\n", encoding="utf-8-sig")
+
+    assert fetched(file=str(file)).application_secret.reveal() == SECRET
+
+
 def test_a_file_may_stand_in_the_home_of_the_user(file, monkeypatch):
     """
     A profile that several people share cannot name the home of one.
@@ -170,6 +179,42 @@ def test_a_command_that_fails_is_told_without_its_output(command, sentence):
     What it printed before it failed may be the secret.
     """
     assert sentence in told(command=command)
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        ("no-such-program", "no-such-program"),
+        (f"no-such-program --password {SECRET}", "no-such-program"),
+        (f'"/no such/program" {SECRET}', "/no such/program"),
+        (f"PASSWORD={SECRET} no-such-program", "PASSWORD"),
+    ],
+)
+def test_the_program_that_is_not_there_is_named(
+    platform, command, program, monkeypatch
+):
+    """
+    Which one it is the setting alone does not say; what follows may be a password.
+    """
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert told(command=command).endswith(f" ({program})")
+    assert "no command" in told(command='"')
+
+
+@posix
+def test_on_windows_a_command_is_passed_on_as_it_is(tmp_path, monkeypatch):
+    """
+    A backslash is a part of a path there, and each program has quotes of its own.
+    """
+    monkeypatch.setattr(sys, "platform", "win32")
+    # Elsewhere a command in one piece is the name of a program.
+    program = tmp_path / rf"op\op.exe --vault '{SECRET}"
+    program.write_text(f"#!/bin/sh\necho {SECRET}\n")
+    program.chmod(0o700)
+
+    assert fetched(command=str(program)).application_secret.reveal() == SECRET
 
 
 def test_what_a_command_says_on_stderr_reaches_the_terminal(capfd):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from healthyroster_async import _config, _profiles
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.errors import HealthyRosterError
 from healthyroster_async._core.settings import Environment
+from healthyroster_async._secrets import program_of
 from healthyroster_async.cli import _console, _options, _run
 
 _DOCUMENT = "swagger document"
@@ -125,8 +125,7 @@ def _found(settings: _config.Settings, key: str, shown: str) -> Iterator[_Row]:
 
 def _program(command: str) -> str:
     """Return a command without its arguments: a password may be among them."""
-    try:
-        program, *arguments = shlex.split(command)
-    except ValueError:
+    program = program_of(command)
+    if not program:
         return "set"
-    return f"{program} ..." if arguments else program
+    return program if command.strip(" '\"") == program else f"{program} ..."
