@@ -41,6 +41,7 @@ from healthyroster_async._core.errors import (
     ServiceUnavailableError,
     TransportError,
     UsageError,
+    WrongDestinationError,
 )
 from healthyroster_async._core.messages import Request, Response
 from healthyroster_async._core.outcome import (
@@ -175,6 +176,7 @@ __all__ = [
     "Timeouts",
     "TransportError",
     "UsageError",
+    "WrongDestinationError",
     "__version__",
 ]
 

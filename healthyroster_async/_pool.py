@@ -575,8 +575,9 @@ class ConnectionPool:
 
         Raises:
             ConfigurationError: An argument is wrong, or the environment is not named.
-            DestinationError: The folder cannot be written, holds other things, or
-                another pull writes into it. What is there stays as it is.
+            DestinationError: The folder cannot be written, or another pull writes into
+                it. What is there stays as it is.
+            WrongDestinationError: The folder holds other things, or none can be there.
             MissingExtraError: The extra that the destination needs is not installed.
             AuthenticationError: The API knows neither id nor secret.
             UsageError: The pool is not open here.

@@ -29,6 +29,7 @@
     │   └── DeadlineExceededError   the deadline of the call has passed
     ├── InnerCancellationError      what a call of a fan-out waited for was cancelled
     ├── DestinationError            what a pull should write into cannot be used
+    │   └── WrongDestinationError   ... as was asked: a ConfigurationError as well
     └── MissingExtraError           a package of an extra is not installed
 
 None prints a body, a secret, a query or a filled-in path, pickled or not. Only the
@@ -83,6 +84,13 @@ class InnerCancellationError(HealthyRosterError):
 
 class DestinationError(HealthyRosterError):
     """What a pull should write into cannot be used; the text says why."""
+
+
+class WrongDestinationError(DestinationError, ConfigurationError):
+    """What was asked for and the destination never go together; one has to change.
+
+    It holds files of another format, say, or is cut by other windows.
+    """
 
 
 class MissingExtraError(HealthyRosterError, ImportError):

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
-from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._core.errors import DestinationError, WrongDestinationError
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.recording import Recording
 from healthyroster_async._core.settings import Environment
@@ -101,7 +101,7 @@ def check_writable(path: str | Path) -> None:
     """Find out whether a report could be saved there, before the work is done.
 
     Raises:
-        DestinationError: It could not.
+        WrongDestinationError: It could not.
     """
     path = at_home(path)
     partial = _partial(path)
@@ -113,7 +113,7 @@ def check_writable(path: str | Path) -> None:
         except OSError as error:
             text = error.strerror or type(error).__name__
     if text:
-        raise DestinationError(f"the report {path} cannot be written: {text}")
+        raise WrongDestinationError(f"the report {path} cannot be written: {text}")
 
 
 def _partial(path: Path) -> Path:

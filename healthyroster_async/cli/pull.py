@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,11 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from healthyroster_async._core.date_ranges import UNITS
-from healthyroster_async._core.errors import DestinationError, LikelyCause
+from healthyroster_async._core.errors import (
+    ConfigurationError,
+    DestinationError,
+    LikelyCause,
+)
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._report.report import check_writable
 from healthyroster_async._report.text import size
@@ -24,6 +29,7 @@ from healthyroster_async.cli.access import from_stdin
 from healthyroster_async.pull._plan import FORMATS, PullPlan
 from healthyroster_async.pull._report import PullReport
 
+_SETTING = re.compile(r"\b(since|first|until|window)\b(?= is |,| and window| need| \()")
 _MOST_LINES = 20
 _MOST_IDS = 10
 
@@ -125,22 +131,26 @@ def command(
 
     Killed at any time and run again, it goes on where it was. What is denied or fails
     costs nothing else: it is listed at the end, and the same command asks for what
-    failed again. It ends with 1 if something failed, and with 3 if a grant is missing.
+    failed again. It ends with 1 if something failed, with 2 if no repetition mends it,
+    and with 3 if a grant is missing.
     """
     given = ctx.get_parameter_source("overlap")
     if since != "last" and given is not ParameterSource.DEFAULT:
         raise click.UsageError("--overlap is only for --since last")
-    plan = PullPlan(
-        provider or from_stdin(),
-        sources=sources or None,
-        parameters=_parameters(parameters),
-        since=since,
-        first=first,
-        until=until,
-        window=window,
-        format=file_format,
-        overlap=overlap,
-    )
+    if since != "last" and first is not None:
+        raise click.UsageError("--first is only for --since last")
+    with _named_as_options():
+        plan = PullPlan(
+            provider or from_stdin(),
+            sources=sources or None,
+            parameters=_parameters(parameters),
+            since=since,
+            first=first,
+            until=until,
+            window=window,
+            format=file_format,
+            overlap=overlap,
+        )
     if page is not None:
         if dry_run:
             raise click.UsageError("a dry run makes no calls that a report could show")
@@ -159,7 +169,8 @@ def command(
                 )
 
     try:
-        report = _run.run(main)
+        with _named_as_options():
+            report = _run.run(main)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | _run.TerminatedError) and not dry_run:
             _console.message("Broken off. The same command again goes on from here.")
@@ -173,6 +184,18 @@ def command(
     else:
         _show(_console.output(), report)
     return _code(report)
+
+
+@contextlib.contextmanager
+def _named_as_options() -> Iterator[None]:
+    """Call the settings of a plan as the command line does in what is wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        text = _SETTING.sub(r"--\g<0>", str(error))
+    else:
+        return
+    raise ConfigurationError(text)
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -303,5 +326,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _code(report: PullReport) -> int:
     if report.failed:
-        return _run.FAILED
+        # A data source that no provider has is not there the next time either.
+        wrong = all(one.provider_id == "*" and one.source for one in report.failed)
+        return _run.WRONG_USE if wrong else _run.FAILED
     return _run.NO_ACCESS if report.denied else _run.DONE

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import orjson
 
-from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._core.errors import DestinationError, WrongDestinationError
 from healthyroster_async.pull._journal import Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
@@ -119,7 +119,7 @@ def agree_format(journal: Journal, file_format: Format) -> None:
     """Make the format of files that of a destination, or check that it is.
 
     Raises:
-        DestinationError: It holds files of another format.
+        WrongDestinationError: It holds files of another format.
     """
     journal.agree("format", file_format, "holds files of another format")
 
@@ -140,7 +140,7 @@ def check_place(root: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         for around in root.absolute().parents:
             if (around / OURS / JOURNAL).exists():
-                raise DestinationError(
+                raise WrongDestinationError(
                     "the destination lies inside that of another pull, whose readers "
                     "would find its rows too; give a folder beside that"
                 )
@@ -164,10 +164,10 @@ def check_empty(holds: bool) -> None:  # noqa: FBT001
     """Refuse a destination without a journal that holds files all the same.
 
     Raises:
-        DestinationError: It does.
+        WrongDestinationError: It does.
     """
     if holds:
-        raise DestinationError(
+        raise WrongDestinationError(
             f"the destination holds rows of a pull, but not {OURS}/{JOURNAL}, which "
             "says which: they would lie there twice, or for ever. Bring it back, or "
             "give another destination"

@@ -18,7 +18,7 @@ from typing import Any
 from attrs import frozen
 
 from healthyroster_async._core.date_ranges import Window
-from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._core.errors import DestinationError, WrongDestinationError
 from healthyroster_async._rows.sinks import free_name
 from healthyroster_async.pull._naming import fitted, quoted, with_checksum
 
@@ -144,7 +144,7 @@ class Journal:
             shown: Whether to say what it is, too.
 
         Raises:
-            DestinationError: It is another one.
+            WrongDestinationError: It is another one.
         """
         with self._held():
             self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, value))
@@ -156,12 +156,12 @@ class Journal:
         """Check a fact that may not be one yet; see ``agree``.
 
         Raises:
-            DestinationError: It is another one.
+            WrongDestinationError: It is another one.
         """
         known = self.fact(name)
         if known not in {None, value}:
             both = f" ({known}, not {value})" if shown else ""
-            raise DestinationError(
+            raise WrongDestinationError(
                 f"the destination {otherwise}{both}; give another destination"
             )
 

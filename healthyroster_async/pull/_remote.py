@@ -13,7 +13,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from healthyroster_async._core.errors import DestinationError
+from healthyroster_async._core.errors import WrongDestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.home import at_home, not_utf8
 from healthyroster_async._policies.memory import state_folder
@@ -169,24 +169,24 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
 def _checked(where: str | Path, file_format: Format) -> str:
     text = str(where).removeprefix("file://")
     if not text.strip():
-        raise DestinationError(
+        raise WrongDestinationError(
             'the destination is empty; give a folder, or "." for the one you are in'
         )
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise DestinationError(not_utf8("the name of the destination")) from None
+        raise WrongDestinationError(not_utf8("the name of the destination")) from None
     if _SHORTENED.match(text):
-        raise DestinationError(
+        raise WrongDestinationError(
             "the destination is a URL that has lost a slash, as in a Path; give it as "
             'a text, such as "s3://bucket/lake"'
         )
     if "://" in text and file_format == "duckdb":
-        raise DestinationError(
+        raise WrongDestinationError(
             "a DuckDB file is written into a folder; give its path, no URL"
         )
     if str(Path(text)).startswith(":memory:") and file_format == "duckdb":
-        raise DestinationError(
+        raise WrongDestinationError(
             "a database in memory would be gone with its rows; give a folder"
         )
     return text
@@ -210,9 +210,11 @@ def _reached(url: str) -> tuple[Any, str]:
         # It says which package to install, and nothing else.
         known_ones = extra("fsspec.registry", "remote").known_implementations
         advice = known_ones.get(kind, {}).get("err", "")
-        raise DestinationError(f"{kind}:// cannot be used here. {advice}") from None
+        raise WrongDestinationError(
+            f"{kind}:// cannot be used here. {advice}"
+        ) from None
     if known is None:
-        raise DestinationError(f"fsspec knows no place that begins with {kind}://")
+        raise WrongDestinationError(f"fsspec knows no place that begins with {kind}://")
     with _reaching():
         files, place = fsspec.core.url_to_fs(url)
     return files, str(place).rstrip("/")
@@ -230,7 +232,9 @@ def _local(url: str) -> Path:
     """Return the folder of this machine for what belongs to a place elsewhere."""
     state = state_folder(os.environ)
     if state is None:
-        raise DestinationError("there is no folder for the journal; set XDG_STATE_HOME")
+        raise WrongDestinationError(
+            "there is no folder for the journal; set XDG_STATE_HOME"
+        )
     # The URL may hold a secret.
     return state / "pulls" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()
 

@@ -80,7 +80,7 @@ async def test_a_wrong_name_is_answered_with_those_that_there_are(tmp_path):
     async with Emulator(providers=1) as emulator:
         code, _, err = await pull(emulator, tmp_path / "lake", 1, "--source=Teems")
 
-    assert code == 1
+    assert code == 2
     assert "Teems: no provider has a data source of this name or id; there are " in err
     assert "Teams" in err
 
@@ -142,7 +142,7 @@ async def test_a_dry_run_knows_what_is_there_and_changes_nothing(tmp_path):
 
     assert "6 partitions of sandbox: about 9 calls" in more[1]
     assert "2 partitions of sandbox: about 4 calls" in newer[1]
-    assert (wrong[0], no_folder[0], new[0]) == (1, 1, 2)
+    assert (wrong[0], no_folder[0], new[0]) == (2, 1, 2)
     assert "files of another format (parquet, not csv)" in wrong[2]
     assert "cannot be written: Not a directory" in no_folder[2]
     assert "no run with dates to go on from" in new[2]
@@ -190,12 +190,16 @@ async def test_what_is_denied_and_what_failed_decide_the_exit_code(tmp_path):
     ("arguments", "code", "text"),
     [
         (["lake", "1", "--since", "yesterday"], 2, "give a date such as"),
-        (["lake", "1", "--since", "last"], 2, "give first, the date"),
-        (["", "1"], 1, "the destination is empty"),
+        (["lake", "1", "--since", "last"], 2, "give --first, the date"),
+        (["lake", "1", "--until", "2026-01-01"], 2, "need --since, the first date"),
+        (["lake", "1", "--first", "2026-01-01"], 2, "--first is only for --since last"),
+        (["", "1"], 2, "the destination is empty"),
         (["/dev/null/lake", "1"], 1, "the destination cannot be written"),
         (["lake", "1", "--window", "hour"], 2, "hour"),
         (["lake", "1", "--overlap", "7"], 2, "--overlap is only for --since last"),
-        (["nonsense://secret@place", "1"], 1, "no place that begins"),
+        (["nonsense://secret@place", "1"], 2, "no place that begins"),
+        (["s3://secret@place", "1"], 2, "Install s3fs"),
+        (["lake", "1", "--report", "/none/x.html"], 2, "x.html cannot be written"),
     ],
 )
 @pytest.mark.usefixtures("elsewhere")
@@ -210,6 +214,22 @@ async def test_wrong_use_is_said_in_a_line(arguments, code, text):
     assert text in err
     assert not out
     assert "secret" not in err
+
+
+async def test_what_no_repetition_mends_is_told_from_what_one_may(tmp_path):
+    """
+    A scheduler goes on for ever otherwise.
+    """
+    asked = ("--since=2026-01-01", "--until=2026-02-01", "--source=Teams")
+    broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
+    async with Emulator(providers=2, rows=9, faults=[broken]) as emulator:
+        await pull(emulator, tmp_path / "lake", 1, *asked)
+        cut = await pull(emulator, tmp_path / "lake", 1, *asked, "--window=day")
+        other = await pull(emulator, tmp_path / "lake", 1, *asked, "--format=csv")
+        both = await pull(emulator, tmp_path / "b", 1, 2, *asked, "--source=Teems")
+
+    assert (cut[0], other[0], both[0]) == (2, 2, 1)
+    assert "is cut by other windows (month, not day)" in cut[2]
 
 
 async def test_interrupted_it_goes_on(tmp_path):
