@@ -120,8 +120,7 @@ async def from_command(command: str, name: str) -> Secret:
     Raises:
         ConfigurationError: It cannot be run, failed or took too long.
     """
-    program = program_of(command)
-    if not program:
+    if not program_of(command):
         raise ConfigurationError(f"{name} is no command; is a quote missing?")
     # On Windows a program gets one line, and parses it itself.
     running = _Command(command if sys.platform == "win32" else shlex.split(command))
@@ -129,7 +128,10 @@ async def from_command(command: str, name: str) -> Secret:
         code, secret = await asyncio.to_thread(running.run)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it holds a zero byte"
-        raise ConfigurationError(f"{name} cannot be run: {why} ({program})") from None
+        # No word of it: somebody may have put the secret itself there.
+        raise ConfigurationError(
+            f"{name} cannot be run: {why}; is the path of its program right?"
+        ) from None
     finally:
         running.stop()
     if code is None:

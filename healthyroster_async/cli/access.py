@@ -88,7 +88,12 @@ def from_stdin() -> tuple[str, ...]:
     if _console.is_terminal(sys.stdin):
         raise click.UsageError("give ids of Healthcare Providers")
     # A list that was made elsewhere may have commas, and a byte order mark.
-    text = sys.stdin.read().removeprefix("\ufeff").replace(",", " ")
+    try:
+        text = sys.stdin.read().removeprefix("\ufeff").replace(",", " ")
+    except UnicodeDecodeError:
+        raise click.UsageError(
+            "stdin is not in UTF-8; give ids of Healthcare Providers"
+        ) from None
     lines = [line.partition("#")[0] for line in text.splitlines()]
     providers = tuple(id_ for line in lines for id_ in line.split())
     if not providers:

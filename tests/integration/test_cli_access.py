@@ -36,7 +36,8 @@ async def access(emulator, *arguments, stdin=None, **more):
         stderr=asyncio.subprocess.PIPE,
         env=variables(emulator) | more,
     )
-    out, err = await process.communicate(None if stdin is None else stdin.encode())
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    out, err = await process.communicate(given)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -146,11 +147,15 @@ async def test_ids_are_read_from_stdin_where_none_are_given(emulator):
     listed = "# the clinics\n1\n2 3 # but not 4\n#5\n"
     code, out, _ = await access(emulator, "--json", stdin=listed)
     empty, nothing, why = await access(emulator, stdin=" ")
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}
+    wrong, _, told = await access(emulator, stdin=b"\xff\xfe1\0", **strict)
 
     assert json.loads(out)["providers"] == ["1", "2", "3"]
     assert code == 3
     assert (empty, nothing) == (2, "")
     assert "give ids of Healthcare Providers" in why
+    assert wrong == 2  # PowerShell's > writes UTF-16
+    assert "stdin is not in UTF-8" in told
 
 
 async def test_the_exit_code_says_if_anything_is_missing_or_unknown(emulator):

@@ -183,23 +183,15 @@ def test_a_command_that_fails_is_told_without_its_output(command, sentence):
 
 @pytest.mark.parametrize("platform", ["linux", "win32"])
 @pytest.mark.parametrize(
-    ("command", "program"),
-    [
-        ("no-such-program", "no-such-program"),
-        (f"no-such-program --password {SECRET}", "no-such-program"),
-        (f'"/no such/program" {SECRET}', "/no such/program"),
-        (f"PASSWORD={SECRET} no-such-program", "PASSWORD"),
-    ],
+    "command", [SECRET, f"no-such-program --password {SECRET}", f"A={SECRET} program"]
 )
-def test_the_program_that_is_not_there_is_named(
-    platform, command, program, monkeypatch
-):
+def test_a_program_that_is_not_there_is_not_named(platform, command, monkeypatch):
     """
-    Which one it is the setting alone does not say; what follows may be a password.
+    Who mistakes the variable for that of the secret would find the secret in a log.
     """
     monkeypatch.setattr(sys, "platform", platform)
 
-    assert told(command=command).endswith(f" ({program})")
+    assert "is the path of its program right" in told(command=command)
     assert "no command" in told(command='"')
 
 
