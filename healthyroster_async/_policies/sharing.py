@@ -122,14 +122,14 @@ class FileStore:
 
     Args:
         path: The file; it is made when it is first needed, readable by its owner only.
-            It must be on a local file system.
+            It must be on a local file system. ``None`` is out of reach.
         clock: Seconds of a clock that all processes of the host share.
         boot: Eight bytes that tell one run of that clock from the next.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         *,
         clock: Callable[[], float] = time.monotonic,
         boot: bytes | None = None,
@@ -262,6 +262,8 @@ class FileStore:
         return False
 
     def _open(self) -> None:
+        if self._path is None:
+            raise FileNotFoundError
         _make_folder(self._path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         fd = os.open(self._path, flags, 0o600)
@@ -288,8 +290,8 @@ class FileStore:
             )
 
 
-def share_file(key: str, variables: Mapping[str, str]) -> Path:
-    """Return where the budget of a key lies.
+def share_file(key: str, variables: Mapping[str, str]) -> Path | None:
+    """Return where the budget of a key lies, or ``None`` if there is no such place.
 
     It is in ``XDG_RUNTIME_DIR``, or in the user's own folder in the temporary one.
     Processes that are told different ones of these do not meet.
@@ -303,7 +305,11 @@ def share_file(key: str, variables: Mapping[str, str]) -> Path:
         folder = Path(runtime) / "healthyroster"
     else:
         user = os.getuid() if sys.platform != "win32" else "shared"
-        folder = Path(tempfile.gettempdir()) / f"healthyroster-{user}"
+        try:
+            temporary = tempfile.gettempdir()
+        except FileNotFoundError:  # a container whose every folder is read-only
+            return None
+        folder = Path(temporary) / f"healthyroster-{user}"
     return folder / f"{key}.budget"
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -151,10 +151,10 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
     else:
         files, place = _reached(text)
         known = _has_journal(files, place)
-        with tempfile.TemporaryDirectory() as folder:
+        with ExitStack() as stack:
             copied = _local(text) / _JOURNAL
             if known and not copied.exists():
-                copied = Path(folder, JOURNAL)
+                copied = Path(stack.enter_context(_temporary()), JOURNAL)
                 with _reaching():
                     files.get_file(f"{place}/{_JOURNAL}", str(copied))
             journal = Journal(_MEMORY, copied=copied if known else None)
@@ -164,6 +164,14 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
         journal.close()
         raise
     return journal
+
+
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory()
+    except OSError:
+        pass
+    return give_up("there is no folder for a copy of the journal; set TMPDIR")
 
 
 def _checked(where: str | Path, file_format: Format) -> str:

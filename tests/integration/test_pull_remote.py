@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import tempfile
 from pathlib import Path
 
 import fsspec
@@ -128,6 +129,22 @@ async def test_a_dry_run_looks_into_the_store(url, elsewhere, monkeypatch, tmp_p
     assert newer.calls == newer.partitions + 2 == 4
     assert await asyncio.to_thread(files, url) == before
     assert not await asyncio.to_thread((tmp_path / "elsewhere").exists)
+
+
+async def test_a_dry_run_needs_a_folder_for_what_it_copies_only(
+    url, monkeypatch, tmp_path
+):
+    """
+    On the machine that pulled it copies nothing; on another one it says what it lacks.
+    """
+    async with Emulator(providers=2, rows=30) as emulator, emulator.pool() as pool:
+        await pull(pool, url)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/gone"])
+    (await asyncio.to_thread(rehearsed, url, "parquet")).close()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(DestinationError, match="no folder for a copy"):
+        await asyncio.to_thread(rehearsed, url, "parquet")
 
 
 async def test_a_pull_into_the_home_is_not_around_that_into_a_store(

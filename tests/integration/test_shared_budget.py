@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -220,3 +221,26 @@ async def test_every_pool_that_is_held_hears_of_it():
 
     assert [event.kind for event in one] == ["paused"]
     assert one == other
+
+
+async def test_a_pool_starts_where_nothing_can_be_written(monkeypatch, caplog):
+    """
+    A container may have a root that is read-only, and no temporary folder.
+    """
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/gone"])
+    settings = PacingSettings(share=True)
+    clock = asyncio.get_running_loop().time
+    async with (
+        Emulator(providers=1) as emulator,
+        emulator.pool(pacing=settings) as pool,
+    ):
+        until = clock() + 5.0
+        while not caplog.records and clock() < until:
+            await pool.session(1).reporting.data_sources()
+
+    (told,) = caplog.records
+    assert told.getMessage().endswith(
+        "out of reach (FileNotFoundError); this process paces itself"
+    )
