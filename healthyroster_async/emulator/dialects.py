@@ -133,7 +133,7 @@ def announced(limit: RateLimit, verdict: Verdict, wall: float) -> float:
 
 def asked(retry_after: str, wall: float) -> float:
     """Return how many seconds of pause a Retry-After asks for; 0 if it is none."""
-    if re.fullmatch("[0-9]+", retry_after):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", retry_after):
         return float(retry_after)
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - wall)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import random
+import re
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from attrs import Attribute, Factory, define, field, frozen
 
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._core.settings import check_number
 from healthyroster_async.emulator.checks import choice, number, whole
 from healthyroster_async.emulator.operations import ENDPOINTS, OPERATIONS, REPORTING
 
@@ -33,6 +35,8 @@ KINDS: tuple[FaultKind, ...] = (
     "html",
     "redirect",
 )
+# A line break would end the header field.
+_FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]+")
 
 
 _IDS = {name.lower(): endpoint for endpoint, name in REPORTING.items()} | {
@@ -68,6 +72,23 @@ def _probability(instance: object, attribute: Attribute[Any], value: Any) -> Non
             raise ConfigurationError(f"Fault.probability is {value!r}; the most is 1")
 
 
+def _retry_after(value: str | float | None) -> str | None:
+    """Return seconds as Retry-After has them; a text is sent as it is."""
+    if value is None or isinstance(value, str):
+        return value
+    check_number("Fault.retry_after", value, least=0)
+    return f"{value:.15g}"  # not as 2.592e+06
+
+
+def _header(_: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str) or not _FIELD_VALUE.fullmatch(value):
+        raise ConfigurationError(
+            f"Fault.{attribute.name} is {value!r}; give a text in one line"
+        )
+
+
 @frozen(kw_only=True)
 class Fault:
     """One thing that goes wrong.
@@ -88,7 +109,8 @@ class Fault:
         probability: Happens with this probability; the emulator's seed decides.
         times: Happens so many times at most.
         after_bytes: Bytes of the body that arrive before it happens.
-        retry_after: Value of a Retry-After header, for ``status`` and ``html``.
+        retry_after: Seconds in a Retry-After header, for ``status`` and ``html``; a
+            text is its value as it is.
         location: Where ``redirect`` points; ``None`` is the emulator's own other
             origin, which counts the secrets that arrive there.
     """
@@ -101,8 +123,10 @@ class Fault:
     probability: float | None = field(default=None, validator=_probability)
     times: int | None = field(default=None, validator=whole(least=0))
     after_bytes: int = field(default=1000, validator=whole(least=0))
-    retry_after: str | None = None
-    location: str | None = None
+    retry_after: str | None = field(
+        default=None, converter=_retry_after, validator=_header
+    )
+    location: str | None = field(default=None, validator=_header)
 
     def matches(self, endpoint: str, provider: int | str) -> bool:
         """Return whether it may happen to a request."""

@@ -32,6 +32,7 @@ MAX_PORT = 65535
 _DEFAULT_ROWS = 1000
 # Filters look at every object, and one list gives them all at once.
 _MOST_ITEMS = 100_000
+_PAIR = 2
 _OUTAGES = frozenset({"html", "reset", "status"})
 
 
@@ -106,9 +107,23 @@ def _compression(instance: object, attribute: Attribute[Any], value: Any) -> Non
 
 
 def _cells(
-    given: Iterable[tuple[ProviderId, str]],
+    given: Iterable[ProviderId | tuple[ProviderId, str]],
 ) -> set[tuple[str, str]]:
-    return {(str(provider), endpoint_name(endpoint)) for provider, endpoint in given}
+    """Return provider and endpoint of each denial; a provider alone is all of it."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"denied is {given!r}; give a list of providers")
+    return {_cell(one) for one in given}
+
+
+def _cell(given: Any) -> tuple[str, str]:
+    pair = (given, "*") if isinstance(given, int | str) else given
+    # A pair without its list would deny everything: (3, "*").
+    if given == "*" or not isinstance(pair, tuple | list) or len(pair) != _PAIR:
+        raise ConfigurationError(
+            f"denied holds {given!r}; give ids of providers, or pairs of such an id "
+            "and an endpoint, with '*' for all"
+        )
+    return str(pair[0]), endpoint_name(pair[1])
 
 
 def _make_credentials(seed: int, environment: Environment) -> Credentials:
@@ -174,7 +189,8 @@ class Settings:
             ``reset``.
         clock_skew: Seconds that the server's clock is ahead, in Date and in every
             absolute time it sends.
-        denied: Pairs of provider id and endpoint that are not granted, ``*`` for all.
+        denied: Pairs of provider id and endpoint that are not granted, ``*`` for all;
+            a provider id alone denies all of its endpoints.
         nested: Whether some columns hold objects and arrays.
         application_id_header: Name of the header of the application id.
         application_secret_header: Name of the header of the secret.

@@ -783,6 +783,21 @@ async def test_an_outage_meets_everybody_until_it_ends():
         assert emulator.seen.during_pause == 6
 
 
+@pytest.mark.parametrize(
+    ("asked", "sent"), [(1, "1"), (1.5, "1.5"), (2_592_000.0, "2592000"), ("x", "x")]
+)
+async def test_a_fault_asks_to_wait_in_seconds(asked, sent):
+    """
+    As ``Answer`` takes them: a test saw a 500 in place of the 429 that it had set.
+    """
+    async with running() as (emulator, caller):
+        emulator.add_fault(kind="status", status=429, retry_after=asked)
+        response, _ = await caller.list()
+
+    assert response.status == 429
+    assert response.headers["Retry-After"] == sent
+
+
 async def test_it_starts_anew_with_nothing_on_anybodys_account():
     """
     A server that was restarted has forgotten who called.

@@ -85,6 +85,11 @@ def test_a_cut_body_is_a_beginning_and_never_all(size, after, piece):
         ({"kind": "reset", "probability": 1.5}, "Fault.probability"),
         ({"kind": "reset", "times": -1}, "Fault.times"),
         ({"kind": "stall", "after_bytes": -1}, "Fault.after_bytes"),
+        ({"kind": "status", "retry_after": -1}, "Fault.retry_after"),
+        ({"kind": "status", "retry_after": True}, "Fault.retry_after"),
+        ({"kind": "status", "retry_after": "1\r\nX: 1"}, "Fault.retry_after"),
+        ({"kind": "redirect", "location": 7}, "Fault.location"),
+        ({"kind": "redirect", "location": "/\n"}, "Fault.location"),
     ],
 )
 def test_a_wrong_fault_is_refused_by_name(options, word):
@@ -122,6 +127,10 @@ def test_a_wrong_fault_is_refused_by_name(options, word):
         ({"outage": Fault(kind="reset", times=3)}, "without every"),
         ({"faults": ["reset"]}, "Fault"),
         ({"denied": [(1, "row")]}, "endpoint"),
+        ({"denied": 1}, "denied is 1"),
+        ({"denied": "12"}, "denied is '12'"),
+        ({"denied": (1, "*")}, "denied holds"),
+        ({"denied": [(1, "*", "*")]}, "denied holds"),
         ({"port": 70_000}, "port"),
         ({"path_prefix": "api"}, "path_prefix"),
         ({"application_id_header": "x-application-secret"}, "two names"),
@@ -242,6 +251,18 @@ def test_what_is_set_at_run_time_is_checked_too():
         emulator.outage = Fault(kind="malformed")
     with pytest.raises(ConfigurationError, match="capacity"):
         emulator.capacity = 0
+
+
+def test_a_provider_alone_is_denied_everything():
+    """
+    So does ``deny(3)``, and whoever knows that writes this.
+    """
+    emulator = Emulator(providers=[1, 2, "B"], denied=[2, "B", (1, "rows")])
+
+    assert not emulator.granted("2", "rows")
+    assert not emulator.granted("B", "data_sources")
+    assert not emulator.granted("1", "rows")
+    assert emulator.granted("1", "data_sources")
 
 
 def test_a_provider_that_is_not_there_can_have_no_fault_and_no_grant():

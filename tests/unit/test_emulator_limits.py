@@ -489,6 +489,7 @@ def test_a_server_that_cannot_know_when_says_nothing():
     ("text", "seconds"),
     [
         ("7", 7.0),
+        ("1.5", 1.5),
         ("Thu, 01 Jan 1970 00:16:43 GMT", 2.75),
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
         ("Thu, 01 Jan 99999999999 00:00:00 GMT", 0.0),
