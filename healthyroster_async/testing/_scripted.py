@@ -9,10 +9,14 @@ import orjson
 from attrs import evolve, field, frozen
 
 from healthyroster_async._core.contract import Contract
-from healthyroster_async._core.credentials import Credentials
+from healthyroster_async._core.credentials import Credentials, FetchCredentials
 from healthyroster_async._core.errors import TransportError, is_success
 from healthyroster_async._core.messages import Request, Response, SignedRequest
-from healthyroster_async._core.settings import Environment, PacingSettings
+from healthyroster_async._core.settings import (
+    Environment,
+    PacingSettings,
+    check_type,
+)
 from healthyroster_async._pool import ConnectionPool
 from healthyroster_async._transports.base import Transport
 
@@ -41,7 +45,7 @@ class Answer:
         """Return the answer to a request."""
         headers = {"content-type": _JSON}
         if self.retry_after is not None:
-            headers["retry-after"] = f"{self.retry_after:g}"
+            headers["retry-after"] = f"{self.retry_after:.15g}"
         headers.update({name.lower(): value for name, value in self.headers.items()})
         body = self.body if self.json is None else orjson.dumps(self.json)
         return response_of(request, self.status, headers, body)
@@ -137,33 +141,50 @@ def _told(step: Step) -> str:
 
 def scripted_pool(
     script: Transport | Iterable[Step] | Callable[[Request], Step],
+    *,
+    credentials: Mapping[Environment, Credentials | FetchCredentials] | None = None,
     **options: Any,
 ) -> ConnectionPool:
-    """Return a pool of a made-up sandbox that answers as a script says, not started.
+    """Return a pool of a made-up API that answers as a script says, not started.
 
     Args:
         script: What ``ScriptedTransport`` takes, or one, or a ``Replay``.
-        **options: What ``ConnectionPool`` takes, such as ``contract``. Nothing is
-            shared with other processes or remembered unless its ``pacing`` says so.
+        credentials: Those of the environments, for tests of two of them or of a secret
+            that is rotated; else made-up ones of the sandbox.
+        **options: What else ``ConnectionPool`` takes, such as ``contract``, but for
+            ``transport``, which is the script. Nothing is shared with other processes
+            or remembered unless its ``pacing`` says so.
+
+    Raises:
+        ConfigurationError: Something is wrong or does not fit together.
+        TypeError: An option is none of ``ConnectionPool``, or ``transport``.
     """
+    if "transport" in options:
+        raise TypeError(
+            "scripted_pool() takes no transport=; give it in place of the script"
+        )
     transport = (
         cast("Transport", script)
         if hasattr(script, "send")
         else ScriptedTransport(cast("Iterable[Step]", script))
     )
+    if credentials is None:
+        credentials = {Environment.SANDBOX: Credentials("test", "not-a-secret")}
     settings: dict[str, Any] = {
         "contract": Contract(
-            base_urls={Environment.SANDBOX: "https://sandbox.example.test"},
+            base_urls={one: f"https://{one.value}.example.test" for one in Environment},
             application_id_header="X-Application-Id",
             application_secret_header="X-Application-Secret",  # noqa: S106 - a name
         ),
     }
+    pacing = options.pop("pacing", None)
+    if pacing is None:
+        pacing = PacingSettings()
+    check_type("pacing", pacing, PacingSettings, "PacingSettings(...)")
     # Files would need threads, which virtual time does not wait for.
-    pacing = options.pop("pacing", PacingSettings())
     settings["pacing"] = evolve(
         pacing, share=bool(pacing.share), remember=bool(pacing.remember)
     )
-    credentials = {Environment.SANDBOX: Credentials("test", "not-a-secret")}
     return ConnectionPool(credentials, transport=transport, **(settings | options))
 
 

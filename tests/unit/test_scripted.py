@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from healthyroster_async import (
+    ConfigurationError,
     ConnectError,
+    Credentials,
     Environment,
     ForbiddenError,
     PacingSettings,
@@ -136,6 +138,52 @@ async def test_options_of_a_pool_are_taken():
             await pool.session(1).reporting.data_sources()
 
 
+async def test_a_secret_can_be_rotated():
+    """
+    Code that fetches its secret is what a test wants to see through a 401.
+    """
+    fetched = []
+
+    async def fetch():
+        fetched.append(Credentials("test", f"secret-{len(fetched)}"))
+        return fetched[-1]
+
+    script = ScriptedTransport([401, SOURCES])
+    async with scripted_pool(
+        script, credentials={Environment.SANDBOX: fetch}, pacing=None
+    ) as pool:
+        await pool.session(1).reporting.data_sources()
+    script.assert_played()
+
+    assert len(fetched) == 2
+
+
+async def test_two_environments_can_be_played():
+    """
+    That each call goes to its own is worth a test.
+    """
+    both = {one: Credentials("test", one.value) for one in Environment}
+    script = ScriptedTransport([SOURCES, SOURCES])
+    async with scripted_pool(script, credentials=both) as pool:
+        for one in both:
+            await pool.session(1, environment=one).reporting.data_sources()
+
+    assert [request.url.partition(".")[0] for request in script.requests] == [
+        "https://sandbox",
+        "https://production",
+    ]
+
+
+def test_an_option_that_is_none_says_what_to_give():
+    """
+    The script is the transport already.
+    """
+    with pytest.raises(TypeError, match="in place of the script"):
+        scripted_pool([], transport=ScriptedTransport([]))
+    with pytest.raises(ConfigurationError, match="pacing"):
+        scripted_pool([], pacing=5)
+
+
 def test_other_pacing_shares_no_file_with_other_tests():
     """
     A test that sets a rate must not wait for the pause of another one.
@@ -150,6 +198,17 @@ def test_other_pacing_shares_no_file_with_other_tests():
 
     assert run_in_virtual_time(main()) == 5
     assert not list(Path(os.environ["XDG_RUNTIME_DIR"]).rglob("*.*"))
+
+
+async def test_a_month_is_written_as_seconds():
+    """
+    2.592e+06 is no Retry-After, and would not be waited for.
+    """
+    async with scripted_pool([Answer(429, retry_after=2_592_000)]) as pool:
+        with pytest.raises(RateLimitedError) as raised:
+            await pool.session(1).reporting.data_sources()
+
+    assert raised.value.retry_after == 2_592_000
 
 
 async def test_a_used_up_quota_is_told_as_one():
