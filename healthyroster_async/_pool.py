@@ -231,7 +231,10 @@ class ConnectionPool:
         check_client(ssl_context, client_session)
         self._deadline = check_deadline(deadline)
         # Kept here and not in what is started: closing the pool forgets nothing.
-        self._access = {e: AccessMap(contract.labels, time.time) for e in credentials}
+        self._access = {
+            e: AccessMap(contract.labels, time.monotonic, time.time)
+            for e in credentials
+        }
         self._histories = {
             e: History(e, contract, access) for e, access in self._access.items()
         }
@@ -359,6 +362,8 @@ class ConnectionPool:
             except BaseException:
                 await transport.close()
                 raise
+            for access in self._access.values():
+                access.clock = loop.time  # it may be virtual, in tests
             lanes = {
                 environment: Lane(
                     environment,

@@ -26,10 +26,16 @@ _CERTAIN = 2
 
 @define(eq=False)
 class _Cell:
-    """What one endpoint said about one provider."""
+    """What one endpoint said about one provider.
+
+    Attributes:
+        seen: When it last did, by the clock that ages are counted with.
+        at: The same, in seconds since 1970.
+    """
 
     provider_id: int | str
     granted: bool | None = None
+    seen: float = 0.0
     at: float = 0.0
     answered: int = 0
     refused: int = 0
@@ -87,17 +93,22 @@ class AccessMap:
     """
 
     def __init__(
-        self, names: Callable[[], Mapping[str, str]], clock: Callable[[], float]
+        self,
+        names: Callable[[], Mapping[str, str]],
+        clock: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         """Make an empty map.
 
         Args:
             names: Returns the label, method and template, of each endpoint by its name;
                 of two names the later one is shown. It is called if somebody looks.
-            clock: Returns the seconds since 1970.
+            clock: Returns seconds, which ages are counted with. It may be replaced.
+            wall: Returns the seconds since 1970.
         """
+        self.clock = clock
         self._names_of = names
-        self._clock = clock
+        self._wall = wall
         self._cells: dict[tuple[str, str], _Cell] = {}
         self._grid = Grid()
 
@@ -116,7 +127,7 @@ class AccessMap:
             if provider_id is None:
                 return
             cell = self._turn(provider_id, label, granted=True)
-        cell.at = self._clock()
+        cell.seen, cell.at = self.clock(), self._wall()
         cell.answered += 1
 
     def refused(self, provider_id: int | str | None, label: str) -> Denial | None:
@@ -124,7 +135,7 @@ class AccessMap:
         if provider_id is None:
             return None
         cell = self._turn(provider_id, label, granted=False)
-        cell.at = self._clock()
+        cell.seen, cell.at = self.clock(), self._wall()
         cell.refused += 1
         return self._denial(str(provider_id), label, 0.0)
 
@@ -135,24 +146,24 @@ class AccessMap:
         of the provider answers, and of those that answer for others at least two
         refused it; or the same of the endpoint.
         """
-        provider, now = str(provider_id), self._clock()
+        provider, now = str(provider_id), self.clock()
         cell = self._cells.get((provider, label))
         if cell is not None and self._is_fresh(cell, now):
             if cell.granted:
                 return None
-            return self._denial(provider, label, now - cell.at)
+            return self._denial(provider, label, now - cell.seen)
         row = ((provider, e) for e in self._grid.provider_refusals(provider))
         column = ((p, label) for p in self._grid.endpoint_refusals(label))
         for line in (row, column):
             seen = [self._cells[key] for key in line]
-            fresh = [now - cell.at for cell in seen if self._is_fresh(cell, now)]
+            fresh = [now - cell.seen for cell in seen if self._is_fresh(cell, now)]
             if len(fresh) >= _CERTAIN:
                 return self._denial(provider, label, min(fresh))
         return None
 
     def fresh(self) -> Iterator[tuple[str, str, bool]]:
         """Yield provider, label and whether it is granted, of cells that are fresh."""
-        now = self._clock()
+        now = self.clock()
         for (provider, label), cell in tuple(self._cells.items()):
             if cell.granted is not None and self._is_fresh(cell, now):
                 yield provider, label, cell.granted
@@ -175,10 +186,10 @@ class AccessMap:
         else:
             label = self._labels.get(endpoint, endpoint)
         cell = self._cells.get((str(provider_id), label))
-        return self._shown(cell or _Cell(provider_id), label, self._clock())
+        return self._shown(cell or _Cell(provider_id), label, self.clock())
 
     def __iter__(self) -> Iterator[AccessCell]:
-        now = self._clock()
+        now = self.clock()
         for (_, label), cell in tuple(self._cells.items()):
             yield self._shown(cell, label, now)
 
@@ -225,8 +236,8 @@ class AccessMap:
 
     @staticmethod
     def _is_fresh(cell: _Cell, now: float) -> bool:
-        # If somebody sets the clock back, nothing stays fresh until it has caught up.
-        return 0.0 <= now - cell.at < FRESH_FOR
+        # What a loop saw whose clock was ahead of this one's is not fresh.
+        return 0.0 <= now - cell.seen < FRESH_FOR
 
     def _shown(self, cell: _Cell, label: str, now: float) -> AccessCell:
         grant = Grant.UNKNOWN

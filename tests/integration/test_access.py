@@ -402,11 +402,11 @@ async def test_a_new_grant_is_noticed():
         Emulator(providers=3, denied=[(3, "*")]) as emulator,
         emulator.pool() as pool,
     ):
-        clock = pool.access._clock
+        clock = pool.access.clock
         await pool.fan_out([3], sources)
         emulator.grant(3, "*")
         early = await pool.fan_out([3], sources, skip_denied=True)
-        pool.access._clock = lambda: clock() + FRESH_FOR
+        pool.access.clock = lambda: clock() + FRESH_FOR
         late = await pool.fan_out([3], sources, skip_denied=True)
 
     assert isinstance(early[3], Skipped)

@@ -31,7 +31,7 @@ def clock():
 
 @pytest.fixture
 def known(clock):
-    return AccessMap(lambda: {"data_sources": "GET /sources"}, clock)
+    return AccessMap(lambda: {"data_sources": "GET /sources"}, clock, clock)
 
 
 def grid_of(*rows):
@@ -91,7 +91,7 @@ def test_an_endpoint_of_the_contract_is_known_by_itself_too():
     Who has the endpoint at hand need not know what it is called.
     """
     endpoint = contract().rows
-    known = AccessMap(lambda: {endpoint.name: endpoint.label}, lambda: 0.0)
+    known = AccessMap(lambda: {endpoint.name: endpoint.label}, lambda: 0.0, lambda: 0.0)
     known.answered(1, endpoint.label)
 
     assert known.cell(1, endpoint) == known.cell(1, "rows")
@@ -188,6 +188,21 @@ def test_a_clock_that_is_set_back_keeps_nothing_denied(known, clock):
     assert known.denial(42, "POST /rows") is None
 
 
+def test_a_wall_clock_that_is_set_back_prolongs_nothing(clock):
+    """
+    It is shown, and not reckoned with.
+    """
+    wall = Clock()
+    known = AccessMap(dict, clock, wall)
+    known.refused(42, "POST /rows")
+    clock.now += FRESH_FOR - 1
+    wall.now -= 60
+
+    assert known.denial(42, "POST /rows").age == FRESH_FOR - 1
+    clock.now += 1
+    assert known.denial(42, "POST /rows") is None
+
+
 def test_two_refusals_speak_for_a_whole_provider_and_one_does_not(known):
     """
     One may be an exception, and skipping a clinic for it would lose its night.
@@ -236,7 +251,7 @@ async def test_every_answer_teaches_and_every_other_end_does_not():
     """
     A 404 may hide what is denied, and a 500 says nothing at all.
     """
-    known = AccessMap(dict, lambda: 0.0)
+    known = AccessMap(dict, lambda: 0.0, lambda: 0.0)
     policy = TelemetryPolicy(known)
 
     class Signed:
@@ -268,7 +283,7 @@ async def test_a_quota_that_is_used_up_is_no_denial():
     """
     It comes as 403 too, and would make a whole clinic look denied for an hour.
     """
-    known = AccessMap(dict, lambda: 0.0)
+    known = AccessMap(dict, lambda: 0.0, lambda: 0.0)
 
     class Signed:
         request = request()

@@ -39,7 +39,7 @@ def detail():
 
 
 def access():
-    known = AccessMap(lambda: {EVIL: "GET /x"}, lambda: 0.0)
+    known = AccessMap(lambda: {EVIL: "GET /x"}, lambda: 0.0, lambda: 0.0)
     known.answered(1, "GET /x")
     known.answered(2, "GET /x")
     known.refused(3, "GET /x")

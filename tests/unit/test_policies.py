@@ -420,7 +420,7 @@ async def test_every_attempt_is_counted_and_logged_by_its_template(caplog):
     Whoever operates the pool sees what happened, and no patient.
     """
     caplog.set_level(logging.DEBUG)
-    policy = TelemetryPolicy(AccessMap(dict, lambda: 0.0))
+    policy = TelemetryPolicy(AccessMap(dict, lambda: 0.0, lambda: 0.0))
     authentication = AuthenticationPolicy(
         Environment.SANDBOX, credentials(), contract()
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from healthyroster_async import (
     Credentials,
     Environment,
     ForbiddenError,
+    Grant,
     PacingSettings,
     RateLimitedError,
     RetrySettings,
@@ -172,6 +174,32 @@ async def test_two_environments_can_be_played():
         "https://sandbox",
         "https://production",
     ]
+
+
+def test_what_was_denied_is_asked_again_after_a_quarter_of_an_hour_of_its_time():
+    """
+    Virtual time is the time of all of a pool, also once it is closed.
+    """
+
+    async def sources(session):
+        return await session.reporting.data_sources()
+
+    async def main():
+        async with scripted_pool([403, SOURCES, 403]) as pool:
+            await pool.fan_out([1], sources)
+            early = await pool.fan_out([1], sources, skip_denied=True)
+            await asyncio.sleep(900)
+            late = await pool.fan_out([1], sources, skip_denied=True)
+            await pool.fan_out([2], sources)
+        return early, late, pool.access
+
+    before = time.time()
+    early, late, access = run_in_virtual_time(main())
+
+    assert list(early.skipped) == [1]
+    assert list(late.succeeded) == [1]
+    assert access.cell(2, "data_sources").grant is Grant.DENIED
+    assert before <= access.cell(2, "data_sources").at.timestamp() <= time.time()
 
 
 def test_an_option_that_is_none_says_what_to_give():
