@@ -342,6 +342,8 @@ class ConnectionPool:
                     return self
                 if not running.loop.is_closed():
                     raise _wrong_loop()
+                if isinstance(running.transport, AiohttpTransport):
+                    await running.transport.leave()  # else aiohttp logs an error
             credentials = await fetch_all(self._credentials)
             self._hooks = self._make_hooks()  # telemetry may be set up by now
             transport: Transport = AiohttpTransport(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import platform
@@ -244,6 +245,17 @@ class AiohttpTransport(Transport):
             for _, session in sessions.values():
                 await session.close()
             if self._connector is not None:
+                await self._connector.close()
+
+    async def leave(self) -> None:
+        """Let go of what belongs to a closed event loop, and wait for nothing there."""
+        self._closed = True
+        for _, session in self._sessions.values():
+            session.detach()
+        self._sessions.clear()
+        if self._connector is not None:
+            # What was under way when the loop was closed cannot be cancelled any more.
+            with contextlib.suppress(RuntimeError):
                 await self._connector.close()
 
     def _signed(self, signed: SignedRequest) -> dict[str, str]:

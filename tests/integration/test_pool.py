@@ -33,7 +33,12 @@ from healthyroster_async import (
     UsageError,
 )
 from healthyroster_async.emulator import Emulator, Fault
-from healthyroster_async.testing import Answer, run_in_virtual_time, scripted_pool
+from healthyroster_async.testing import (
+    Answer,
+    run_in_virtual_time,
+    scripted_pool,
+    serve_emulator,
+)
 
 SANDBOX, PRODUCTION = Environment.SANDBOX, Environment.PRODUCTION
 ONE = Credentials("app-1", SECRET)
@@ -247,6 +252,39 @@ def test_a_pool_whose_loop_is_over_says_how_to_go_on():
             return own.stats()[SANDBOX].attempts
 
     assert asyncio.run(use()) == 0
+
+
+@pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.parametrize("under_way", [False, True])
+def test_what_a_loop_left_open_that_is_over_is_let_go_of(under_way, caplog):
+    """
+    aiohttp logs an error for each session that nobody closed.
+    """
+    with serve_emulator(providers=1) as emulator:
+        own = emulator.pool()
+
+        async def call():
+            await own.start()
+            return await own.session(1).reporting.data_sources()
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(call())
+        if under_way:
+            loop.create_task(call())._log_destroy_pending = False
+            emulator.latency = 10.0
+            loop.run_until_complete(asyncio.sleep(0.1))
+            emulator.latency = 0.0
+        loop.close()
+
+        async def use():
+            await call()
+            await own.close()
+
+        asyncio.run(use())
+        gc.collect()
+
+    assert not caplog.records
 
 
 def test_starting_twice_at_once_works_in_one_loop_after_another():
