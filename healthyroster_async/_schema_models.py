@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar, SupportsIndex, TypeAlias
+from weakref import WeakValueDictionary
 
 import attrs
 from typing_extensions import override
@@ -39,6 +40,8 @@ _PYTHON = {
 _DEEPEST, _DEEPEST_LISTS = 8, 60
 # Name of the classes of a module by their places, for objects that have no name.
 PLACES = "__places__"
+# Name, a line for each member with its type, and description. Texts are quick to copy.
+_MadeOf: TypeAlias = tuple[str, str, str]
 _MOMENTS: dict[str, type[date]] = {"date": date, "date-time": datetime}
 
 
@@ -231,19 +234,50 @@ def _moment(kind: type[date]) -> Hook:
     return structure
 
 
-def _made(shape: Shape) -> type:
-    field: Any = attrs.field  # its types know no name of a class that is made later
-    fields = {
-        member.name: field(default=None, type=f"{annotation(member.shape)} | None")
-        for member in shape.members
-    }
-    fields["extra"] = field(factory=dict, type="dict[str, Any]", hash=False)
-    made: type = attrs.make_class(
-        shape.name, fields, bases=(Model,), frozen=True, kw_only=True, repr=False,
-        slots=False,
-    )  # fmt: skip
-    made.__doc__ = shape.description or f"{shape.name}, as the swagger document has it."
+class _MadeModel(Model):
+    """Base of what no module holds: what is pickled of it tells how it is made."""
+
+    __made_of__: ClassVar[_MadeOf]
+
+    @override
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        made_of = vars(type(self)).get("__made_of__")
+        if made_of is None:  # somebody's own, made of ours
+            return super().__reduce_ex__(protocol)
+        return _blank, made_of, vars(self)
+
+
+def _blank(name: str, members: str, text: str) -> object:
+    return object.__new__(_class_of(name, members, text))
+
+
+# Of two that are alike there is one: what was unpickled is equal to what was pickled.
+_classes: WeakValueDictionary[_MadeOf, type] = WeakValueDictionary()
+
+
+def _class_of(name: str, members: str, text: str) -> type:
+    made_of = name, members, text
+    with READING:
+        made = _classes.get(made_of)
+        if made is None:
+            field: Any = attrs.field  # its types know no name of a class to come
+            fields = {
+                member: field(default=None, type=f"{kind} | None")
+                for member, kind in (one.split(" ", 1) for one in members.splitlines())
+            }
+            fields["extra"] = field(factory=dict, type="dict[str, Any]", hash=False)
+            body = {"__made_of__": made_of, "__doc__": text}
+            made = _classes[made_of] = attrs.make_class(
+                name, fields, bases=(_MadeModel,), class_body=body, frozen=True,
+                kw_only=True, repr=False, slots=False,
+            )  # fmt: skip
     return made
+
+
+def _made(shape: Shape) -> type:
+    members = "\n".join(f"{one.name} {annotation(one.shape)}" for one in shape.members)
+    text = shape.description or f"{shape.name}, as the swagger document has it."
+    return _class_of(shape.name, members, text)
 
 
 class Decoder:

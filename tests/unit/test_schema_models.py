@@ -1,6 +1,10 @@
 """Classes made from a document, and answers that do not quite fit it."""
 
+import copy
 import datetime as dt
+import pickle
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -10,7 +14,13 @@ import pytest
 from documents import answer, document, operation
 from fakes import request
 
-from healthyroster_async import Contract, DecodingError, Response
+from healthyroster_async import (
+    Contract,
+    DecodingError,
+    Outcomes,
+    Response,
+    Succeeded,
+)
 from healthyroster_async._core.document import Document
 from healthyroster_async._core.operations import Operations
 from healthyroster_async._resources.operations import Registry, registry_of
@@ -54,6 +64,69 @@ def test_an_answer_becomes_typed_models():
     assert patient.scores == {"a": 1.5}
     assert patient.weight_kg is None
     assert patient.extra == {}
+
+
+NESTED = b"""[{"id": 1, "dateOfBirth": "2001-02-03", "nickname": "A",
+    "team": {"name": "A", "patients": [{"id": 2}]}, "tags": ["x"]}]"""
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_answer_survives_copy_and_pickle(protocol):
+    """
+    Caches and pools of processes hold answers, and no module has their classes.
+    """
+    (patient,) = decoded(NESTED)
+    outcomes = Outcomes({1: Succeeded(key=1, provider_id=1, value=patient)})
+    raw = pickle.dumps(patient, protocol)
+
+    for again in (
+        pickle.loads(raw),
+        copy.copy(patient),
+        copy.deepcopy(patient),
+        pickle.loads(pickle.dumps(outcomes, protocol))[1].value,
+        *decoded(NESTED),
+    ):
+        assert again == patient
+        assert type(again) is type(patient)
+        assert type(again.team.patients[0]) is type(patient)
+        assert again.extra == {"nickname": "A"}
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        pickle.loads(raw).id = 2
+
+
+def test_a_process_that_knows_no_document_reads_an_answer():
+    """
+    A worker is given answers and not the contract.
+    """
+    (patient,) = decoded(NESTED)
+    program = """
+import pickle, sys
+patient = pickle.load(sys.stdin.buffer)
+again = pickle.loads(pickle.dumps(patient))
+assert again == patient and type(again) is type(patient)
+print(patient, patient.team.patients[0].id, patient.date_of_birth, patient.__doc__)
+"""
+    read = subprocess.run(
+        [sys.executable, "-c", program],
+        input=pickle.dumps(patient),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+
+    assert read.stdout.decode().split() == [
+        *repr(patient).split(), "2", "2001-02-03", *type(patient).__doc__.split()
+    ]  # fmt: skip
+
+
+class Own(type(decoded(NESTED)[0])):
+    pass
+
+
+def test_a_class_of_ones_own_stays_what_it_is():
+    """
+    Its module has it, with whatever it adds.
+    """
+    assert type(pickle.loads(pickle.dumps(Own(id=1)))) is Own
 
 
 @pytest.mark.parametrize("key", ["firstName", "FirstName", "first_name", "firstname"])
