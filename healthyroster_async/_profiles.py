@@ -182,14 +182,27 @@ def check_values(settings: Mapping[str, str], where: str) -> None:
     Raises:
         ConfigurationError: The text begins with *where*.
     """
-    host = settings.get("host")
-    if host is not None and not _HOST.fullmatch(host):
+    host, url = settings.get("host"), settings.get("base_url", "")
+    if host is not None and not (_HOST.fullmatch(host) and _is_readable(f"//{host}")):
         raise ConfigurationError(
             f"{where} has a host that is none; give one such as api.example.com"
+        )
+    if not _is_readable(url):
+        raise ConfigurationError(
+            f"{where} has a base_url that is none; give one such as "
+            "https://api.example.com/v1"
         )
     kinds = [key for key in KEPT_SECRETS if key in settings]
     if len(kinds) > 1:
         raise ConfigurationError(f"{where} has both {' and '.join(kinds)}; keep one")
+
+
+def _is_readable(url: str) -> bool:
+    try:
+        urlsplit(url.strip()).port  # noqa: B018 - looking at it is what raises
+    except ValueError:  # a bracket that is not closed, a port that is none
+        return False
+    return True
 
 
 def environment_of(value: str, name: str) -> Environment:

@@ -192,6 +192,14 @@ def test_the_names_of_variables_make_room_for_those_of_the_profile(config, file)
         (["set", "x", "application_id=app-1"], 'add environment = "sandbox"'),
         (["set", "x", "environment=staging"], "give sandbox or production"),
         (["set", "x", "environment=sandbox", "host=https://h"], "one such as api.ex"),
+        (
+            ["set", "x", "environment=sandbox", "host=h.test:99999"],
+            "has a host that is",
+        ),
+        (
+            ["set", "x", "environment=sandbox", "base_url=https://[::1"],
+            "https://api.ex",
+        ),
         (["set", "x", "environment=sandbox", "base_url=http://h.test"], "plain http"),
         (["set", "later", "rows_key=a"], "'later' in .* has ['colour']"),
         (["set", "x"], "Missing argument"),

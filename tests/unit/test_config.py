@@ -65,6 +65,12 @@ application_secret_command = "pass clinic"
 [nowhere]
 environment = "sandbox"
 host = "https://sandbox.test"
+[far]
+environment = "sandbox"
+host = "sandbox.test:99999"
+[open]
+environment = "sandbox"
+base_url = "https://[::1"
 [staging]
 environment = "staging"
 [strange]
@@ -185,6 +191,8 @@ def test_a_variable_wins_over_the_profile(profiles):
         ("twice", "application_id twice"),
         ("kinds", "both application_secret_file and application_secret_command"),
         ("nowhere", "give one such as api.example.com"),
+        ("far", "a host that is none"),
+        ("open", "a base_url that is none"),
         ("staging", "'staging'; give sandbox or production"),
     ],
 )
