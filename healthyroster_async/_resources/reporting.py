@@ -162,7 +162,6 @@ class Reporting:
             window,
             parameters.pop("end_inclusive", None),
         )
-        cut.check_some()
         request, _ = self._request(source, parameters)
         detail, others = source, frozenset(parameters)
 

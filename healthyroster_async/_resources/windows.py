@@ -36,18 +36,11 @@ class Cut:
         """Take what a caller gave; see ``Reporting.windows``.
 
         Raises:
-            ConfigurationError: It is no date, or no window.
+            ConfigurationError: It is no date, no window, or a range without a date.
         """
         self.first, self.stop = as_date("since", since), as_date("until", until)
         self._windows = list(windows(self.first, self.stop, check_unit(window)))
         self._end_inclusive = end_inclusive
-
-    def check_some(self) -> None:
-        """Refuse a range that has no date.
-
-        Raises:
-            ConfigurationError: It has none.
-        """
         if self.stop <= self.first:
             raise ConfigurationError(
                 f"until is {self.stop}, not after since ({self.first}); it is the date "
@@ -79,7 +72,7 @@ class Cut:
         for name in (range_.start, range_.end):
             if name in others:
                 raise ConfigurationError(f"{name} is given, and windows would set it")
-        if range_.inclusive is None and self._windows:
+        if range_.inclusive is None:
             known = await ends_inclusive(rows_of, range_, self.first, self.stop)
             range_ = evolve(range_, inclusive=bool(known))
         return {one.key: range_.values(one) for one in self._windows}

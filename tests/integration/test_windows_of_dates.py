@@ -222,6 +222,19 @@ async def test_wrong_windows_are_refused_before_anything_is_asked(given, message
     assert not asked
 
 
+@pytest.mark.parametrize("until", ["2024-01-01", "2025-01-01"])
+async def test_windows_of_no_date_are_refused_and_not_none(until):
+    """
+    A fan-out over none of them succeeds, and nobody sees that rows are missing.
+    """
+    async with api(inclusive) as (pool, asked):
+        asking = pool.session(1).reporting.windows(1, since="2025-01-01", until=until)
+        with pytest.raises(ConfigurationError, match="not after since"):
+            await asking
+
+    assert not asked
+
+
 async def test_a_data_source_may_have_filters_that_are_called_since_and_until():
     """
     Its description says so, and then they are no dates that a window is missing for.
