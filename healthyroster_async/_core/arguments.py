@@ -23,13 +23,9 @@ from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.naming import snake
 from healthyroster_async._core.operation import Operation, Parameter
 from healthyroster_async._core.schemas import ANY
+from healthyroster_async._core.settings import OF_SESSIONS
 from healthyroster_async._core.values import File, fitting, json_body
 
-# What is no argument of a call but an option of a session, and which one.
-OF_SESSIONS = {
-    **{name: name for name in ("timeouts", "retry", "priority", "weight", "deadline")},
-    "timeout": "deadline",
-}
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 

@@ -11,6 +11,12 @@ from attrs.validators import optional
 
 from healthyroster_async._core.errors import ConfigurationError
 
+# What is no argument of a call but an option of a session, and which one.
+OF_SESSIONS = {
+    **{name: name for name in ("timeouts", "retry", "priority", "weight", "deadline")},
+    "timeout": "deadline",
+}
+
 
 class Environment(enum.Enum):
     """One of the two worlds of the vendor; each has credentials of its own."""

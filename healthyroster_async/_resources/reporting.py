@@ -18,6 +18,7 @@ from healthyroster_async._core.errors import (
     ForbiddenError,
     NotFoundError,
 )
+from healthyroster_async._core.settings import OF_SESSIONS
 
 # What lists of data sources need none of is imported where it is used.
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from healthyroster_async._rows.stream import RowStream
 
 _JSON = {"Content-Type": "application/json"}
+# What is most likely meant for a session or a window; an API that ignores members which
+# it does not know would give all rows, without a deadline.
+_NO_FILTERS = frozenset({*OF_SESSIONS, "since", "until", "end_inclusive"})
 Source: TypeAlias = int | str | models.DataSource | models.DataSourceDetail
 
 
@@ -106,25 +110,32 @@ class Reporting:
         An open stream holds one of ``PacingSettings.max_streams`` permits. Whoever
         opens another one inside it needs a second: if that many tasks do so at once,
         each waits for the others, and only a deadline ends that. Read the outer rows
-        first (``to_list``), or give ``deadline=``.
+        first (``to_list``), or bound them: ``clinic.with_options(deadline=60)``.
 
         Args:
             data_source_id: Its id, as ``data_sources`` gave it, or what it gave.
             window: What to cut by: day, week, month, quarter or year; ``None`` asks for
                 all at once.
             **parameters: Filters, named as the data source names them. Dates and
-                date-times are sent in ISO 8601.
+                date-times are sent in ISO 8601. One that is called like an option of
+                ``with_options``, or like the dates of a window, is sent if what
+                ``data_source`` returned is given and has it.
 
         Raises:
             ConfigurationError: A value cannot be sent as JSON; or there is a window,
-                and what ``windows`` raises; or there are dates for one and it is not.
+                and what ``windows`` raises; or what is given belongs to a window that
+                is not, or to a session.
         """
-        from healthyroster_async._rows.stream import RowStream  # noqa: PLC0415
-
         if window is not None:
             return self._in_windows(data_source_id, window, parameters)
-        _check_no_dates(data_source_id, parameters)
-        request, fields = self._request(data_source_id, parameters)
+        _check_filters(data_source_id, parameters)
+        return self._all_at_once(data_source_id, parameters)
+
+    def _all_at_once(self, source: Source, parameters: dict[str, Any]) -> RowStream:
+        """Return rows by filters that are surely such, as those of a plan are."""
+        from healthyroster_async._rows.stream import RowStream  # noqa: PLC0415
+
+        request, fields = self._request(source, parameters)
         caller = self._caller
         return RowStream(request, caller, caller.contract.rows_key, fields)
 
@@ -162,6 +173,7 @@ class Reporting:
             window,
             parameters.pop("end_inclusive", None),
         )
+        _check_filters(source, parameters)
         request, _ = self._request(source, parameters)
         detail, others = source, frozenset(parameters)
 
@@ -232,19 +244,26 @@ class Reporting:
         return {f.name: f.type for f in detail.fields if f.name is not None}
 
 
-def _check_no_dates(source: Source, parameters: dict[str, Any]) -> None:
-    dates = {"since", "until"}
-    if not dates <= parameters.keys():
-        return
-    if isinstance(source, models.DataSourceDetail) and (
-        dates <= {one.name for one in source.parameters}
-    ):
-        return
-    raise ConfigurationError(
-        "since= and until= are a range of dates that window= cuts: give that with "
-        'them, as in window="month"; or the filters of the data source by their own '
-        "names, and if these are since and until, what data_source returned as well"
+def _check_filters(source: Source, parameters: dict[str, Any]) -> None:
+    names = _NO_FILTERS.intersection(parameters)
+    hint = (
+        "if the data source has a filter of that name, give what await "
+        "session.reporting.data_source(...) returned in place of the id"
     )
+    if names and isinstance(source, models.DataSourceDetail):
+        names -= {one.name for one in source.parameters}
+        hint = "the data source has no filter of that name"
+    if not names:
+        return
+    name = min(names)
+    option = OF_SESSIONS.get(name)
+    meant = (
+        "is of a range of dates (since=, until=, end_inclusive=) that window= cuts: "
+        'give that with them, as in window="month"'
+        if option is None
+        else f"is an option of a session: session.with_options({option}=...)"
+    )
+    raise ConfigurationError(f"{name}= {meant}; {hint}")
 
 
 def _id_of(source: Source) -> int | str:

@@ -510,6 +510,8 @@ async def test_a_name_need_not_have_the_right_case(tmp_path):
         ({"TEAMS": {"A": 1}}, [{"A": 1}, {"A": 1}, {}]),
         ({"teams": {"A": 1}, "X": {"A": 2}}, [{}, {"A": 1}, {"A": 2}]),
         ({"x": {"A": 1, "B": 1}, "2": {"A": 2}}, [{}, {}, {"A": 2, "B": 1}]),
+        # Filters of a plan stand apart, so none of them is an option of a session.
+        ({"X": {"priority": 1, "since": 2}}, [{}, {}, {"priority": 1, "since": 2}]),
     ],
 )
 async def test_a_filter_need_not_have_the_right_case(parameters, sent, tmp_path):

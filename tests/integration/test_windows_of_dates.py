@@ -206,6 +206,13 @@ async def test_a_window_that_is_lost_does_not_wait_for_those_after_it(after):
         ({"since": None}, "since is None"),
         ({"since": ...}, "give since= and until= with it"),
         ({"window": ...}, "window= cuts: give that with them"),
+        ({"window": ..., "until": ...}, "^since= is .* window= cuts: .* returned"),
+        ({"window": ..., "since": ...}, "^until= is .* window= cuts: .* returned"),
+        (
+            {"window": ..., "since": ..., "until": ..., "end_inclusive": True},
+            "^end_inclusive= is .* window= cuts: .* returned",
+        ),
+        ({"deadline": 5}, "with_options"),
     ],
 )
 async def test_wrong_windows_are_refused_before_anything_is_asked(given, message):
@@ -246,6 +253,31 @@ async def test_a_data_source_may_have_filters_that_are_called_since_and_until():
         await pool.session(1).reporting.rows(described, **dates).to_list()
 
     assert asked == [dates]
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("deadline", "deadline"), ("timeout", "deadline"), ("priority", "priority")],
+)
+async def test_an_option_of_a_session_is_not_sent_as_a_filter(name, option):
+    """
+    An API that leaves out what it does not know gives rows, and there is no deadline;
+    but what the data source has is one of its filters.
+    """
+    without = DataSourceDetail(id=1)
+    described = DataSourceDetail(id=1, parameters=[DataSourceParameter(name=name)])
+    dates = {"since": "2025-01-01", "until": "2025-02-01", "window": "month"}
+    async with api(inclusive) as (pool, asked):
+        reporting = pool.session(1).reporting
+        for source, hint in ((1, "data_source"), (without, "has no filter of that")):
+            for more in ({}, dates):
+                text = rf"with_options\({option}=.*{hint}"
+                with pytest.raises(ConfigurationError, match=text):
+                    reporting.rows(source, **{name: 5}, **more)
+        assert not asked
+        await reporting.rows(described, **{name: 5}).to_list()
+
+    assert asked == [{name: 5}]
 
 
 async def test_a_filter_that_windows_would_set_is_refused():

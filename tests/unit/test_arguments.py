@@ -17,9 +17,10 @@ from healthyroster_async import (
     File,
     ProviderSession,
 )
-from healthyroster_async._core.arguments import OF_SESSIONS, Binding
+from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.contract_check import Given, check
 from healthyroster_async._core.document import Document
+from healthyroster_async._core.settings import OF_SESSIONS
 from healthyroster_async._schema_models import Models
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
