@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Generic, TypeAlias, TypeVar, get_args
 
 import attrs
@@ -19,6 +20,8 @@ Read: TypeAlias = Callable[[Mapping[str, Any]], Any]
 _FACTORY: Any = attrs.Factory
 # A server has few shapes of rows; this only bounds what a strange answer makes us keep.
 _SHAPES_KEPT = 256
+# What a reader of JSON calls what came.
+_CAME: dict[type, str] = {type(None): "null", Decimal: "number"}
 
 
 @attrs.frozen
@@ -157,7 +160,7 @@ class _Reader(Generic[T]):
             value = row[column]
             if type(value) in member.as_it_is:
                 continue
-            came = "null" if value is None else type(value).__name__
+            came = _CAME.get(type(value), type(value).__name__)
             try:
                 member.hook(value, member.kind)
             except Exception:  # noqa: BLE001 - as above; what it says may hold values

@@ -56,9 +56,17 @@ def value_converter(on_decimal: Callable[[], None]) -> cattrs.Converter:
     for kind, hook in _HOOKS.items():
         converter.register_structure_hook(kind, _inherited(kind, hook))
 
+    exact = False
+
     def decimals(_: Any) -> Hook:
+        nonlocal exact
+        exact = True
         on_decimal()
         return _decimal
+
+    # Who asks for no decimal gets none, though there may be one beside.
+    def anything(value: Any, _: object) -> Any:
+        return _with_floats(value) if exact else value
 
     def arrays(kind: Any) -> Hook:
         item, make = get_args(kind)[0], _ARRAYS[get_origin(kind)]
@@ -75,10 +83,12 @@ def value_converter(on_decimal: Callable[[], None]) -> cattrs.Converter:
         # A date takes a midnight too: a date-time comes first, or a column is of both.
         first.sort(key=lambda pair: pair[1] is dt.date)
         then = [(hook, k) for hook, k in hooks if k in plain]
+        known: dict[Any, list[tuple[Hook, Any]]] = {k: [(_kept, k)] for k in plain}
+        if float in plain:  # it would have come as one, but for a decimal beside
+            known[Decimal] = [(_number, float)]
 
         def read(value: Any, _: object) -> Any:
-            tries = [(_kept, None)] if type(value) in plain else then
-            for hook, one in first + tries:
+            for hook, one in first + known.get(type(value), then):
                 with contextlib.suppress(Exception):  # the next one may fit
                     return hook(value, one)
             raise TypeError("none of these")
@@ -87,7 +97,11 @@ def value_converter(on_decimal: Callable[[], None]) -> cattrs.Converter:
 
     for made, factory in (
         (partial(is_, Decimal), decimals),
-        (partial(is_, object), lambda _: _kept),
+        (lambda kind: kind is Any or kind is object, lambda _: anything),
+        (
+            lambda kind: kind is dict or kind is list,
+            lambda kind: lambda value, _: kind(anything(value, _)),
+        ),
         (_is_array, arrays),
         (_is_union, unions),
     ):
@@ -97,6 +111,14 @@ def value_converter(on_decimal: Callable[[], None]) -> cattrs.Converter:
 
 def _kept(value: Any, _: object) -> Any:
     return value
+
+
+def _with_floats(value: Any) -> Any:
+    if type(value) is dict:
+        return {name: _with_floats(item) for name, item in value.items()}
+    if type(value) is list:
+        return [_with_floats(item) for item in value]
+    return float(value) if type(value) is Decimal else value
 
 
 def _inherited(kind: Any, hook: Hook) -> Hook:
@@ -157,7 +179,8 @@ def _text(value: Any, _: object) -> str:
 
 
 def _integer(value: Any, _: object) -> int:
-    if type(value) is float and value.is_integer() and abs(value) < _EXACT:
+    is_fraction = type(value) in {float, Decimal}
+    if is_fraction and -_EXACT < value < _EXACT and value == int(value):
         return int(value)
     if type(value) is str and value.isascii() and value.removeprefix("-").isdecimal():
         return int(value)

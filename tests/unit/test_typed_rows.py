@@ -193,7 +193,6 @@ async def test_rows_may_differ_in_their_columns():
         (int, "7_0", None),
         (int, 7.5, None),
         (int, True, None),
-        (int, 2**70, None),
         (float, 7, 7.0),
         (float, "7.5", 7.5),
         (float, "nan", None),
@@ -248,13 +247,27 @@ async def test_rows_may_differ_in_their_columns():
         (list[Patient], [{"Id": 1}], [Patient(1)]),
         (Any, {"a": 1}, {"a": 1}),
         (object, 7.5, 7.5),
+        (int | None, 7.0, 7),
+        (int | str, 7.0, 7),
+        (int | float, 7.0, 7.0),
+        (list[int], [7.0], [7]),
+        (Grade, 1.0, Grade.FIRST),
+        (bool, 1.0, None),
+        (Any, [0.1, {"a": 0.1}], [0.1, {"a": 0.1}]),
+        (Any | None, 0.1, 0.1),
+        (dict, {"a": 0.1}, {"a": 0.1}),
+        (dict[str, Any], {"a": [0.1]}, {"a": [0.1]}),
+        (list, [0.1], [0.1]),
     ],
 )
-async def test_a_value_is_read_as_its_type_or_not_at_all(kind, value, held):
+@pytest.mark.parametrize("beside", [int, Decimal])
+async def test_a_value_is_read_as_its_type_or_not_at_all(beside, kind, value, held):
     """
-    Nothing is lost on the way, and nothing is made up.
+    Nothing is lost on the way, and nothing is made up; nor does one attribute that has
+    every digit change what the others are.
     """
-    model = attrs.make_class("Model", {"it": attrs.field(type=kind)})
+    other = attrs.field(type=beside, default=beside(0))
+    model = attrs.make_class("Model", {"it": attrs.field(type=kind), "other": other})
     made, bad = await read(model, json.dumps([{"it": value}]).encode())
 
     if held is None and kind != str | None:
@@ -289,6 +302,38 @@ async def test_money_is_read_with_every_digit():
     for junk in (b'[{"total":NaN}]', b'[{"total":1,"more":%s' % (b"[" * 5000)):
         with pytest.raises(HealthyRosterError):
             await read(Invoice, junk)
+
+
+@pytest.mark.parametrize(("beside", "held"), [(int, []), (Decimal, [2**70])])
+async def test_an_integer_beyond_64_bits_is_one_where_rows_have_all_digits(
+    beside, held
+):
+    """
+    Elsewhere it is a float by then, which has lost some.
+    """
+    other = attrs.field(type=beside, default=beside(0))
+    model = attrs.make_class("Model", {"it": attrs.field(type=int), "other": other})
+    made, _ = await read(model, json.dumps([{"it": 2**70}]).encode())
+
+    assert [one.it for one in made] == held
+
+
+async def test_a_number_is_called_so_and_a_whole_one_is_an_integer():
+    """
+    The answer says 7.0 and knows no Decimal, and neither does who reads the reason.
+    """
+
+    @attrs.frozen
+    class Invoice:
+        number: int
+        total: Decimal
+
+    numbers = ("1e3", "7.5", "9007199254740992.0", f"0.{'9' * 40}", "7e300")
+    rows = ", ".join(f'{{"number": {n}, "total": 0.10}}' for n in numbers)
+    made, bad = await read(Invoice, f"[{rows}]".encode())
+
+    assert [one.number for one in made] == [1000]
+    assert bad == ["number: int was expected, and number came"] * 4
 
 
 async def test_what_does_not_fit_is_told_and_the_rest_is_read():
