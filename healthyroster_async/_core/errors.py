@@ -32,8 +32,8 @@
     │   └── WrongDestinationError   ... as was asked: a ConfigurationError as well
     └── MissingExtraError           a package of an extra is not installed
 
-None prints a body, a secret, a query or a filled-in path, pickled or not. Only the
-evidence of a ``ForbiddenError`` names the provider that it is about.
+None prints a body, a secret, a query, a filled-in path or the provider that it is
+about, pickled or not.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class ForbiddenError(ResponseError):
     Attributes:
         likely_cause: Which of the two grants is most likely missing. The answer alone
             does not say: other calls of the pool do, as far as there were any.
-        evidence: What they were, in words; it names the provider.
+        evidence: What they were, in words; it names no provider.
     """
 
     def __init__(
@@ -332,8 +332,8 @@ class NotFoundError(ResponseError):
     @override
     def __str__(self) -> str:
         return (
-            f"{self.label}: the API knows no such thing (404); an id is wrong, or the "
-            "base URL of the environment"
+            f"{self.label}: the API knows no such thing (404); an id is wrong (a name "
+            "is none), or the base URL of the environment"
         )
 
 

@@ -381,6 +381,16 @@ class RowStream:
     def __aiter__(self) -> Self:
         return self
 
+    # A loop without async ends here. It is no __iter__, for frameworks would then take
+    # it for something to iterate over; type checkers say it before.
+    if not TYPE_CHECKING:
+
+        def __getitem__(self, _: object) -> NoReturn:
+            raise UsageError(
+                "rows are read with 'async for row in rows' inside the block of 'async "
+                "with', or taken whole with 'await rows.to_list()'"
+            )
+
     async def __anext__(self) -> dict[str, Any]:
         while True:
             for row in self._pending.rows:

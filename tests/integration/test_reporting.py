@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import date
 
 import pytest
@@ -130,6 +131,12 @@ async def test_a_data_source_may_be_given_as_itself():
             reporting.rows(DataSourceDetail(name="Patients"))
         with pytest.raises(ConfigurationError, match="is a list; give an int"):
             reporting.rows([source])
+        for asked in (
+            reporting.data_source(source.name),
+            reporting.rows(source.name).to_list(),
+        ):
+            with pytest.raises(NotFoundError, match=r"wrong \(a name is none\)"):
+                await asked
 
 
 @pytest.mark.unmeasured
@@ -246,6 +253,10 @@ async def test_a_stream_is_used_as_it_is_meant():
             await anext(aiter(rows))
         with pytest.raises(UsageError, match="async with"), reporting.rows(1):
             pass
+        for wrong in (list, lambda rows: [*rows], lambda rows: rows[0]):
+            with pytest.raises(UsageError, match=r"'async for row in rows'.*to_list"):
+                wrong(rows)
+        assert not isinstance(rows, Iterable | Sequence | Awaitable)
         async with rows:
             async for _ in rows:
                 break
