@@ -99,4 +99,6 @@ def _replace(path: Path, text: str) -> None:
 
 def _log(what: str, error: OSError) -> None:
     # The error's own text holds a path, and the path a user's name.
-    _logger.debug("what was learned could not be %s (%s)", what, type(error).__name__)
+    kind = type(error).__name__
+    fields = {"what": what, "error": kind}
+    _logger.debug("what was learned could not be %s (%s)", what, kind, extra=fields)

@@ -287,6 +287,7 @@ class FileStore:
                 "the budget shared with other processes is out of reach (%s); "
                 "this process paces itself",
                 why,
+                extra={"why": why},
             )
 
 

@@ -135,6 +135,8 @@ def test_what_cannot_be_kept_is_not_an_error(memory, tmp_path, caplog, breaks):
         memory.save(KEY, BOTH)
         assert memory.load(KEY, NOW) is None
     assert {record.levelno for record in caplog.records} == {logging.DEBUG}
+    for record in caplog.records:
+        assert f"{record.what} ({record.error})" in record.getMessage()
     assert str(tmp_path) not in caplog.text
     assert not list(tmp_path.rglob("*.tmp"))
 

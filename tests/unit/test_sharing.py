@@ -220,6 +220,7 @@ def test_out_of_reach_is_asked_again_later_and_told_once(
     assert 30 <= len(set(asked)) <= 45
     (told,) = caplog.records
     assert told.levelno == logging.WARNING
+    assert told.why in told.getMessage()
     assert str(tmp_path) not in told.getMessage()
 
     path.parent.chmod(0o700)
