@@ -238,7 +238,11 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         )
     ]
     parts += [f"{count} failed with {status}" for status, count in answers.items()]
-    parts.append(f"{sum(stats.failures.values())} connections lost")
+    lost = sum(stats.failures.values())
+    # Who loses one inside an answer has counted its status already.
+    inside = sum(stats.answers.values()) + lost - stats.attempts
+    where = f" ({inside} of them inside an answer)" if inside > 0 else ""
+    parts.append(f"{lost} connections lost{where}")
     yield "Calls", f"{stats.attempts} attempts: {', '.join(parts)}"
     yield "Retries", f"{stats.retries}"
     yield (

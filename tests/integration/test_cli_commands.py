@@ -150,6 +150,10 @@ def test_the_demo_tells_a_person_what_came_and_what_is_missing():
     assert "endpoint not authorized" in done.stdout
     pace = r"^Pace +[\d.]+ calls per s at the end: \w"
     assert re.search(pace, done.stdout, re.MULTILINE)
+    (calls,) = re.findall(r"^Calls +(.+)", done.stdout, re.MULTILINE)
+    attempts, *parts = map(int, re.findall(r"\b(?<!with )\d+", calls))
+    inside = parts.pop() if "inside an answer" in calls else 0
+    assert attempts == sum(parts) - inside
 
 
 def test_colours_are_forced_and_forbidden_by_the_usual_variables():
