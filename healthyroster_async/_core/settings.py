@@ -165,7 +165,9 @@ class RetrySettings:
 
     Attributes:
         max_attempts: Attempts in total that may fail by a fault, the first one
-            included. 1 turns retries of faults off.
+            included. 1 turns retries of faults off. An attempt that only looks whether
+            an API that was down is back is not counted; but with 1 it is the only one,
+            and a bulk call ends if it was the one that looked, in vain.
         max_throttles: Attempts in total that may be turned away because of too many
             calls; they are not counted against ``max_attempts``.
         base_delay: Most seconds of our own added before the first retry.
