@@ -535,6 +535,16 @@ class ConnectionPool:
         the calls down. Who leaves the loop early closes it with
         ``contextlib.aclosing``, so that calls under way are cancelled at once.
 
+        Args:
+            provider_ids: Healthcare Providers; taken as they are needed.
+            call: What to do with the session of each.
+            environment: Whose credentials to use, if the pool has several.
+            priority: The lane the calls wait in.
+            concurrency: Most providers under way at once; as many as the pool has
+                permits by default.
+            progress: Called, not awaited, after each outcome.
+            skip_denied: Do not send what is known to be denied; see ``fan_out``.
+
         Returns:
             An iterator of the outcomes, in the order in which they come.
 

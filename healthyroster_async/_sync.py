@@ -573,6 +573,21 @@ class SyncPool(_Twin):
 
         The function gets the async session, and what it returns is awaited:
         ``lambda s: s.reporting.data_sources()``.
+
+        Args:
+            provider_ids: Healthcare Providers; taken as they are needed. One that comes
+                again is not called again.
+            call: What to do with the session of each.
+            environment: Whose credentials to use, if the pool has several.
+            priority: The lane the calls wait in.
+            concurrency: Most providers under way at once; as many as the pool has
+                permits by default.
+            progress: Called, not awaited, after each outcome, and where an id that
+                comes again lowers the total.
+            skip_denied: Do not send what is known to be denied; see ``ConnectionPool``.
+
+        Returns:
+            The outcomes by provider id, in the order of *provider_ids*.
         """
         fan_out = partial(
             self._inner.fan_out,
@@ -597,7 +612,20 @@ class SyncPool(_Twin):
         progress: ProgressCallback | None = None,
         skip_denied: bool = False,
     ) -> Iterator[Outcome[_V]]:
-        """Like ``fan_out``, but yield each outcome as it comes and keep none."""
+        """Like ``fan_out``, but yield each outcome as it comes and keep none.
+
+        As none is kept, an id that comes again is called again.
+
+        Args:
+            provider_ids: Healthcare Providers; taken as they are needed.
+            call: What to do with the session of each.
+            environment: Whose credentials to use, if the pool has several.
+            priority: The lane the calls wait in.
+            concurrency: Most providers under way at once; as many as the pool has
+                permits by default.
+            progress: Called, not awaited, after each outcome.
+            skip_denied: Do not send what is known to be denied; see ``ConnectionPool``.
+        """
 
         async def outcomes() -> AsyncIterator[Outcome[_V]]:
             return self._inner.as_completed(
