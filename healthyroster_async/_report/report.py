@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import platform
@@ -15,6 +14,7 @@ from typing_extensions import override
 from healthyroster_async._core.access_report import AccessReport
 from healthyroster_async._core.contract import Contract
 from healthyroster_async._core.errors import DestinationError, WrongDestinationError
+from healthyroster_async._core.files import write_whole
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.recording import Recording
 from healthyroster_async._core.settings import Environment
@@ -72,17 +72,12 @@ class PoolReport:
             DestinationError: It cannot be written.
         """
         path = at_home(path)
-        content = self.html.encode()
-        partial = _partial(path)
         try:
-            partial.write_bytes(content)
-            partial.replace(path)
+            write_whole(path, self.html.encode())
         except OSError as error:
             text = error.strerror or type(error).__name__
         else:
             return path
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise DestinationError(f"the report {path} cannot be written: {text}")
 
     def _repr_html_(self) -> str:

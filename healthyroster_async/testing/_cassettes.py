@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import re
-import secrets
 from collections import defaultdict
 from collections.abc import Iterator
 from io import BytesIO
@@ -17,6 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin
 import orjson
 
 from healthyroster_async._core.errors import ConfigurationError, is_success
+from healthyroster_async._core.files import write_whole
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._core.paging import COUNTING, NEXT, WRAPPERS, next_link, plain
@@ -108,19 +107,10 @@ class Recorder:
         await asyncio.to_thread(self._write)
 
     def _write(self) -> None:
-        token = secrets.token_hex(8)
-        partial = self._path.with_name(f".{self._path.name}.{token}.partial")
         option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
         tape = {"version": _VERSION, "calls": self._calls}
-        mode = 0o600 if self._scrubber is None else 0o666
-        # A file that is there already is somebody else's, who would read along.
-        own = functools.partial(os.open, mode=mode)
-        try:
-            with open(partial, "xb", opener=own) as file:
-                file.write(orjson.dumps(tape, option=option))
-            partial.replace(self._path)
-        finally:
-            partial.unlink(missing_ok=True)
+        private = self._scrubber is None
+        write_whole(self._path, orjson.dumps(tape, option=option), private=private)
 
     @property
     def _transport(self) -> Transport:

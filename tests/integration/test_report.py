@@ -245,7 +245,7 @@ async def test_a_page_that_cannot_be_written_ends_the_command_at_once(run, tmp_p
         await dry.communicate()
         asked = emulator.seen.requests
 
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert b"the report no/folder/r.html cannot be written: No such file" in err
     assert dry.returncode == 2
     assert asked == 0

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from healthyroster_async import _profiles
 from healthyroster_async._core.errors import ConfigurationError, MissingExtraError
+from healthyroster_async._core.files import write_whole
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -95,17 +94,7 @@ def write_private(target: Path, text: str) -> None:
         # Whoever keeps settings elsewhere has put a link here; it stays.
         real = target.resolve()
         real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, made = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-        try:
-            with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(made).replace(real)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(made).unlink()
-            raise
+        write_whole(real, text.encode(), private=True)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigurationError(f"{target} cannot be written: {why}") from None
