@@ -237,7 +237,9 @@ class _Call(Generic[_T]):
         if self._task is None:  # the loop keeps the order, so it never begins
             self._ended.set()
         else:
-            self._task.cancel()
+            # A task that is cancelled before its first step takes none: one that closes
+            # something would leave it open.
+            self._loop.call_soon(self._task.cancel)
 
     def _tell(self, what: Callable[[], None]) -> None:
         try:

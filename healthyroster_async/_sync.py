@@ -94,7 +94,7 @@ class _Twin:
             close = getattr(items, "aclose", None)
             # The loop closes by itself what it collects, as part of a cycle.
             if close is not None and self._thread.running and not self._thread.here:
-                self._thread.run(close)
+                self._thread.run(close, opening=False)
 
     @override
     def __repr__(self) -> str:
@@ -215,7 +215,19 @@ class SyncRowStream(_Twin):
         return self._iterate(self._inner.batches())
 
     def __enter__(self) -> Self:
-        self._thread.run(self._inner.__aenter__)
+        opened = False
+
+        async def enter() -> None:
+            nonlocal opened
+            await self._inner.__aenter__()
+            opened = True
+
+        try:
+            self._thread.run(enter)
+        except BaseException as error:
+            if opened:  # Ctrl-C came after the answer, and nobody else closes it
+                self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -224,7 +236,8 @@ class SyncRowStream(_Twin):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.run(partial(self._inner.__aexit__, kind, error, trace))
+        leave = partial(self._inner.__aexit__, kind, error, trace)
+        self._thread.run(leave, opening=False)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         pending = self._inner._pending  # noqa: SLF001 - its twin
@@ -505,7 +518,11 @@ class SyncPool(_Twin):
             self._thread.stop(timeout=timeout)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close(timeout=0)  # there is no block whose end does it
+            raise
 
     def __exit__(
         self,

@@ -378,6 +378,88 @@ def test_ctrl_c_cancels_the_call_and_the_pool_goes_on(serve):
         assert len(pool.session(1).reporting.data_sources()) == 9
 
 
+def interrupt():
+    """Hold up the loop, and let Ctrl-C come meanwhile to who waits for it."""
+    began = time.monotonic()
+    while time.monotonic() < began + 0.1:
+        pass
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    while time.monotonic() < began + 0.2:
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
+def test_ctrl_c_as_a_stream_has_just_opened_closes_it(emulator):
+    """
+    There is no block yet whose end does it, and a place that is lost is lost for good.
+    """
+    hooks = [interrupt]
+
+    def once(_):
+        if hooks:
+            hooks.pop()()
+
+    contract = emulator.contract()
+    with SyncPool(emulator.credentials, contract=contract, on_attempt=once) as pool:
+        rows = pool.session(1).reporting.rows(1)
+        with pytest.raises(KeyboardInterrupt):
+            rows.__enter__()
+
+        assert "closed" in repr(rows)
+        assert next(iter(pool.stats().values())).open_streams == 0
+
+
+def test_a_stream_that_is_opened_twice_stays_open(pool):
+    """
+    The second block must not close what is the first one's.
+    """
+    with pool.session(1).reporting.rows(1) as rows:
+        with pytest.raises(UsageError, match="read once"):
+            rows.__enter__()
+        assert len(list(rows)) == 1200
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
+def test_ctrl_c_as_a_stream_is_left_closes_it_all_the_same(pool):
+    """
+    What closes was cancelled before its first step, and the place was lost for good.
+    """
+    rows = pool.session(1).reporting.rows(1)
+    with pytest.raises(KeyboardInterrupt), rows:
+        pool._thread._loop.call_soon_threadsafe(interrupt)
+
+    assert "closed" in repr(rows)
+    assert next(iter(pool.stats().values())).open_streams == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
+def test_ctrl_c_as_the_pool_closes_closes_it_all_the_same(pool):
+    """
+    Its connections would stay open, on a loop that has ended.
+    """
+    pool._thread._loop.call_soon_threadsafe(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pool.close()
+
+    assert "open" not in repr(pool)
+
+
+def test_a_block_that_is_not_entered_leaves_no_thread(emulator):
+    """
+    Nobody has the pool then to close it.
+    """
+
+    async def vault():
+        raise OSError
+
+    credentials = dict.fromkeys(emulator.credentials, vault)
+    before = threading.active_count()
+    with pytest.raises(ConfigurationError):
+        SyncPool(credentials, contract=emulator.contract()).__enter__()
+
+    assert threading.active_count() == before
+
+
 def test_a_call_under_way_is_told_when_another_thread_closes_the_pool(serve):
     """
     It must neither hang nor see a bare cancellation, which no except clause expects.
