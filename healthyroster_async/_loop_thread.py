@@ -42,10 +42,11 @@ class LoopThread:
         """
         self._opening = opening
         self._closing = closing
-        self._opened = self._stopped = False
+        self._stopped = False
         # What is collected while it is held may want it too.
         self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._opened: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._process = os.getpid()
         self.kept: set[object] = set()
@@ -59,6 +60,14 @@ class LoopThread:
     def here(self) -> bool:
         """Whether this runs on the loop, which must not wait for itself."""
         return threading.current_thread() is self._thread
+
+    def check_not_here(self) -> None:
+        """Raise ``UsageError`` if this runs on the loop."""
+        if self.here:
+            raise UsageError(
+                "this runs on the event loop of the pool, which would wait for itself: "
+                "here the async session is at hand, so return its call or await it"
+            )
 
     def run(
         self,
@@ -85,17 +94,15 @@ class LoopThread:
                 "this pool was opened in another process, and its thread is not in a "
                 "fork of it: make a pool after the fork"
             )
-        if self.here:
-            raise UsageError(
-                "this runs on the event loop of the pool, which would wait for itself: "
-                "here the async session is at hand, so return its call or await it"
-            )
+        self.check_not_here()
         loop, thread = self._started()
 
         async def opened() -> _T:
-            if opening and not self._opened:
+            if opening and self._loop is not loop:  # another thread stops it just now
+                raise PoolClosedError(_CLOSED)
+            if opening and self._opened is not loop:
                 await self._opening()
-                self._opened = True
+                self._opened = loop
             return await call()
 
         under_way = _Call(opened, loop, thread)
@@ -130,9 +137,10 @@ class LoopThread:
             thread, loop = self._thread, self._loop
             self._thread = self._loop = None
             _open.discard(self)
-            self._opened, self._stopped = False, True
+            self._stopped = True
         if thread is not None and loop is not None and os.getpid() == self._process:
-            loop.call_soon_threadsafe(loop.stop)
+            with suppress(RuntimeError):  # a call that exits just then has ended it
+                loop.call_soon_threadsafe(loop.stop)
             thread.join(max(_END_S, timeout))
 
     def close_at_exit(self) -> None:
@@ -151,11 +159,25 @@ class LoopThread:
                 workers = ThreadPoolExecutor(thread_name_prefix=f"{_NAME}-io")
                 self._loop.set_default_executor(workers)
                 self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name=_NAME, daemon=True
+                    target=self._serve, args=(self._loop,), name=_NAME, daemon=True
                 )
                 self._thread.start()
                 _open.add(self)
             return self._loop, self._thread
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        runner = asyncio.Runner(loop_factory=lambda: loop)
+        runner.get_loop()  # it closes no other
+        try:
+            while self._loop is loop:
+                # What a call exits with ends the loop too, but is for who waits for it.
+                with suppress(KeyboardInterrupt, SystemExit):
+                    loop.run_forever()
+        finally:
+            # It takes a thread to wait for others, and from Python 3.12 on none begins
+            # when the interpreter ends; the loop is closed all the same.
+            with suppress(RuntimeError):
+                runner.close()
 
 
 # Each is closed in the end, also one that nobody else keeps.
@@ -246,14 +268,3 @@ class _Call(Generic[_T]):
             self._loop.call_soon_threadsafe(what)
         except RuntimeError:  # the loop is closed
             raise PoolClosedError(_CLOSED) from None
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    runner = asyncio.Runner(loop_factory=lambda: loop)
-    try:
-        runner.get_loop().run_forever()
-    finally:
-        # It takes a thread to wait for others, and from Python 3.12 on none begins when
-        # the interpreter ends; the loop is closed all the same.
-        with suppress(RuntimeError):
-            runner.close()

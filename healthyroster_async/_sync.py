@@ -507,7 +507,12 @@ class SyncPool(_Twin):
         return self
 
     def close(self, *, timeout: float = 10.0) -> None:
-        """Let calls under way end, at most *timeout* seconds, and close everything."""
+        """Let calls under way end, at most *timeout* seconds, and close everything.
+
+        Raises:
+            UsageError: A function of a fan-out called it, which would wait for itself.
+        """
+        self._thread.check_not_here()
         closing = partial(self._inner.close, timeout=timeout)
         try:
             if self._thread.running:

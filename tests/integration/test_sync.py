@@ -460,6 +460,72 @@ def test_a_block_that_is_not_entered_leaves_no_thread(emulator):
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_a_function_that_exits_ends_the_block_and_not_the_loop(emulator, kind):
+    """
+    The script ends with its own word, and a notebook goes on with the pool.
+    """
+
+    def leave(_):
+        raise kind("bad input")
+
+    pool = SyncPool(emulator.credentials, contract=emulator.contract())
+    with pytest.raises(kind, match="bad input"):
+        next(pool.as_completed([1, 2], leave))
+    assert len(pool.session(1).reporting.data_sources()) == 9
+    with pytest.raises(kind, match="bad input"), pool:
+        pool.fan_out([1, 2], leave)
+
+
+def test_a_function_that_closes_the_pool_is_told_not_to(pool):
+    """
+    It would wait for itself; and half of it must not be done before it is told.
+    """
+    outcomes = pool.fan_out([1], lambda _: pool.close())
+
+    assert isinstance(outcomes.failed[1], UsageError)
+    assert len(pool.session(1).reporting.data_sources()) == 9
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_call_that_comes_as_the_loop_is_stopped_opens_nothing(is_open):
+    """
+    It would be opened on a loop that ends, and taken for open on the next one.
+    """
+    opened = []
+
+    async def opening():
+        opened.append(asyncio.get_running_loop())
+
+    def hold_until(event):
+        while not event.is_set():
+            pass
+
+    thread = LoopThread(opening, lambda: None)
+    thread.run(nothing, opening=is_open)
+    first = thread._loop
+    called, begun, stopped = (threading.Event() for _ in range(3))
+    with ThreadPoolExecutor(2) as threads:
+        first.call_soon_threadsafe(hold_until, called)
+        call = threads.submit(thread.run, nothing)
+        time.sleep(0.1)  # the loop is told to make the call
+        first.call_soon_threadsafe(begun.set)
+        first.call_soon_threadsafe(hold_until, stopped)
+        called.set()
+        begun.wait(20)  # its task is there, and takes its first step after what holds
+        stop = threads.submit(thread.stop)
+        while not thread._stopped:
+            time.sleep(0.01)
+        stopped.set()
+        stop.result(timeout=20)
+        call.exception(timeout=20)
+    thread.start()
+    second = thread._loop
+    thread.stop()
+
+    assert opened == ([first, second] if is_open else [second])
+
+
 def test_a_call_under_way_is_told_when_another_thread_closes_the_pool(serve):
     """
     It must neither hang nor see a bare cancellation, which no except clause expects.
