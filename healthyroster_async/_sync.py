@@ -15,7 +15,6 @@ from collections.abc import (
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial, wraps
-from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
@@ -27,14 +26,7 @@ from healthyroster_async._core.errors import PoolClosedError
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.paging import Paging
-from healthyroster_async._core.settings import (
-    AnswerSettings,
-    Environment,
-    PacingSettings,
-    Priority,
-    RetrySettings,
-    Timeouts,
-)
+from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._fanout import ProgressCallback
 from healthyroster_async._loop_thread import LoopThread
 from healthyroster_async._pool import ConnectionPool
@@ -48,20 +40,7 @@ from healthyroster_async._session import ProviderSession
 from healthyroster_async._stats import PoolStats
 
 if TYPE_CHECKING:
-    import ssl as tls
-
-    import aiohttp
     import pyarrow as pa
-
-    from healthyroster_async._core.events import (
-        AttemptEvent,
-        DeniedEvent,
-        RetryEvent,
-        StreamEvent,
-    )
-    from healthyroster_async._policies.observing import Telemetry
-    from healthyroster_async._policies.pacing import PacingEvent
-    from healthyroster_async._transports.base import Transport
 
 _P = ParamSpec("_P")
 _K = TypeVar("_K", bound=int | str)
@@ -132,6 +111,21 @@ def _like(
     def decorated(function: Any) -> Any:
         function.__signature__ = inspect.signature(method)
         function.__doc__ = method.__doc__
+        return function
+
+    return decorated
+
+
+def _made_like(
+    make: Callable[_P, Any],
+) -> Callable[[Callable[..., _T]], Callable[Concatenate[Any, _P], _T]]:
+    """Return a decorator that gives a class method the parameters of another one."""
+
+    def decorated(function: Any) -> Any:
+        given = inspect.signature(make)
+        own = inspect.Parameter("cls", inspect.Parameter.POSITIONAL_ONLY)
+        parameters = [own, *given.parameters.values()]
+        function.__signature__ = given.replace(parameters=parameters)
         return function
 
     return decorated
@@ -443,29 +437,8 @@ class SyncPool(_Twin):
         super().__init__(pool, LoopThread(pool.start, partial(self.close, timeout=0)))
 
     @classmethod
-    def from_environment(
-        cls,
-        *,
-        profile: str | None = None,
-        swagger: str | Path | None = None,
-        environment: Environment | None = None,
-        timeouts: Timeouts | None = None,
-        retry: RetrySettings | None = None,
-        pacing: PacingSettings | None = None,
-        answers: AnswerSettings | None = None,
-        deadline: float | None = None,
-        on_attempt: Callable[[AttemptEvent], None] | None = None,
-        on_retry: Callable[[RetryEvent], None] | None = None,
-        on_pause: Callable[[PacingEvent], None] | None = None,
-        on_denied: Callable[[DeniedEvent], None] | None = None,
-        on_stream: Callable[[StreamEvent], None] | None = None,
-        on_pacing: Callable[[PacingEvent], None] | None = None,
-        telemetry: Telemetry | None = None,
-        client_session: aiohttp.ClientSession | None = None,
-        transport: Transport | None = None,
-        ssl_context: tls.SSLContext | None = None,
-        user_agent_suffix: str | None = None,
-    ) -> Self:
+    @_made_like(ConnectionPool.from_environment)
+    def from_environment(cls, **settings: Any) -> Self:
         """Make a pool from ``HEALTHYROSTER_*`` variables; see ``ConnectionPool``.
 
         It waits for a document that is named by a URL, also in a running event loop.
@@ -474,28 +447,7 @@ class SyncPool(_Twin):
         # Not in this thread, where a notebook has its loop and a fetch is refused.
         aside = ThreadPoolExecutor(1)
         try:
-            pool = aside.submit(
-                ConnectionPool.from_environment,
-                profile=profile,
-                swagger=swagger,
-                environment=environment,
-                timeouts=timeouts,
-                retry=retry,
-                pacing=pacing,
-                answers=answers,
-                deadline=deadline,
-                on_attempt=on_attempt,
-                on_retry=on_retry,
-                on_pause=on_pause,
-                on_denied=on_denied,
-                on_stream=on_stream,
-                on_pacing=on_pacing,
-                telemetry=telemetry,
-                client_session=client_session,
-                transport=transport,
-                ssl_context=ssl_context,
-                user_agent_suffix=user_agent_suffix,
-            ).result()
+            pool = aside.submit(ConnectionPool.from_environment, **settings).result()
         finally:
             aside.shutdown(wait=False)  # Ctrl-C waits for no fetch
         made._hold(pool)  # noqa: SLF001 - its own
