@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Hashable,
     Iterable,
     Mapping,
@@ -187,7 +188,7 @@ async def fan_out(
         outcomes[outcome.key] = outcome
         counting.add(outcome)
 
-    await _make_all(jobs, limit, keep, is_new)
+    await apart(lambda: _make_all(jobs, limit, keep, is_new))
     return Outcomes(cast("dict[Hashable, Outcome[object]]", outcomes))
 
 
@@ -242,8 +243,10 @@ async def _make_all(
 
     async def work(job: Job | None) -> None:
         while job is not None:
+            # Calls that never wait must not hold the loop, and eager tasks must not
+            # fail where they are made: the group could not be left in peace.
+            await asyncio.sleep(0)
             await keep(await outcome_of(job))
-            await asyncio.sleep(0)  # calls that never wait must not hold the loop
             job = await take()
 
     try:
@@ -259,6 +262,25 @@ async def _make_all(
             return
         bug = InnerCancellationError("a call cancelled the task that it was made in")
     raise bug
+
+
+async def apart(do: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do what has a task group in a task of its own, and raise what it raises.
+
+    Before Python 3.13 a group in which something fails leaves the task that it stands
+    in cancelled: the next Ctrl-C would be taken for that cancellation.
+    """
+
+    async def done() -> KeyboardInterrupt | SystemExit | None:
+        try:
+            await do()
+        except (KeyboardInterrupt, SystemExit) as leaving:
+            return leaving  # raised by a task, it stops the loop before the caller
+        return None
+
+    leaving = await asyncio.create_task(done())
+    if leaving is not None:
+        raise leaving
 
 
 async def _next(jobs: AsyncIterator[Job]) -> Job | None:

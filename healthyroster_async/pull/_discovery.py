@@ -25,6 +25,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._fanout import apart
 from healthyroster_async._resources.edges import ends_inclusive
 from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession
@@ -440,9 +441,12 @@ async def _at_once(do: Callable[[T], Awaitable[None]], items: Iterable[T]) -> No
         for item in left:
             await do(item)
 
-    try:
+    async def work_all() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(work())
+
+    try:
+        await apart(work_all)
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None

@@ -28,6 +28,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.settings import Environment
+from healthyroster_async._fanout import apart
 from healthyroster_async._rows.casts import arrow
 from healthyroster_async._rows.reader import (
     CORES,
@@ -143,7 +144,7 @@ class Job:
             ]
             await self._learn(ordered, schedule)
             self._partitions = ordered
-            await self._pull_all(ordered, destination, schedule)
+            await apart(lambda: self._pull_all(ordered, destination, schedule))
             report = self._report(_leaves(ordered))
             finish = self._finish
             done = blocking(finish, partitions, destination, schedule, report)

@@ -1385,6 +1385,24 @@ async def test_who_looks_at_a_pull_sees_what_did_not_come(tmp_path):
     assert "would ask" not in report._repr_html_()
 
 
+@pytest.mark.parametrize("asked", ["/Datasources", "/{datasourceid}", "/Data"])
+async def test_a_pull_that_raises_leaves_its_caller_uncancelled(asked, tmp_path):
+    """
+    Else the next Ctrl-C of a script that goes on is a CancelledError.
+    """
+
+    def answer(request):
+        if request.label.endswith(asked):
+            raise ZeroDivisionError
+        return [{"id": 1}] if request.label.endswith("/Datasources") else {"id": 1}
+
+    async with scripted_pool(answer) as pool:
+        with pytest.raises(ZeroDivisionError):
+            await pool.pull(PullPlan([1], format="ndjson"), tmp_path)
+
+    assert asyncio.current_task().cancelling() == 0
+
+
 async def test_an_error_of_whoever_is_told_is_not_lost(tmp_path):
     """
     It is a bug of theirs, and they look for it.

@@ -209,6 +209,44 @@ async def test_a_bug_comes_after_what_came_before_it(run):
 
 
 @BOTH
+async def test_a_bug_leaves_its_caller_uncancelled(run):
+    """
+    Else the next Ctrl-C is a CancelledError, and a shared task that somebody cancelled
+    ends the fan-out around this one.
+    """
+
+    async def call(number):
+        raise KeyError(number)
+
+    with pytest.raises(KeyError):
+        await run(range(5), call, limit=3)
+
+    assert asyncio.current_task().cancelling() == 0
+
+
+@pytest.mark.parametrize("leaving", [KeyboardInterrupt, SystemExit])
+def test_who_fans_out_hears_that_a_call_ends_the_program(leaving):
+    """
+    It stops the loop, and who waits has a pool to close.
+    """
+    heard = []
+
+    async def call(_):
+        raise leaving
+
+    async def main():
+        try:
+            await kept(range(5), call, limit=3)
+        except leaving as error:
+            heard.append(type(error))
+
+    with pytest.raises(leaving):
+        asyncio.run(main())
+
+    assert heard == [leaving]
+
+
+@BOTH
 @pytest.mark.parametrize("limit", [1, 20])
 async def test_calls_that_never_wait_do_not_hold_the_loop(run, limit):
     """
@@ -288,3 +326,22 @@ async def test_eager_tasks_do_not_pile_up(run):
     loop.set_task_factory(None)
 
     assert len(outcomes) == 3000
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no eager tasks")
+@BOTH
+async def test_an_eager_task_that_fails_is_a_bug_and_nothing_else(run):
+    """
+    It fails where it is made: neither a warning nor a cancellation is left behind.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+
+    async def call(number):
+        raise KeyError(number)
+
+    with pytest.raises(KeyError):
+        await run(range(5), call, limit=3)
+    loop.set_task_factory(None)
+    await asyncio.sleep(0)
+    gc.collect()  # what was never awaited says so
