@@ -102,6 +102,9 @@ if TYPE_CHECKING:
 
 K = TypeVar("K", bound=int | str)
 V = TypeVar("V")
+# Kept for good: a fork that finalised what its parent started would take the sockets
+# out of the selector that both share, and the parent would wait for them in vain.
+_of_parents: list[Running] = []
 _GIVE_CONTRACT = 'Contract.from_swagger("swagger.json") or Contract(...)'
 
 
@@ -332,18 +335,17 @@ class ConnectionPool:
         Raises:
             ConfigurationError: Credentials could not be fetched.
             PoolClosedError: Somebody closed the pool and waited no longer.
-            UsageError: The pool is already started in another loop or process.
+            UsageError: The pool is already started in another loop.
         """
         loop = asyncio.get_running_loop()
         async with self._turns.until_closed(loop), self._turns.next(loop):
             running = self._running
-            if running is not None and running.process == os.getpid():
-                if running.loop is loop:
-                    return self
-                if not running.loop.is_closed():
+            if running is not None:
+                if not running.is_over:
+                    if running.loop is loop:
+                        return self
                     raise _wrong_loop()
-                if isinstance(running.transport, AiohttpTransport):
-                    await running.transport.leave()  # else aiohttp logs an error
+                await self._forget(running)
             credentials = await fetch_all(self._credentials)
             self._hooks = self._make_hooks()  # telemetry may be set up by now
             transport: Transport = AiohttpTransport(
@@ -395,10 +397,14 @@ class ConnectionPool:
         Args:
             timeout: Most seconds to wait; 0 cuts off at once. Unlike a scope around
                 this call it bounds the waiting only: everything is closed either way.
+
+        Raises:
+            UsageError: The pool was started in another loop, which is not closed yet.
         """
         check_number("timeout", timeout, least=0)
         loop = asyncio.get_running_loop()
-        if self._running is not None and self._running.loop is not loop:
+        running = self._running
+        if running is not None and running.loop is not loop and not running.is_over:
             raise _wrong_loop()
         until = loop.time() + timeout
         self._turns.shorten(loop, until)
@@ -407,6 +413,9 @@ class ConnectionPool:
             if running is None:
                 return
             self._closed = True
+            if running.is_over:
+                await self._forget(running)
+                return
             for lane in running.lanes.values():
                 lane.pacing.close()
             try:
@@ -423,10 +432,7 @@ class ConnectionPool:
                 try:
                     await running.transport.close()
                 finally:
-                    self._running = None
-                    for lane in running.lanes.values():
-                        lane.recorder.pace = None
-                        lane.pacing.leave()
+                    await self._forget(running)
                     for lane in running.lanes.values():
                         await lane.kept.save(lane.pacing.learned)
 
@@ -796,6 +802,16 @@ class ConnectionPool:
                 )
             raise _wrong_loop()
         return running
+
+    async def _forget(self, running: Running) -> None:
+        self._running = None
+        for lane in running.lanes.values():
+            lane.recorder.pace = None
+            lane.pacing.leave()
+        if running.process != os.getpid():
+            _of_parents.append(running)
+        elif running.is_over and isinstance(running.transport, AiohttpTransport):
+            await running.transport.leave()  # else aiohttp logs an error
 
     def _add_renewal(
         self, lanes: Mapping[Environment, Lane], deadline: DeadlinePolicy

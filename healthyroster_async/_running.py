@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from random import Random
 
@@ -84,6 +85,14 @@ class Running:
     _pipelines: dict[tuple[Environment, RetrySettings], Pipeline] = field(
         init=False, factory=dict
     )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its loop is closed, or it is that of a process this one is a fork of.
+
+        Nothing of it can be closed here any more.
+        """
+        return self.loop.is_closed() or self.process != os.getpid()
 
     def pipeline(self, environment: Environment, retry: RetrySettings) -> Pipeline:
         """Return the way of a request, which is the same for all like it."""

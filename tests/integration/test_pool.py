@@ -65,6 +65,25 @@ async def main():
 asyncio.run(main())
 """
 
+FORKED_ANEW = """
+import asyncio, gc, os
+from healthyroster_async.emulator import Emulator
+
+async def main():
+    async with Emulator(providers=1) as emulator, emulator.pool(deadline=2) as own:
+        for use in (own.start, own.close):
+            await own.session(1).reporting.data_sources()
+            child = os.fork()
+            if child == 0:
+                asyncio.run(use())
+                gc.collect()
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        await own.session(1).reporting.data_sources()
+
+asyncio.run(main())
+"""
+
 
 def stats(own):
     return own.stats()[SANDBOX]
@@ -287,6 +306,29 @@ def test_what_a_loop_left_open_that_is_over_is_let_go_of(under_way, caplog):
     assert not caplog.records
 
 
+@pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_pool_whose_loop_is_over_can_be_closed(caplog):
+    """
+    A test or an app may end its loop first, and cannot close anything there any more.
+    """
+    with serve_emulator(providers=1) as emulator:
+        own = emulator.pool()
+
+        async def use():
+            await own.start()
+            return len(await own.session(1).reporting.data_sources())
+
+        found = asyncio.run(use())
+        asyncio.run(own.close())
+        gc.collect()
+        assert "closed" in repr(own)
+        assert asyncio.run(use()) == found
+        asyncio.run(own.close())
+
+    assert not caplog.records
+
+
 def test_starting_twice_at_once_works_in_one_loop_after_another():
     """
     Web apps start a pool at the first request, and there are two of them.
@@ -364,6 +406,16 @@ def test_a_forked_process_is_told():
 
     assert "after the fork" in done.stdout
     assert done.stdout.endswith("0\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_that_begins_anew_leaves_the_parent_its_connections():
+    """
+    Both share the selector that waits for them: the parent waited for a minute.
+    """
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED_ANEW], check=True, timeout=60
+    )
 
 
 async def test_nothing_is_followed_and_nothing_is_kept():
