@@ -366,6 +366,9 @@ class ConnectionPool:
             except BaseException:
                 await transport.close()
                 raise
+            if self._running is not None:  # by now, in the loop of another thread
+                await transport.close()
+                raise _wrong_loop()
             for access in self._access.values():
                 access.clock = loop.time  # it may be virtual, in tests
             lanes = {

@@ -7,7 +7,9 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import timeit
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -327,6 +329,38 @@ def test_a_pool_whose_loop_is_over_can_be_closed(caplog):
         asyncio.run(own.close())
 
     assert not caplog.records
+
+
+def test_of_two_threads_that_start_a_pool_at_once_one_is_told():
+    """
+    Else both have started it, and to one of them it says at the first call that it is
+    the other's; what it opened stays open.
+    """
+    both, transport = threading.Barrier(2, timeout=5), Scripted()
+
+    async def fetch():
+        await asyncio.to_thread(both.wait)
+        return ONE
+
+    own = ConnectionPool({SANDBOX: fetch}, contract=contract(), transport=transport)
+
+    async def use():
+        try:
+            await own.start()
+        except UsageError as error:
+            await asyncio.to_thread(both.wait)
+            return str(error)
+        await asyncio.to_thread(both.wait)
+        assert transport.opened == 1
+        await own.close()
+        return ""
+
+    with ThreadPoolExecutor() as threads:
+        told = sorted(threads.map(asyncio.run, (use(), use())))
+
+    assert told[0] == ""
+    assert "another event loop" in told[1]
+    assert transport.opened == 0
 
 
 def test_starting_twice_at_once_works_in_one_loop_after_another():
