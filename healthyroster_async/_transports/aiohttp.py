@@ -445,8 +445,9 @@ _used: WeakSet[Any] = WeakSet()
 class _Request(aiohttp.ClientRequest):
     """A request that is not sent where an answer waits already.
 
-    A gateway may answer twice, or late; aiohttp would take that for the answer of the
-    next request, and the rows of one person would go to another.
+    A gateway may answer twice; aiohttp would take that for the answer of the next
+    request, and the rows of one person would go to another. What comes only when that
+    request was sent cannot be told from its answer: HTTP/1.1 does not number them.
     """
 
     @override
