@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as tls
+import threading
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -246,6 +247,7 @@ class ConnectionPool:
         self._ssl_context = ssl_context
         self._agent = user_agent(user_agent_suffix)
         self._turns = Turns()
+        self._claiming = threading.Lock()
 
     @classmethod
     def from_environment(
@@ -366,28 +368,15 @@ class ConnectionPool:
             except BaseException:
                 await transport.close()
                 raise
-            if self._running is not None:  # by now, in the loop of another thread
+            with self._claiming:
+                # A loop of another thread may have been as far, and quicker.
+                claimed = self._running is None
+                if claimed:
+                    self._closed = False
+                    self._running = self._made(transport, credentials, kept)
+            if not claimed:
                 await transport.close()
                 raise _wrong_loop()
-            for access in self._access.values():
-                access.clock = loop.time  # it may be virtual, in tests
-            lanes = {
-                environment: Lane(
-                    environment,
-                    credentials[environment],
-                    self.contract,
-                    pacing=self._pacing,
-                    kept=kept[environment],
-                    access=self._access[environment],
-                    hooks=self._hooks,
-                    recorder=self._histories[environment].recorder,
-                )
-                for environment in self._credentials
-            }
-            deadline = DeadlinePolicy()
-            self._add_renewal(lanes, deadline)
-            self._closed = False
-            self._running = Running(loop, os.getpid(), transport, deadline, lanes)
         return self
 
     async def close(self, *, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - see below
@@ -805,6 +794,32 @@ class ConnectionPool:
                 )
             raise _wrong_loop()
         return running
+
+    def _made(
+        self,
+        transport: Transport,
+        credentials: Mapping[Environment, Credentials],
+        kept: Mapping[Environment, Kept],
+    ) -> Running:
+        loop = asyncio.get_running_loop()
+        for access in self._access.values():
+            access.clock = loop.time  # it may be virtual, in tests
+        lanes = {
+            environment: Lane(
+                environment,
+                credentials[environment],
+                self.contract,
+                pacing=self._pacing,
+                kept=kept[environment],
+                access=self._access[environment],
+                hooks=self._hooks,
+                recorder=self._histories[environment].recorder,
+            )
+            for environment in self._credentials
+        }
+        deadline = DeadlinePolicy()
+        self._add_renewal(lanes, deadline)
+        return Running(loop, os.getpid(), transport, deadline, lanes)
 
     async def _forget(self, running: Running) -> None:
         self._running = None

@@ -327,6 +327,7 @@ def test_a_pool_whose_loop_is_over_can_be_closed(caplog):
         assert "closed" in repr(own)
         assert asyncio.run(use()) == found
         asyncio.run(own.close())
+        gc.collect()
 
     assert not caplog.records
 
