@@ -207,7 +207,7 @@ async def as_completed(
         if ready.empty():
             ready.put_nowait(None)
 
-    making = asyncio.create_task(_make_all(jobs, limit, ready.put))
+    making = asyncio.create_task(_exit_of(lambda: _make_all(jobs, limit, ready.put)))
     making.add_done_callback(wake)
     try:
         while not (making.done() and ready.empty()):
@@ -219,8 +219,11 @@ async def as_completed(
     finally:
         making.cancel()
         await asyncio.wait([making])
-        if not making.cancelled():
-            making.exception()  # who closes early does not want to know, but it is seen
+        # Who closes early does not want to know of a bug, but it is seen.
+        if not making.cancelled() and making.exception() is None:
+            leaving = making.result()
+            if leaving is not None:
+                raise leaving
 
 
 async def _make_all(
@@ -270,17 +273,20 @@ async def apart(do: Callable[[], Coroutine[Any, Any, None]]) -> None:
     Before Python 3.13 a group in which something fails leaves the task that it stands
     in cancelled: the next Ctrl-C would be taken for that cancellation.
     """
-
-    async def done() -> KeyboardInterrupt | SystemExit | None:
-        try:
-            await do()
-        except (KeyboardInterrupt, SystemExit) as leaving:
-            return leaving  # raised by a task, it stops the loop before the caller
-        return None
-
-    leaving = await asyncio.create_task(done())
+    leaving = await asyncio.create_task(_exit_of(do))
     if leaving is not None:
         raise leaving
+
+
+async def _exit_of(
+    do: Callable[[], Coroutine[Any, Any, None]],
+) -> KeyboardInterrupt | SystemExit | None:
+    """Return what ends the program: raised by a task, its caller would not hear it."""
+    try:
+        await do()
+    except (KeyboardInterrupt, SystemExit) as leaving:
+        return leaving
+    return None
 
 
 async def _next(jobs: AsyncIterator[Job]) -> Job | None:

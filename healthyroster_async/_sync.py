@@ -26,7 +26,7 @@ from healthyroster_async._core.errors import PoolClosedError
 from healthyroster_async._core.operation import Operation
 from healthyroster_async._core.outcome import Outcome, Outcomes
 from healthyroster_async._core.paging import Paging
-from healthyroster_async._core.settings import Environment, Priority
+from healthyroster_async._core.settings import Environment, Priority, check_number
 from healthyroster_async._fanout import ProgressCallback
 from healthyroster_async._loop_thread import LoopThread
 from healthyroster_async._pool import ConnectionPool
@@ -73,7 +73,8 @@ class _Twin:
             close = getattr(items, "aclose", None)
             # The loop closes by itself what it collects, as part of a cycle.
             if close is not None and self._thread.running and not self._thread.here:
-                self._thread.run(close, opening=False)
+                with suppress(PoolClosedError):  # by another thread, just now
+                    self._thread.run(close, opening=False)
 
     @override
     def __repr__(self) -> str:
@@ -231,7 +232,8 @@ class SyncRowStream(_Twin):
         trace: TracebackType | None,
     ) -> None:
         leave = partial(self._inner.__aexit__, kind, error, trace)
-        self._thread.run(leave, opening=False)
+        with suppress(PoolClosedError):  # which has closed this as well
+            self._thread.run(leave, opening=False)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         pending = self._inner._pending  # noqa: SLF001 - its twin
@@ -465,6 +467,7 @@ class SyncPool(_Twin):
             UsageError: A function of a fan-out called it, which would wait for itself.
         """
         self._thread.check_not_here()
+        check_number("timeout", timeout, least=0)
         closing = partial(self._inner.close, timeout=timeout)
         try:
             if self._thread.running:

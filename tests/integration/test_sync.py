@@ -477,6 +477,19 @@ def test_a_function_that_exits_ends_the_block_and_not_the_loop(emulator, kind):
         pool.fan_out([1, 2], leave)
 
 
+def test_a_pool_that_is_closed_inside_the_block_of_a_stream_has_closed_it(pool):
+    """
+    As with await: the end of the block has nothing to complain about.
+    """
+    with pool.session(1).reporting.rows(1) as rows:
+        pool.close()
+
+    with pytest.raises(PoolClosedError):
+        next(iter(rows))
+    with pytest.raises(ConfigurationError, match="timeout is 'x'"):
+        pool.close(timeout="x")
+
+
 def test_a_function_that_closes_the_pool_is_told_not_to(pool):
     """
     It would wait for itself; and half of it must not be done before it is told.

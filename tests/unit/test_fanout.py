@@ -224,8 +224,9 @@ async def test_a_bug_leaves_its_caller_uncancelled(run):
     assert asyncio.current_task().cancelling() == 0
 
 
+@BOTH
 @pytest.mark.parametrize("leaving", [KeyboardInterrupt, SystemExit])
-def test_who_fans_out_hears_that_a_call_ends_the_program(leaving):
+def test_who_fans_out_hears_that_a_call_ends_the_program(run, leaving):
     """
     It stops the loop, and who waits has a pool to close.
     """
@@ -236,7 +237,7 @@ def test_who_fans_out_hears_that_a_call_ends_the_program(leaving):
 
     async def main():
         try:
-            await kept(range(5), call, limit=3)
+            await run(range(5), call, limit=3)
         except leaving as error:
             heard.append(type(error))
 
