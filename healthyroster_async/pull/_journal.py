@@ -56,6 +56,9 @@ DELETE FROM facts WHERE name NOT IN ('version', 'salt')
   AND NOT EXISTS (SELECT 1 FROM facts WHERE name GLOB 'parameters of *')
   AND NOT EXISTS (SELECT 1 FROM runs WHERE ended IS NULL)
 """
+# Marks of before say that the day of the run was over, when it was running, and in the
+# last zone the one before it.
+_UNFINISHED = "UPDATE cells SET watermark = max(since, date(watermark, '-2 days'))"
 
 
 @frozen
@@ -111,6 +114,9 @@ class Journal:
                 self._db.execute("BEGIN EXCLUSIVE")
                 for statement in filter(str.strip, _TABLES.split(";")):
                     self._db.execute(statement)
+                if self._db.execute("PRAGMA user_version").fetchone() == (0,):
+                    self._db.execute(_UNFINISHED)
+                    self._db.execute("PRAGMA user_version = 1")
                 self._db.execute("COMMIT")
             self.agree("version", _VERSION, "was written by another version of this")
             with self._held():
@@ -222,6 +228,12 @@ class Journal:
             run = int(made.lastrowid or 0)
             return run, int(origin or run)
 
+    def started(self, run: int) -> float:
+        """Return when a run began first, in seconds since 1970."""
+        with self._held():
+            found = self._db.execute("SELECT started FROM runs WHERE id = ?", (run,))
+            return float(found.fetchone()[0])
+
     def asked(self) -> list[str]:
         """Return what runs were asked for, the last one first."""
         with self._held():
@@ -320,7 +332,7 @@ class Journal:
             )
 
     def mark(self, cell: Cell) -> tuple[dt.date, dt.date] | None:
-        """Return from when on and up to when the rows of a cell are there."""
+        """Return from when on and up to when all rows of a cell are there."""
         with self._held():
             found = self._db.execute(
                 "SELECT since, watermark FROM cells WHERE source = ? AND provider = ?",
@@ -331,7 +343,7 @@ class Journal:
         return dt.date.fromisoformat(found[0]), dt.date.fromisoformat(found[1])
 
     def keep_mark(self, cell: Cell, since: dt.date, watermark: dt.date) -> None:
-        """Keep from when on and up to when the rows of a cell are there."""
+        """Keep from when on and up to when all rows of a cell are there."""
         with self._held():
             self._db.execute(
                 "INSERT INTO cells VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "

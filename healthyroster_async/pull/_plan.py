@@ -132,9 +132,9 @@ class PullPlan:
             one. Only data sources with a date range are cut; the others come whole.
         format: What the files are; ``"duckdb"`` is one file, ``rows.duckdb``, with a
             table for each data source.
-        overlap: Days before the end of the last run that ``"last"`` asks for again, so
-            that late edits and deletions arrive. The windows they fall into are
-            replaced.
+        overlap: Days that ``"last"`` asks for again, before the first one that was not
+            over everywhere when the last run began, so that late edits and deletions
+            arrive. The windows they fall into are replaced.
         end_inclusive: Whether the API's end of a date range is inclusive. By default
             the data source's description says it, or else a few calls find it out.
 

@@ -24,6 +24,9 @@ from healthyroster_async.pull._plan import LAST, PullPlan
 _NO_WINDOW, _ROWS = "none", "rows"
 # Where the destination is cut by rows and nobody says by how many.
 _USUAL_ROWS = 100_000
+# The last zone of the world: a date is over everywhere when it is over there, at noon
+# (UTC) of the next one. Until then rows of it are entered.
+_LAST_ZONE = dt.timezone(dt.timedelta(hours=-12))
 
 
 @frozen(kw_only=True)
@@ -65,8 +68,8 @@ class Schedule:
         self._journal = journal
         self._plan = plan
         self.whole = plan.since is None
-        self._tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
-        self.until: dt.date = plan.until or self._tomorrow
+        now = dt.datetime.now(dt.UTC)
+        self.until: dt.date = plan.until or now.date() + dt.timedelta(days=1)
         known, first = journal.fact("window"), journal.fact("since")
         self._first = plan.since if isinstance(plan.since, dt.date) else None
         chosen = known
@@ -94,11 +97,14 @@ class Schedule:
         if first is None and self._first is not None and known != _NO_WINDOW:
             journal.agree("since", self._first.isoformat(), "begins at another date")
         journal.agree("window", kind, "is cut by other windows")
-        self._reached = min(self.until, self._tomorrow)
         arguments = plan.arguments(journal.digest)
         run, origin = journal.begin(arguments, self.until, last=plan.since == LAST)
         self.run: int = run
         self._origin = origin
+        # Of a run that goes on, some rows are as old as its beginning.
+        began = min(now.timestamp(), journal.started(origin))
+        over = dt.datetime.fromtimestamp(began, _LAST_ZONE).date()
+        self._reached = min(self.until, over)
 
     def _tried(self) -> tuple[dt.date | None, str | None]:
         """Return the first date of a run that brought nothing, and how it was cut.
@@ -178,7 +184,7 @@ class Schedule:
     def _cut(self, since: dt.date, before: list[Window]) -> Iterator[Window]:
         if self._unit is not None:
             return windows(since, self.until, self._unit)
-        settled = self._back(self.until, since)
+        settled = self._back(self._reached, since)
         return fitted(since, self.until, before, settled)
 
     def _back(self, date: dt.date, first: dt.date) -> dt.date:
@@ -187,13 +193,14 @@ class Schedule:
         return date - dt.timedelta(days=min(self._plan.overlap, (date - first).days))
 
     def keep_mark(self, cell: Cell, failed: dt.date | None) -> None:
-        """Keep up to when the rows of a cell are there.
+        """Keep up to when all rows of a cell are there, and no more will be entered.
 
         Args:
             cell: The cell.
             failed: The first date that did not come.
         """
-        since, reached = self.since(cell), self._reached
+        since = self.since(cell)
+        reached = max(since, self._reached)
         _, before = self._journal.mark(cell) or (None, since)
         if since > before:
             reached = before  # nobody asked for what is between

@@ -43,6 +43,7 @@ from healthyroster_async.pull._remote import open_destination
 from healthyroster_async.testing import Answer, ScriptedTransport, scripted_pool
 
 DATES = {"since": "2025-01-01", "until": "2025-05-01"}
+LAST_ZONE = dt.timezone(dt.timedelta(hours=-12))
 READERS = {
     "parquet": "read_parquet(?, union_by_name=true)",
     "csv": "read_csv(?, union_by_name=true, all_varchar=true)",
@@ -401,6 +402,39 @@ async def test_a_destination_is_of_one_environment_one_cut_and_one_run(tmp_path)
         assert await held(tmp_path) == before
 
 
+@pytest.mark.parametrize("window", ["day", "month", 5])
+async def test_last_brings_what_was_entered_after_the_run(window, tmp_path):
+    """
+    The day goes on, and west of UTC the one before it; overlap is for what is late.
+    """
+    running = dt.datetime.now(LAST_ZONE).date()
+    first = running - dt.timedelta(days=3)
+    days = [first + dt.timedelta(days=number) for number in range(4)]
+    days.append(dt.datetime.now(dt.UTC).date())
+    rows = [{"id": number, "date": str(day)} for number, day in enumerate(days)]
+    parameters = [
+        {"name": name, "type": "date", "description": "inclusive"}
+        for name in ("StartDate", "EndDate")
+    ]
+    there = rows[:3]
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": 1, "name": "Visits"}]
+        if not request.label.endswith("/Data"):
+            return {"id": 1, "fields": [], "parameters": parameters}
+        asked = json.loads(request.body)
+        return [r for r in there if asked["StartDate"] <= r["date"] <= asked["EndDate"]]
+
+    plan = PullPlan([1], since="last", first=first, window=window, overlap=0)
+    async with scripted_pool(answer) as pool:
+        await pool.pull(plan, tmp_path)
+        there = rows
+        await pool.pull(plan, tmp_path)
+
+    assert await held(tmp_path) == [0, 1, 2, 3, 4]
+
+
 async def marks_after(pool, folder, *runs):
     """Pull one after the other, and return the first date that "last" asks for."""
     for since, until in runs:
@@ -418,16 +452,16 @@ async def marks_after(pool, folder, *runs):
 
 async def test_last_goes_on_from_where_all_rows_are(tmp_path):
     """
-    A date that is still to come leaves rows out in silence, and a backfill of long ago
-    is no reason to ask for years again.
+    A date that is not over everywhere leaves rows out in silence, and a backfill of
+    long ago is no reason to ask for years again.
     """
-    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    running = dt.datetime.now(LAST_ZONE).date()
     async with Emulator(providers=1, rows=5) as emulator, emulator.pool() as pool:
         marks = [
             await marks_after(pool, tmp_path / str(number), *runs)
             for number, runs in enumerate(
                 (
-                    [("2025-01-01", f"{tomorrow.year + 2}-01-01")],
+                    [("2025-01-01", f"{running.year + 2}-01-01")],
                     [("2025-01-01", "2025-06-01"), ("2020-01-01", "2020-02-01")],
                     [("2025-01-01", "2025-03-01"), ("2025-05-01", "2025-06-01")],
                     [("2025-01-01", "2025-03-01"), ("last", "2025-06-01")],
@@ -435,7 +469,7 @@ async def test_last_goes_on_from_where_all_rows_are(tmp_path):
             )
         ]
 
-    assert marks == [str(tomorrow), "2025-06-01", "2025-03-01", "2025-06-01"]
+    assert marks == [str(running), "2025-06-01", "2025-03-01", "2025-06-01"]
 
 
 async def test_one_command_serves_the_first_night_and_all_others(tmp_path):

@@ -10,9 +10,11 @@ import pytest
 from healthyroster_async import ConfigurationError, DestinationError, PullPlan
 from healthyroster_async.pull._journal import Cell, Journal, Kept
 from healthyroster_async.pull._naming import folder_name
+from healthyroster_async.pull._schedule import Schedule
 
 UNTIL = dt.date(2025, 3, 1)
 LATER = dt.date(2025, 3, 2)
+LAST_ZONE = dt.timezone(dt.timedelta(hours=-12))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,67 @@ def test_a_mark_moves_and_its_beginning_does_not(journal):
 
     assert journal.mark(cell) == (dt.date(2024, 1, 1), LATER)
     assert journal.mark(Cell("1", "43")) is None
+
+
+def test_a_run_that_goes_on_knows_no_more_than_when_it_began(tmp_path):
+    """
+    What it has already is as old as its beginning, and that day was not over then.
+    """
+    plan = PullPlan([1], since="2025-01-01")
+    began = dt.datetime.now(dt.UTC) - dt.timedelta(days=5)
+    journal = Journal(tmp_path / "journal.sqlite")
+    run = Schedule(plan, journal).run
+    journal.close()
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        db.execute("UPDATE runs SET started = ?", (began.timestamp(),))
+    db.close()
+    journal = Journal(tmp_path / "journal.sqlite")
+    schedule, cell = Schedule(plan, journal), Cell("1", "42")
+    schedule.keep_mark(cell, None)
+
+    assert schedule.run == run
+    assert journal.mark(cell) == (
+        dt.date(2025, 1, 1),
+        began.astimezone(LAST_ZONE).date(),
+    )
+    journal.close()
+
+
+def test_a_mark_lies_not_before_its_beginning(journal):
+    """
+    Of dates that are still to come nothing is over, and none before them was asked for.
+    """
+    soon = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=2)
+    plan = PullPlan([1], since=soon, until=soon + dt.timedelta(days=2))
+    schedule, cell = Schedule(plan, journal), Cell("1", "42")
+    schedule.keep_mark(cell, soon + dt.timedelta(days=1))
+
+    assert journal.mark(cell) == (soon, soon)
+
+
+def test_marks_that_said_too_much_say_less(tmp_path):
+    """
+    Once they said that the day of the run was over; its last rows are asked for again.
+    """
+    cells = Cell("1", "42"), Cell("2", "42")
+    journal = Journal(tmp_path / "journal.sqlite")
+    for cell, since in zip(
+        cells, (dt.date(2025, 1, 1), dt.date(2025, 3, 1)), strict=True
+    ):
+        journal.keep_mark(cell, since, LATER)
+    journal.close()
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        db.execute("PRAGMA user_version = 0")
+    db.close()
+
+    for _ in range(2):
+        journal = Journal(tmp_path / "journal.sqlite")
+        marks = [journal.mark(cell) for cell in cells]
+        journal.close()
+        assert [mark for _, mark in marks] == [
+            dt.date(2025, 2, 28),
+            dt.date(2025, 3, 1),
+        ]
 
 
 def test_two_data_sources_of_one_name_have_two_folders(journal):
