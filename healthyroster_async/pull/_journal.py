@@ -257,7 +257,7 @@ class Journal:
                 (time.time(), run, run),
             )
 
-    def folders(self, wanted: Mapping[Cell, Sequence[str]]) -> dict[Cell, str]:
+    def folders(self, wanted: Mapping[Cell, tuple[str, ...]]) -> dict[Cell, str]:
         """Return the folder of each cell, which stays when a data source is renamed.
 
         Data sources of several providers may share one, those of one provider may not.
@@ -265,11 +265,25 @@ class Journal:
         Args:
             wanted: What the folder of a cell may be called; the first that no other
                 data source of its provider has is taken, or the last with a number.
+                What other providers have by the same id and names goes before.
         """
         with self._held():
             self._db.execute("BEGIN")
             self._name_providers({cell.provider: None for cell in wanted})
-            found = {cell: self._folder(cell, names) for cell, names in wanted.items()}
+            there = self._db.execute("SELECT source, provider, folder FROM folders")
+            known = {Cell(source, provider): name for source, provider, name in there}
+            # Since they were renamed it may be called otherwise; the first one decides.
+            shared = {
+                (cell.source, names): known[cell]
+                for cell, names in reversed([*wanted.items()])
+                if cell in known
+            }
+            found = {
+                cell: self._folder(
+                    cell, (shared.get((cell.source, names), names[0]), *names)
+                )
+                for cell, names in wanted.items()
+            }
             self._db.execute("COMMIT")
         return found
 

@@ -269,6 +269,19 @@ def test_who_lies_there_from_before_names_were_kept_stays(journal):
     assert new.startswith("Prov-")
 
 
+def test_who_is_new_finds_what_was_renamed_where_it_lies(journal):
+    """
+    Rows of one data source lie in one folder; an id alone may be another's by chance.
+    """
+    one, new, other = Cell("7", "1"), Cell("7", "2"), Cell("7", "3")
+    journal.folders({one: ("Visits", "Visits-7")})
+    names = ("Encounters", "Encounters-7")
+    there = {new: names, one: names, other: ("Teams", "Teams-7")}
+
+    assert journal.folders(there) == {one: "Visits", new: "Visits", other: "Teams"}
+    assert journal.folders(there) == {one: "Visits", new: "Visits", other: "Teams"}
+
+
 def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
     """
     Nothing is written over what somebody else keeps there.
