@@ -13,8 +13,9 @@ from typing import NoReturn
 
 import orjson
 
+from healthyroster_async._core.date_ranges import Window
 from healthyroster_async._core.errors import DestinationError, WrongDestinationError
-from healthyroster_async.pull._journal import Journal
+from healthyroster_async.pull._journal import Cell, Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
@@ -71,6 +72,13 @@ class Destination:
         """Give the destination to the next run."""
         shutil.rmtree(self._partial, ignore_errors=True)
         self.journal.close()
+
+    def keep_journal(self) -> None:
+        """Keep the journal beside the data, where it is already."""
+
+    def announce(self, cell: Cell, window: Window) -> None:
+        """Keep that a window that is cut by rows may be there from now on."""
+        self.journal.announce(cell, window)
 
     def partial(self) -> Path:
         """Return where to write the next file until it is whole."""

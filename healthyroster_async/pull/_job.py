@@ -143,6 +143,8 @@ class Job:
                 p for turn in zip_longest(*partitions) for p in turn if p is not None
             ]
             await self._learn(ordered, schedule)
+            # How files are cut is known before there is one, if all else is gone.
+            await to_the_end(blocking(destination.keep_journal))
             self._partitions = ordered
             await apart(lambda: self._pull_all(ordered, destination, schedule))
             report = self._report(_leaves(ordered))
@@ -392,7 +394,7 @@ class Job:
             # Before a file has its name, and not for what the API did not accept.
             self._parameters(source, journal.agree, journal)
             if most is not None and window is not None:
-                journal.announce(cell, window)
+                destination.announce(cell, window)
             destination.publish(
                 partial,
                 source=source.folder,

@@ -22,6 +22,7 @@ from healthyroster_async._core.errors import DestinationError, WrongDestinationE
 from healthyroster_async._rows.sinks import free_name
 from healthyroster_async.pull._naming import fitted, quoted, with_checksum
 
+MEMORY = Path(":memory:")
 _VERSION = "3"
 # OWASP's Password Storage Cheat Sheet: so many rounds of PBKDF2 with SHA-256.
 _ROUNDS = 600_000
@@ -88,12 +89,11 @@ class Journal:
     SQLite keeps its lock until it is closed or the process ends, however it ends.
     """
 
-    def __init__(self, path: Path, *, copied: Path | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         """Open or make a journal.
 
         Args:
-            path: Its file; ``:memory:`` for one that nothing is kept of.
-            copied: The journal that a new one begins as a copy of.
+            path: Its file; ``MEMORY`` for one that nothing is kept of.
 
         Raises:
             DestinationError: Another run holds it, or it cannot be read or written.
@@ -107,23 +107,40 @@ class Journal:
             )
         try:
             with self._held():
-                if copied is not None:
-                    _copy(copied, self._db)
                 self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("BEGIN EXCLUSIVE")
-                for statement in filter(str.strip, _TABLES.split(";")):
-                    self._db.execute(statement)
-                if self._db.execute("PRAGMA user_version").fetchone() == (0,):
-                    self._db.execute(_UNFINISHED)
-                    self._db.execute("PRAGMA user_version = 1")
-                self._db.execute("COMMIT")
-            self.agree("version", _VERSION, "was written by another version of this")
-            with self._held():
-                self._db.execute(_FORGET)
+            self._prepare()
         except BaseException:
             self._db.close()
             raise
+
+    def _prepare(self) -> None:
+        with self._held():
+            self._db.execute("BEGIN EXCLUSIVE")
+            for statement in filter(str.strip, _TABLES.split(";")):
+                self._db.execute(statement)
+            if self._db.execute("PRAGMA user_version").fetchone() == (0,):
+                self._db.execute(_UNFINISHED)
+                self._db.execute("PRAGMA user_version = 1")
+            self._db.execute("COMMIT")
+        self.agree("version", _VERSION, "was written by another version of this")
+        with self._held():
+            self._db.execute(_FORGET)
+
+    def take(self, copied: Path | None) -> None:
+        """Become a copy of another journal, or an empty one.
+
+        Raises:
+            DestinationError: Another run holds it, or it cannot be read or written.
+        """
+        with self._held():
+            _copy(copied or MEMORY, self._db)
+        self._prepare()
+
+    def copy(self, path: Path) -> None:
+        """Write it as it is now into a file that is not there yet."""
+        with self._held():
+            self._db.execute("VACUUM INTO ?", (str(path),))
 
     def close(self) -> None:
         """Give the destination to the next run."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from typing_extensions import override
 
+from healthyroster_async._core.date_ranges import Window
 from healthyroster_async._core.errors import WrongDestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.home import at_home, not_utf8
@@ -31,7 +34,7 @@ from healthyroster_async.pull._destination import (
     writing,
 )
 from healthyroster_async.pull._duckdb import DuckdbDestination
-from healthyroster_async.pull._journal import Journal
+from healthyroster_async.pull._journal import MEMORY, Cell, Journal
 from healthyroster_async.pull._plan import Format
 from healthyroster_async.pull._report import PullReport
 
@@ -42,14 +45,18 @@ _OBJECT_STORES = frozenset(
 # What becomes of s3://bucket as a Path; C:/ is a drive.
 _SHORTENED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\](?!/)")
 _JOURNAL, _SUMMARY = f"{OURS}/{JOURNAL}", f"{OURS}/summary.json"
-_MEMORY = Path(":memory:")
+# The journal as it was put there from here the last time.
+_SENT = f"{OURS}/sent.sqlite"
+_ANNOUNCED = f"{OURS}/announced"
 
 
 class RemoteDestination(Destination):
     """Files in a place that a URL names.
 
     Files are written on this machine, in the user's state folder, and then put there.
-    So is the journal, of which a copy is put beside the data at the end of a run.
+    So is the journal, of which a copy is put beside the data when a run begins and when
+    it ends. A window that is cut by rows has an empty object there from before its file
+    to the end of the run: the machine may be gone by then, and its journal with it.
     """
 
     def __init__(self, url: str, file_format: Format) -> None:
@@ -61,23 +68,45 @@ class RemoteDestination(Destination):
         """
         self._files, self._place = _reached(url)
         local = _local(url)
-        self._local_journal = local / _JOURNAL
         with writing():
             # Each by itself: a mode is not that of the folders around.
-            for folder in (local.parent.parent, local.parent, local):
+            for folder in (local.parent.parent, local.parent, local, local / OURS):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._agree_journal()
+        self._agree_journal(local)
         super().__init__(local, file_format)
         try:
-            self._put(self._local_journal, _JOURNAL)
+            self.keep_journal()
         except BaseException:
             super().close()
             raise
 
     @override
     def close(self) -> None:
-        super().close()
-        self._put(self._local_journal, _JOURNAL)
+        try:
+            self.keep_journal()
+            announced = f"{self._place}/{_ANNOUNCED}"
+            with _reaching():
+                if self._files.exists(announced):
+                    self._files.rm(announced, recursive=True)
+        finally:
+            super().close()
+
+    @override
+    def keep_journal(self) -> None:
+        partial = self.partial()
+        self.journal.copy(partial)
+        self._put(partial, _JOURNAL)
+        with writing():
+            partial.replace(self.root / _SENT)
+
+    @override
+    def announce(self, cell: Cell, window: Window) -> None:
+        if window.key not in self.journal.partitions(cell):
+            there = f"{self._place}/{_ANNOUNCED}"
+            with _reaching():
+                self._files.makedirs(there, exist_ok=True)
+                self._files.pipe_file(f"{there}/{_announcement(cell, window)}", b"")
+        super().announce(cell, window)
 
     @override
     def summarise(self, report: PullReport) -> None:
@@ -110,17 +139,15 @@ class RemoteDestination(Destination):
             self._files.put_file(str(file), partial)
             self._files.mv(partial, there)
 
-    def _agree_journal(self) -> None:
-        """Take the journal from there if none is here, and none if none is there."""
-        if not _has_journal(self._files, self._place):
-            # Somebody emptied the place, or nothing was ever there.
-            self._local_journal.unlink(missing_ok=True)
-        elif not self._local_journal.exists():
-            self._local_journal.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._local_journal.with_suffix(".partial")
-            with _reaching():
-                self._files.get_file(f"{self._place}/{_JOURNAL}", str(partial))
-            partial.replace(self._local_journal)
+    def _agree_journal(self, local: Path) -> None:
+        """Take the journal from there, or none if none is there."""
+        with (
+            closing(Journal(local / _JOURNAL)) as journal,
+            _newest(self._files, self._place, local) as newest,
+        ):
+            if newest != local / _JOURNAL:
+                journal.take(newest)
+            _read_announced(self._files, self._place, journal)
 
 
 def open_destination(where: str | Path, file_format: Format) -> Destination:
@@ -142,23 +169,19 @@ def rehearsed(where: str | Path, file_format: Format) -> Journal:
         MissingExtraError: The extra ``remote`` is not installed.
     """
     text = _checked(where, file_format)
-    if "://" not in text:
-        root = _folder(text)
-        there = journal_beside(root)
-        if there is None:
-            check_empty(holds_files(root))
-        journal = Journal(_MEMORY, copied=there)
-    else:
-        files, place = _reached(text)
-        known = _has_journal(files, place)
-        with ExitStack() as stack:
-            copied = _local(text) / _JOURNAL
-            if known and not copied.exists():
-                copied = Path(stack.enter_context(_temporary()), JOURNAL)
-                with _reaching():
-                    files.get_file(f"{place}/{_JOURNAL}", str(copied))
-            journal = Journal(_MEMORY, copied=copied if known else None)
+    journal = Journal(MEMORY)
     try:
+        if "://" in text:
+            files, place = _reached(text)
+            with _newest(files, place, _local(text)) as newest:
+                journal.take(newest)
+            _read_announced(files, place, journal)
+        else:
+            root = _folder(text)
+            there = journal_beside(root)
+            if there is None:
+                check_empty(holds_files(root))
+            journal.take(there)
         agree_format(journal, file_format)
     except BaseException:
         journal.close()
@@ -225,6 +248,8 @@ def _reached(url: str) -> tuple[Any, str]:
         raise WrongDestinationError(f"fsspec knows no place that begins with {kind}://")
     with _reaching():
         files, place = fsspec.core.url_to_fs(url)
+    # Processes that live long have listings of before another machine was there.
+    files.invalidate_cache()
     return files, str(place).rstrip("/")
 
 
@@ -234,6 +259,48 @@ def _has_journal(files: Any, place: str) -> bool:
         holds = not known and bool(files.glob(f"{place}/{FILES}"))
     check_empty(holds)
     return known
+
+
+@contextmanager
+def _newest(files: Any, place: str, local: Path) -> Iterator[Path | None]:
+    """Have the journal of a place: that of this machine, or a copy of the one there.
+
+    Where nobody else has put one there since, that of this machine says as much, or
+    more if its run was killed.
+    """
+    if not _has_journal(files, place):
+        yield None  # somebody emptied the place, or nothing was ever there
+        return
+    with _reaching():
+        there = files.cat_file(f"{place}/{_JOURNAL}")
+    sent = local / _SENT
+    with writing():
+        is_ours = sent.exists() and sent.read_bytes() == there
+    if is_ours:
+        yield local / _JOURNAL
+        return
+    with _temporary() as folder:
+        copied = Path(folder, JOURNAL)
+        with writing():
+            copied.write_bytes(there)
+        yield copied
+
+
+def _announcement(cell: Cell, window: Window) -> str:
+    dates = window.start.isoformat(), window.stop.isoformat()
+    parts = cell.source, cell.provider, window.key, *dates
+    return ",".join(quote(part, safe="") for part in parts)
+
+
+def _read_announced(files: Any, place: str, journal: Journal) -> None:
+    """Keep what a machine that is gone may have put there."""
+    with _reaching():
+        names = files.find(f"{place}/{_ANNOUNCED}")
+    for name in names:
+        parts = map(unquote, name.rpartition("/")[2].split(","))
+        source, provider, key, start, stop = parts
+        window = Window(key, *map(dt.date.fromisoformat, (start, stop)))
+        journal.announce(Cell(source, provider), window)
 
 
 def _local(url: str) -> Path:

@@ -1,17 +1,24 @@
 """Pulls into places that fsspec reaches."""
 
 import asyncio
+import contextlib
+import datetime as dt
 import io
+import json
+import shutil
 import tempfile
 from pathlib import Path
 
+import attrs
 import fsspec
 import pyarrow.parquet as pq
 import pytest
 
 from healthyroster_async import DestinationError, PullPlan
 from healthyroster_async.emulator import Emulator
+from healthyroster_async.pull._journal import Cell
 from healthyroster_async.pull._remote import open_destination, rehearsed
+from healthyroster_async.testing import ScriptedTransport, scripted_pool
 
 LAST = "last"
 PLAN = PullPlan([1, 2], sources=["Patients"], since="2025-01-01", until="2025-04-01")
@@ -177,6 +184,128 @@ async def test_another_machine_goes_on_from_the_journal_in_the_store(
 
     assert 0 < second.partitions < first.partitions
     assert len(set(await asyncio.to_thread(rows, url))) == first.rows
+
+
+def visits(number):
+    """Return the script of an API with so many rows of each provider."""
+    days = [dt.date(2023, 1, 1) + dt.timedelta(29 * i % 700) for i in range(number)]
+    parameters = [
+        {"name": name, "type": "date", "description": "inclusive"}
+        for name in ("StartDate", "EndDate")
+    ]
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": 7, "name": "Visits"}]
+        if not request.label.endswith("/Data"):
+            return {"id": 7, "fields": [], "parameters": parameters}
+        asked = json.loads(request.body)
+        first = 1000 * request.provider_id
+        return [
+            {"id": first + i}
+            for i, day in enumerate(days)
+            if asked["StartDate"] <= str(day) <= asked["EndDate"]
+        ]
+
+    return answer
+
+
+class Snapshots(ScriptedTransport):
+    """Keeps what is there before the third rows are answered.
+
+    That is what a kill leaves at this instant, in the store and in the state folder.
+    """
+
+    def __init__(self, script, url, state):
+        super().__init__(script)
+        self.there = {}
+        self._url, self._state = url, state
+
+    async def send(self, signed):
+        answer = await super().send(signed)
+        if sum(request.stream for request in self.requests) == 3 and not self.there:
+            await asyncio.to_thread(self._keep)
+        return answer
+
+    def _keep(self):
+        self.there = files(self._url)
+        shutil.copytree(self._state, f"{self._state}-killed")
+
+    def restore(self):
+        system, place = fsspec.core.url_to_fs(self._url)
+        system.rm(place, recursive=True)
+        for name, raw in self.there.items():
+            system.makedirs(f"{place}/{name}".rpartition("/")[0], exist_ok=True)
+            system.pipe_file(f"{place}/{name}", raw)
+        shutil.rmtree(self._state)
+        shutil.move(f"{self._state}-killed", self._state)
+
+
+async def killed(url, state, window):
+    """Pull until a kill after the second file, and return what was to be pulled."""
+    plan = PullPlan([1, 2], since="2023-01-01", until="2025-01-01", window=window)
+    api = Snapshots(visits(14), url, state)
+    async with scripted_pool(api) as pool:
+        await pool.pull(plan, url, concurrency=1)
+    await asyncio.to_thread(api.restore)
+    return plan
+
+
+@pytest.mark.parametrize(("machine", "kept"), [("state", 2), ("elsewhere", 0)])
+async def test_what_a_killed_machine_put_there_lies_there_once(
+    url, machine, kept, monkeypatch, tmp_path
+):
+    """
+    A container is gone with its journal; more rows would be cut into other windows.
+    """
+    plan = await killed(url, tmp_path / "state", 15)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / machine))
+    async with scripted_pool(visits(40)) as pool:
+        report = await pool.pull(plan, url)
+        again = await pool.pull(plan, url)
+    there = await asyncio.to_thread(rows, url)
+
+    assert report.complete
+    assert report.kept == kept
+    assert again.rows == len(there) == len({*there}) == 80
+    assert not [n for n in await asyncio.to_thread(files, url) if "announced" in n]
+
+
+async def test_how_files_are_cut_is_known_before_there_is_one(
+    url, monkeypatch, tmp_path
+):
+    """
+    Whoever cuts otherwise after a kill would put the same rows beside what is there.
+    """
+    plan = await killed(url, tmp_path / "state", "month")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    async with scripted_pool(visits(40)) as pool:
+        with pytest.raises(DestinationError, match="is cut by other windows"):
+            await pool.pull(attrs.evolve(plan, window=15), url)
+
+
+async def test_machines_that_take_turns_know_of_each_other(url, monkeypatch, tmp_path):
+    """
+    The first one has a journal of its own, and that of the second one is newer.
+    """
+    turns = [("a", 25, "2024-01-01"), ("b", 25, "2024-06-01"), ("a", 60, "2025-01-01")]
+    plan = PullPlan([1, 2], since=LAST, first="2023-01-01", window=4)
+
+    def known():
+        with contextlib.closing(rehearsed(url, "parquet")) as journal:
+            return {*journal.partitions(Cell("7", "1"))}
+
+    for machine, number, until in turns:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / machine))
+        before = await asyncio.to_thread(known)
+        names = await asyncio.to_thread(files, url)
+        keys = {n.split("window=")[1].split("/")[0] for n in names if "provider=1" in n}
+        assert keys <= before
+        async with scripted_pool(visits(number)) as pool:
+            await pool.pull(attrs.evolve(plan, until=until), url)
+
+    there = await asyncio.to_thread(rows, url)
+    assert len(there) == len({*there}) > 50
 
 
 async def test_a_store_that_was_emptied_is_filled_anew(url):
