@@ -274,7 +274,7 @@ class Journal:
                 (time.time(), run, run),
             )
 
-    def folders(self, wanted: Mapping[Cell, tuple[str, ...]]) -> dict[Cell, str]:
+    def folders(self, wanted: Mapping[Cell, Sequence[str]]) -> dict[Cell, str]:
         """Return the folder of each cell, which stays when a data source is renamed.
 
         Data sources of several providers may share one, those of one provider may not.
@@ -282,7 +282,7 @@ class Journal:
         Args:
             wanted: What the folder of a cell may be called; the first that no other
                 data source of its provider has is taken, or the last with a number.
-                What other providers have by the same id and names goes before.
+                What other providers have by the same id and name goes before.
         """
         with self._held():
             self._db.execute("BEGIN")
@@ -291,13 +291,13 @@ class Journal:
             known = {Cell(source, provider): name for source, provider, name in there}
             # Since they were renamed it may be called otherwise; the first one decides.
             shared = {
-                (cell.source, names): known[cell]
+                (cell.source, names[0]): known[cell]
                 for cell, names in reversed([*wanted.items()])
                 if cell in known
             }
             found = {
                 cell: self._folder(
-                    cell, (shared.get((cell.source, names), names[0]), *names)
+                    cell, (shared.get((cell.source, names[0]), names[0]), *names)
                 )
                 for cell, names in wanted.items()
             }
