@@ -54,6 +54,7 @@ class Governor:
         paused_until: Nothing starts before this time.
         asked_until: The same, if the API asked for it.
         pauses: How many pauses began.
+        rejections: How many answers asked for fewer calls.
         sent: How many attempts were let go.
         cuts: How often the rate was reconsidered because of a rejection.
         lease: Slots of a budget that is shared with other processes, or ``None``.
@@ -76,6 +77,7 @@ class Governor:
     paused_until: float = field(init=False, default=-math.inf)
     asked_until: float = field(init=False, default=-math.inf)
     pauses: int = field(init=False, default=0)
+    rejections: int = field(init=False, default=0)
     sent: int = field(init=False, default=0)
     cuts: int = field(init=False, default=0)
     lease: Lease | None = field(init=False, default=None)
@@ -403,6 +405,7 @@ class Governor:
             self._react("up")
 
     def _throttled(self, ticket: Ticket, now: float, announced: Announced) -> None:
+        self.rejections += 1
         asked = announced.wait
         if asked is not None and asked < _LEAST_GUESS_S:
             asked = None  # rounded down to nothing: it does not say how long

@@ -244,7 +244,7 @@ def test_an_overload_is_reacted_to_once():
 
     assert rate < START_RATE
     assert (governor.learner.rate, governor.paused_until) == (rate, until)
-    assert (governor.pauses, governor.epoch) == (1, 1)
+    assert (governor.pauses, governor.rejections, governor.epoch) == (1, 10, 1)
 
 
 def test_answers_to_calls_sent_before_teach_nothing_when_the_gate_is_open_again():
@@ -636,7 +636,7 @@ def test_an_attempt_that_was_given_up_tells_nothing():
         governor.answered(ticket, now, NOTHING)
 
     assert not governor.breaker.is_open
-    assert governor.in_flight == governor.epoch == 0
+    assert governor.in_flight == governor.rejections == governor.epoch == 0
 
 
 # -- what is announced ---------------------------------------------------------------
