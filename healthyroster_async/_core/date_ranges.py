@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from enum import IntEnum
 from typing import Any, Literal, TypeAlias, get_args
 
 from attrs import frozen
@@ -40,6 +41,21 @@ def bound_of(name: str, kind: str) -> Literal["start", "end"] | None:
     return "start" if words & _BEGINNINGS else None
 
 
+class Edge(IntEnum):
+    """Which rows of its date the end of a date range lets in; journals keep the number.
+
+    Attributes:
+        MIDNIGHT: At most those at its midnight, as ``BETWEEN`` does with date-times.
+            They would be in two windows.
+        INCLUSIVE: All of them.
+        EXCLUSIVE: None.
+    """
+
+    MIDNIGHT = 0
+    INCLUSIVE = 1
+    EXCLUSIVE = 2
+
+
 @frozen(kw_only=True)
 class DateRange:
     """The two parameters that bound the dates of the rows.
@@ -48,22 +64,23 @@ class DateRange:
         start: Name of the parameter for the first date.
         end: Name of the one for the last.
         timed: Whether they take date-times.
-        inclusive: Whether rows of the last date come too; ``None`` if nobody says.
+        edge: Which rows of the last date come too; ``None`` if nobody says.
     """
 
     start: str
     end: str
     timed: bool = False
-    inclusive: bool | None = None
+    edge: Edge | None = None
 
     def values(self, window: Window) -> dict[str, str]:
         """Return the parameters that ask for a window and nothing else."""
-        last = window.stop - _DAY if self.inclusive else window.stop
+        inclusive = self.edge is Edge.INCLUSIVE
+        last = window.stop - _DAY if inclusive else window.stop
         if not self.timed:
             return {self.start: window.start.isoformat(), self.end: last.isoformat()}
         # The last instant that SQL Server's datetime has before midnight: a later one
         # is rounded to the next day.
-        clock = "T23:59:59.997" if self.inclusive else "T00:00:00"
+        clock = "T23:59:59.997" if inclusive else "T00:00:00"
         return {self.start: f"{window.start}T00:00:00", self.end: f"{last}{clock}"}
 
 
@@ -105,14 +122,16 @@ def date_range(parameters: Iterable[tuple[str, str, str]]) -> DateRange | None:
     if len(ends["start"]) != 1 or len(ends["end"]) != 1:
         return None
     (first, kind, _), (last, _, description) = ends["start"][0], ends["end"][0]
-    exclusive = bool(_EXCLUSIVE.search(description))
-    inclusive = bool(_INCLUSIVE.search(description)) and not exclusive
-    known = exclusive or inclusive
+    edge = None
+    if _EXCLUSIVE.search(description):
+        edge = Edge.EXCLUSIVE
+    elif _INCLUSIVE.search(description):
+        edge = Edge.INCLUSIVE
     return DateRange(
         start=first,
         end=last,
         timed="time" in kind.lower(),
-        inclusive=inclusive if known else None,
+        edge=edge,
     )
 
 

@@ -214,14 +214,15 @@ class Reporting:
             until: The date after the last.
             window: What to cut by: day, week, month, quarter or year.
             end_inclusive: Whether the API's end of a date range is inclusive; by
-                default the description says it, or else a few calls find it out.
+                default the description says it, or else a few calls find it out. Leave
+                it out if the end is the midnight of its date.
 
         Returns:
             The parameters of each window, by its key, such as ``2025-01``.
 
         Raises:
             ConfigurationError: The data source has no date range, or several; or an
-                argument is wrong.
+                argument is wrong; or rows at a midnight would be in two windows.
             HealthyRosterError: The data source cannot be asked.
         """
         from healthyroster_async._resources.windows import Cut  # noqa: PLC0415

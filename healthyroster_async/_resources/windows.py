@@ -11,13 +11,14 @@ from attrs import evolve
 from healthyroster_async import models
 from healthyroster_async._core.date_ranges import (
     DateRange,
+    Edge,
     as_date,
     check_unit,
     date_range,
     windows,
 )
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._resources.edges import ends_inclusive
+from healthyroster_async._resources.edges import check_midnight, edge_of
 
 if TYPE_CHECKING:
     from healthyroster_async._rows.stream import RowStream
@@ -58,10 +59,11 @@ class Cut:
         Args:
             detail: The data source.
             others: The names of what is asked for besides.
-            rows_of: Asks for it, if only that tells whether an end is inclusive.
+            rows_of: Asks for it, if only that tells what an end lets in.
 
         Raises:
-            ConfigurationError: The data source has no date range, or others set it.
+            ConfigurationError: The data source has no date range, or others set it, or
+                a row would be in two windows.
         """
         range_ = date_range_of(detail, end_inclusive=self._end_inclusive)
         if range_ is None:
@@ -72,9 +74,11 @@ class Cut:
         for name in (range_.start, range_.end):
             if name in others:
                 raise ConfigurationError(f"{name} is given, and windows would set it")
-        if range_.inclusive is None:
-            known = await ends_inclusive(rows_of, range_, self.first, self.stop)
-            range_ = evolve(range_, inclusive=bool(known))
+        if range_.edge is None:
+            known = await edge_of(rows_of, range_, self.first, self.stop)
+            range_ = evolve(range_, edge=known)
+        for one in self._windows:
+            await check_midnight(rows_of, range_, one.stop)
         return {one.key: range_.values(one) for one in self._windows}
 
 
@@ -92,4 +96,4 @@ def date_range_of(
     )
     if found is None or end_inclusive is None:
         return found
-    return evolve(found, inclusive=end_inclusive)
+    return evolve(found, edge=Edge.INCLUSIVE if end_inclusive else Edge.EXCLUSIVE)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
-from healthyroster_async._core.date_ranges import DateRange
+from healthyroster_async._core.date_ranges import DateRange, Edge
 from healthyroster_async._core.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,7 +26,7 @@ from healthyroster_async._core.errors import (
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
 from healthyroster_async._fanout import apart
-from healthyroster_async._resources.edges import ends_inclusive
+from healthyroster_async._resources.edges import edge_of
 from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession
 from healthyroster_async.models import DataSource, DataSourceDetail, DataSources
@@ -372,7 +372,7 @@ class Discovery:
     async def find_edges(
         self, cells: list[Partition], destination: Destination, schedule: Schedule
     ) -> None:
-        """Find out of each data source whether the end of its dates is inclusive."""
+        """Find out of each data source what the end of its dates lets in."""
         journal = destination.journal
         clinics: defaultdict[Source, list[Partition]] = defaultdict(list)
         for cell in cells:
@@ -382,26 +382,26 @@ class Discovery:
             key = str(source.one.id)
             for cell in clinics[source]:
                 range_ = source.range
-                if range_ is None or range_.inclusive is not None or source.failure:
+                if range_ is None or range_.edge is not None or source.failure:
                     return
                 since = await asyncio.to_thread(schedule.since, cell.cell)
                 if since >= schedule.until:
                     continue
-                known = await asyncio.to_thread(journal.inclusive, key)
+                known = await asyncio.to_thread(journal.edge, key)
                 if known is None:
                     known = await self._edge(cell, range_, since, schedule.until)
                     if known is None:
                         continue  # another provider may have rows
-                    await asyncio.to_thread(journal.keep_inclusive, key, known)
-                source.range = evolve(range_, inclusive=known)
+                    await asyncio.to_thread(journal.keep_edge, key, known)
+                source.range = evolve(range_, edge=known)
 
         if not schedule.whole:
             await _at_once(find, clinics)
 
     async def _edge(
         self, cell: Partition, range_: DateRange, since: dt.date, until: dt.date
-    ) -> bool | None:
-        """Return whether the end is inclusive; ``None`` if rows of a cell say nothing.
+    ) -> Edge | None:
+        """Return what the end lets in; ``None`` if a cell has no rows to tell it.
 
         What fails is the failure of its data source.
 
@@ -411,7 +411,7 @@ class Discovery:
         source, reporting = cell.source, cell.clinic.reporting
         one = source.detail or source.one
         try:
-            return await ends_inclusive(
+            return await edge_of(
                 lambda **dates: reporting.rows(one, **source.filters, **dates),
                 range_,
                 since,

@@ -29,6 +29,7 @@ from healthyroster_async._core.errors import (
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.settings import Environment
 from healthyroster_async._fanout import apart
+from healthyroster_async._resources.edges import check_midnight
 from healthyroster_async._rows.casts import arrow
 from healthyroster_async._rows.reader import (
     CORES,
@@ -364,13 +365,18 @@ class Job:
         self, partition: Partition, destination: Destination, schedule: Schedule
     ) -> None:
         source, window = partition.source, partition.window
-        values = dict(source.filters)
+        reporting, what = partition.clinic.reporting, source.detail or source.one
+
+        # Error reporters print local variables, and filters would be among them. A plan
+        # gives filters apart from all else, so each is one, whatever its name.
+        def rows_of(**dates: str) -> RowStream:
+            return reporting._all_at_once(what, {**source.filters, **dates})  # noqa: SLF001
+
+        dates: dict[str, str] = {}
         if window is not None and source.range is not None:
-            values |= source.range.values(window)
-        what = source.detail or source.one
-        # A plan gives filters apart from all else, so each is one, whatever its name.
-        stream = partition.clinic.reporting._all_at_once(what, values)  # noqa: SLF001
-        del values  # error reporters print local variables
+            await check_midnight(rows_of, source.range, window.stop)
+            dates = source.range.values(window)
+        stream = rows_of(**dates)
         most = schedule.most_rows
         if partition.divisible and most is not None:
             stream._give_up_after(most)  # noqa: SLF001 - nobody else needs it

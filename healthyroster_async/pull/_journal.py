@@ -17,7 +17,7 @@ from typing import Any
 
 from attrs import frozen
 
-from healthyroster_async._core.date_ranges import Window
+from healthyroster_async._core.date_ranges import Edge, Window
 from healthyroster_async._core.errors import DestinationError, WrongDestinationError
 from healthyroster_async._rows.sinks import free_name
 from healthyroster_async.pull._naming import fitted, quoted, with_checksum
@@ -347,19 +347,19 @@ class Journal:
                 return str(found[0])
         raise AssertionError("there are numbers enough")
 
-    def inclusive(self, source: str) -> bool | None:
-        """Return whether the end of a data source's date range is inclusive."""
+    def edge(self, source: str) -> Edge | None:
+        """Return what the end of a data source's date range lets in, if it is kept."""
         with self._held():
             found = self._db.execute(
                 "SELECT inclusive FROM sources WHERE id = ?", (source,)
             ).fetchone()
-        return None if found is None else bool(found[0])
+        return None if found is None else Edge(found[0])
 
-    def keep_inclusive(self, source: str, inclusive: bool) -> None:  # noqa: FBT001
-        """Keep whether the end of a data source's date range is inclusive."""
+    def keep_edge(self, source: str, edge: Edge) -> None:
+        """Keep what the end of a data source's date range lets in."""
         with self._held():
             self._db.execute(
-                "INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, inclusive)
+                "INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, edge)
             )
 
     def mark(self, cell: Cell) -> tuple[dt.date, dt.date] | None:

@@ -137,6 +137,7 @@ class PullPlan:
             arrive. The windows they fall into are replaced.
         end_inclusive: Whether the API's end of a date range is inclusive. By default
             the data source's description says it, or else a few calls find it out.
+            Leave it out if the end is the midnight of its date.
 
     Raises:
         ConfigurationError: One of them makes no sense.

@@ -307,16 +307,23 @@ async def test_finding_out_what_dates_mean_shows_no_row_and_no_filter(end):
     assert telling(caught.value) == []
 
 
-async def test_dates_that_cannot_be_understood_show_no_filter():
+@pytest.mark.parametrize(
+    ("together", "message"), [(1, "end_inclusive"), (3, "would come twice")]
+)
+async def test_dates_that_cannot_be_understood_show_no_filter(together, message):
     """
-    The error asks for an argument, and is reported like any other.
+    The error says what to do, and is reported like any other.
     """
 
     def answers(request):
-        return [{"patient": WHAT}] if request.stream else SOURCE
+        if not request.stream:
+            return SOURCE
+        asked = json.loads(request.body)
+        days = 1 if asked["From"] == asked["To"] else together
+        return [{"patient": WHAT}] * days
 
     async with scripted_pool(answers) as own:
-        with pytest.raises(ConfigurationError, match="end_inclusive") as caught:
+        with pytest.raises(ConfigurationError, match=message) as caught:
             await windowed(own)
 
     assert telling(caught.value) == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 from contextlib import asynccontextmanager
 
 import pytest
@@ -43,8 +44,19 @@ def exclusive(day, start, end):
 
 
 @asynccontextmanager
-async def api(within, *, kind="date", description="Bound.", moments=MOMENTS):
-    """A Healthy Roster whose document does not say what its dates mean."""
+async def api(
+    within,
+    *,
+    kind="date",
+    timed=False,
+    description="Bound.",
+    moments=MOMENTS,
+    shown=dt.datetime.isoformat,
+):
+    """A Healthy Roster whose document does not say what its dates mean.
+
+    If it is timed, dates are taken for their midnight.
+    """
     asked = []
 
     async def sources(_):
@@ -62,14 +74,14 @@ async def api(within, *, kind="date", description="Bound.", moments=MOMENTS):
         asked.append(body)
         found = []
         for number, moment in enumerate(moments):
-            what = moment if kind == "date-time" else moment.date()
+            what = moment if timed or kind == "date-time" else moment.date()
             read = type(what).fromisoformat
             ends = (
                 read(body.get("FromDate", "1900-01-01")),
                 read(body.get("ToDate", "2100-01-01")),
             )
             if within(what, *ends):
-                found.append({"id": number, "at": moment.isoformat()})
+                found.append({"id": number, "at": shown(moment)})
         return web.json_response({"data": found})
 
     app = web.Application()
@@ -363,6 +375,108 @@ async def test_a_pull_finds_it_out_once(within, tmp_path):
     assert report.rows == again.rows == 2 * len(MOMENTS)
     assert len(asked) - first == 10
     assert first > 10
+
+
+BETWEEN = [dt.datetime(2025, 1, 3, 9) + dt.timedelta(hours=31 * n) for n in range(90)]
+MIDNIGHTS = [dt.datetime(2025, month, 1) for month in (2, 5)]
+
+
+def written(lake):
+    """Return the lines of a pull's files."""
+    files = lake.rglob("rows.ndjson")
+    return [line for file in files for line in file.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("within", [inclusive, exclusive])
+@pytest.mark.parametrize(
+    "moments",
+    [
+        BETWEEN,
+        # A row at midnight tells that later ones of its day do not come.
+        [dt.datetime(2025, 1, 2), dt.datetime(2025, 1, 2, 8), *BETWEEN],
+        # What was kept without a time, and then with one.
+        [dt.datetime(2025, 1, 2), dt.datetime(2025, 1, 3), *BETWEEN[20:]],
+    ],
+)
+async def test_an_end_may_be_the_midnight_of_its_date(within, moments):
+    """
+    So it is where a database compares date-times: a day less is most of a day lost in
+    each window.
+    """
+    async with api(within, timed=True, moments=moments) as (pool, _):
+        rows = pool.session(1).reporting.rows(
+            1, since="2025-01-01", until="2025-06-01", window="month"
+        )
+
+        ids = [row["id"] for row in await rows.to_list()]
+
+    assert ids == list(range(len(moments)))
+
+
+@pytest.mark.parametrize("moments", [BETWEEN + MIDNIGHTS, MOMENTS])
+async def test_rows_that_two_windows_would_have_are_refused(moments):
+    """
+    They come with both, whichever end is given; and nothing else tells them from two
+    rows that are alike.
+    """
+    dates = {"since": "2025-01-01", "until": "2025-06-01", "window": "month"}
+    async with api(inclusive, timed=True, moments=moments) as (pool, _):
+        reporting = pool.session(1).reporting
+        with pytest.raises(ConfigurationError, match="they would come twice"):
+            await reporting.rows(1, **dates).to_list()
+        with pytest.raises(ConfigurationError, match="they would come twice"):
+            await reporting.windows(1, **dates)
+        whole = await reporting.rows(1, ToDate="2025-06-01").to_list()
+
+    assert len(whole) == len(moments)
+
+
+async def test_a_midnight_of_another_zone_tells_nothing():
+    """
+    A row that shows one may be of any time of the API's day.
+    """
+
+    def shown(moment):
+        return f"{moment - dt.timedelta(hours=9)}Z"
+
+    moments = BETWEEN + MIDNIGHTS
+    async with api(inclusive, timed=True, moments=moments, shown=shown) as (pool, _):
+        rows = pool.session(1).reporting.rows(
+            1, since="2025-01-01", until="2025-06-01", window="month"
+        )
+        with pytest.raises(ConfigurationError, match="they would come twice"):
+            await rows.to_list()
+
+
+async def test_a_pull_has_no_row_twice_and_says_where_it_would(tmp_path):
+    """
+    Windows that end where no row is at midnight come all the same.
+    """
+    moments = BETWEEN + MIDNIGHTS
+    plan = PullPlan([1], since="2025-01-01", until="2025-06-01", format="ndjson")
+    async with api(inclusive, timed=True, moments=moments) as (pool, asked):
+        await pool.pull(plan, tmp_path)
+        first = len(asked)
+        report = await pool.pull(plan, tmp_path)
+    lines = await asyncio.to_thread(written, tmp_path)
+
+    expected = [n for n, one in enumerate(moments) if one.month in (2, 3, 5)]
+    assert sorted(json.loads(line)["id"] for line in lines) == expected
+    assert [failure.window for failure in report.failed] == ["2025-01", "2025-04"]
+    assert all("they would come twice" in one.reason for one in report.failed)
+    # Only what failed, and no more than the ends of it.
+    assert {body["FromDate"] for body in asked[first:]} == {"2025-02-01", "2025-05-01"}
+
+
+async def test_an_end_that_is_an_instant_is_asked_for_the_last_one():
+    """
+    Where the parameters take date-times, no window needs the midnight of the next.
+    """
+    async with api(inclusive, kind="date-time") as (pool, _):
+        reporting = pool.session(1).reporting
+        parts = await reporting.windows(1, since="2025-01-30", until="2025-06-01")
+
+        assert await ids_of(reporting, parts) == list(range(len(MOMENTS)))
 
 
 async def test_a_data_source_without_dates_comes_whole(tmp_path):

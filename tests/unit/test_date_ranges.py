@@ -12,6 +12,7 @@ from healthyroster_async import ConfigurationError
 from healthyroster_async._core.date_ranges import (
     UNITS,
     DateRange,
+    Edge,
     Window,
     as_date,
     beginning,
@@ -164,23 +165,23 @@ def test_a_date_range_is_two_parameters_that_nothing_else_could_be(parameters, n
 
 
 @pytest.mark.parametrize(
-    ("description", "inclusive"),
+    ("description", "edge"),
     [
-        ("Last date, inclusive.", True),
-        ("Through this date", True),
-        ("Records before this date", False),
-        ("Up to, exclusive", False),
-        ("Last date, not including the day itself", False),
+        ("Last date, inclusive.", Edge.INCLUSIVE),
+        ("Through this date", Edge.INCLUSIVE),
+        ("Records before this date", Edge.EXCLUSIVE),
+        ("Up to, exclusive", Edge.EXCLUSIVE),
+        ("Last date, not including the day itself", Edge.EXCLUSIVE),
         ("The end.", None),
     ],
 )
-def test_a_description_says_what_the_end_means(description, inclusive):
+def test_a_description_says_what_the_end_means(description, edge):
     """
     What it does not say is found out.
     """
     found = date_range([("From", "date", ""), ("To", "date", description)])
 
-    assert found.inclusive is inclusive
+    assert found.edge is edge
 
 
 def test_values_ask_for_the_window_and_nothing_else():
@@ -192,10 +193,10 @@ def test_values_ask_for_the_window_and_nothing_else():
     def ends(**options):
         return DateRange(start="a", end="b", **options).values(january)["b"]
 
-    assert ends(inclusive=True) == "2025-01-31"
-    assert ends(inclusive=False) == "2025-02-01"
-    assert ends(inclusive=True, timed=True) == "2025-01-31T23:59:59.997"
-    assert ends(inclusive=False, timed=True) == "2025-02-01T00:00:00"
+    assert ends(edge=Edge.INCLUSIVE) == "2025-01-31"
+    assert ends(edge=Edge.EXCLUSIVE) == "2025-02-01"
+    assert ends(edge=Edge.INCLUSIVE, timed=True) == "2025-01-31T23:59:59.997"
+    assert ends(edge=Edge.EXCLUSIVE, timed=True) == "2025-02-01T00:00:00"
 
 
 @pytest.mark.parametrize(
