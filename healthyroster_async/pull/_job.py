@@ -374,7 +374,8 @@ class Job:
 
         dates: dict[str, str] = {}
         if window is not None and source.range is not None:
-            await check_midnight(rows_of, source.range, window.stop)
+            if schedule.ends_for_good(window):
+                await check_midnight(rows_of, source.range, window.stop)
             dates = source.range.values(window)
         stream = rows_of(**dates)
         most = schedule.most_rows

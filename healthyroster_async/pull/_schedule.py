@@ -181,6 +181,13 @@ class Schedule:
             done = kept.run >= oldest and joined == kept.window
             yield Wanted(window=joined, done=done)
 
+    def ends_for_good(self, window: Window) -> bool:
+        """Return whether another window may begin where one ends.
+
+        One that the end of the run cuts off is asked for anew, with later dates.
+        """
+        return self._unit is None or beginning(window.stop, self._unit) == window.stop
+
     def _cut(self, since: dt.date, before: list[Window]) -> Iterator[Window]:
         if self._unit is not None:
             return windows(since, self.until, self._unit)

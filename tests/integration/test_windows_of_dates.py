@@ -468,6 +468,18 @@ async def test_a_pull_has_no_row_twice_and_says_where_it_would(tmp_path):
     assert {body["FromDate"] for body in asked[first:]} == {"2025-02-01", "2025-05-01"}
 
 
+async def test_a_window_that_goes_on_costs_no_call_more(tmp_path):
+    """
+    What comes later comes into it: that is each night's window but on a month's last.
+    """
+    plan = PullPlan([1], since="2025-02-01", until="2025-02-20", format="ndjson")
+    async with api(inclusive, timed=True, moments=BETWEEN) as (pool, asked):
+        await pool.pull(plan, tmp_path)
+
+    assert asked[-1] == {"FromDate": "2025-02-01", "ToDate": "2025-02-20"}
+    assert {"FromDate": "2025-02-20", "ToDate": "2025-02-20"} not in asked
+
+
 async def test_an_end_that_is_an_instant_is_asked_for_the_last_one():
     """
     Where the parameters take date-times, no window needs the midnight of the next.
