@@ -412,7 +412,9 @@ class Discovery:
         one = source.detail or source.one
         try:
             return await edge_of(
-                lambda **dates: reporting.rows(one, **source.filters, **dates),
+                lambda **dates: reporting._all_at_once(  # noqa: SLF001 - as the pull
+                    one, {**source.filters, **dates}
+                ),
                 range_,
                 since,
                 until,

@@ -468,6 +468,24 @@ async def test_a_pull_has_no_row_twice_and_says_where_it_would(tmp_path):
     assert {body["FromDate"] for body in asked[first:]} == {"2025-02-01", "2025-05-01"}
 
 
+async def test_a_filter_may_be_called_as_an_argument_is(tmp_path):
+    """
+    A plan gives filters apart from all else, also where it is found out how dates end.
+    """
+    plan = PullPlan(
+        [1],
+        since="2025-01-01",
+        until="2025-06-01",
+        parameters={"Visits": {"window": 3, "priority": 4}},
+        format="ndjson",
+    )
+    async with api(exclusive) as (pool, asked):
+        report = await pool.pull(plan, tmp_path)
+
+    assert report.complete
+    assert all(body["window"] == 3 and body["priority"] == 4 for body in asked)
+
+
 async def test_a_window_that_goes_on_costs_no_call_more(tmp_path):
     """
     What comes later comes into it: that is each night's window but on a month's last.
