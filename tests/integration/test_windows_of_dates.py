@@ -52,6 +52,7 @@ async def api(
     description="Bound.",
     moments=MOMENTS,
     shown=dt.datetime.isoformat,
+    filters=(),
 ):
     """A Healthy Roster whose document does not say what its dates mean.
 
@@ -67,6 +68,7 @@ async def api(
             {"name": name, "type": kind, "description": description}
             for name in ("FromDate", "ToDate")
         ]
+        parameters += [{"name": name, "type": "integer"} for name in filters]
         return web.json_response({"id": 1, "parameters": parameters, "fields": []})
 
     async def rows(request):
@@ -479,7 +481,7 @@ async def test_a_filter_may_be_called_as_an_argument_is(tmp_path):
         parameters={"Visits": {"window": 3, "priority": 4}},
         format="ndjson",
     )
-    async with api(exclusive) as (pool, asked):
+    async with api(exclusive, filters=("window", "priority")) as (pool, asked):
         report = await pool.pull(plan, tmp_path)
 
     assert report.complete
