@@ -278,6 +278,8 @@ class Journal:
         """Return the folder of each cell, which stays when a data source is renamed.
 
         Data sources of several providers may share one, those of one provider may not.
+        One that differs from another in case only is spelled like that: to DuckDB and
+        on some disks the two are one.
 
         Args:
             wanted: What the folder of a cell may be called; the first that no other
@@ -287,8 +289,11 @@ class Journal:
         with self._held():
             self._db.execute("BEGIN")
             self._name_providers({cell.provider: None for cell in wanted})
-            there = self._db.execute("SELECT source, provider, folder FROM folders")
+            there = self._db.execute(
+                "SELECT source, provider, folder FROM folders ORDER BY rowid"
+            )
             known = {Cell(source, provider): name for source, provider, name in there}
+            spelled = {name.lower(): name for name in reversed(known.values())}
             # Since they were renamed it may be called otherwise; the first one decides.
             shared = {
                 (cell.source, names[0]): known[cell]
@@ -297,7 +302,9 @@ class Journal:
             }
             found = {
                 cell: self._folder(
-                    cell, (shared.get((cell.source, names[0]), names[0]), *names)
+                    cell,
+                    (shared.get((cell.source, names[0]), names[0]), *names),
+                    spelled,
                 )
                 for cell, names in wanted.items()
             }
@@ -333,10 +340,11 @@ class Journal:
         insert = "INSERT OR IGNORE INTO providers VALUES (?, ?)"
         self._db.executemany(insert, known.items())
 
-    def _folder(self, cell: Cell, names: Sequence[str]) -> str:
+    def _folder(self, cell: Cell, names: Sequence[str], spelled: dict[str, str]) -> str:
         own = (cell.source, cell.provider)
         numbered = (f"{names[-1]}-{number}" for number in itertools.count(2))
-        for name in itertools.chain(names, numbered):
+        for wanted in itertools.chain(names, numbered):
+            name = spelled.setdefault(wanted.lower(), wanted)
             self._db.execute(
                 "INSERT OR IGNORE INTO folders VALUES (?, ?, ?)", (*own, name)
             )

@@ -601,6 +601,27 @@ async def test_providers_may_have_other_ids_for_the_same(file_format, tmp_path):
     assert found == [("Patients", "Patients", 2), ("Teams", "Teams", 2)]
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
+async def test_names_that_differ_in_case_only_are_spelled_alike(file_format, tmp_path):
+    """
+    To DuckDB and on some disks they are one: each night ended there for all providers.
+    """
+
+    def answer(request):
+        name = "VISITS" if new else {1: "Visits", 2: "visits"}[request.provider_id]
+        if request.label.endswith("/Datasources"):
+            return [{"id": 7, "name": name}]
+        return [{"id": 1}] if request.label.endswith("/Data") else {"id": 7}
+
+    async with scripted_pool(answer) as pool:
+        for new in (False, True):
+            providers = [1, 2, 3] if new else [1, 2]
+            report = await pool.pull(PullPlan(providers, format=file_format), tmp_path)
+
+            assert [t.folder for t in report.totals] == ["Visits"]
+            assert report.rows == len(providers)
+
+
 def kinds(folder, file_format):
     """Return folders, what rows in them say, and how many say it."""
     if file_format == "parquet":
