@@ -84,7 +84,7 @@ class DuckdbDestination(Destination):
         self, partial: Path, *, source: str, provider: str, key: str, rows: int
     ) -> None:
         source = unquote(source)  # a table may be called as it likes
-        with self._one_at_a_time, self._told():
+        with self._one_at_a_time, self._told(f"the table {source!r} of "):
             self._db.execute("BEGIN")
             try:
                 if rows:
@@ -187,11 +187,15 @@ class DuckdbDestination(Destination):
         )
 
     def _columns(self, source: str) -> dict[str, tuple[str, str]]:
-        """Return the columns of a table and their types, by the API's names."""
+        """Return the columns of a table and their types, by the API's names.
+
+        To DuckDB names of tables that differ in the case of ASCII letters are one.
+        """
         found = self._db.execute(
             "SELECT comment, column_name, data_type FROM duckdb_columns() "
             "WHERE database_name = current_database() AND schema_name = 'main' "
-            "AND table_name = ? AND column_name NOT IN (?, ?)",
+            "AND lower(url_encode(table_name)) = lower(url_encode(?)) "
+            "AND column_name NOT IN (?, ?)",
             [source, _PROVIDER, _WINDOW],
         )
         columns = {}
@@ -211,7 +215,7 @@ class DuckdbDestination(Destination):
         return list(zip(names, [kind for _, kind, *_ in found.fetchall()], strict=True))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self, what: str = "") -> Iterator[None]:
         """Turn DuckDB's errors into ours, without the values that they may tell."""
         try:
             yield
@@ -219,7 +223,7 @@ class DuckdbDestination(Destination):
             reason = duckdb_reason(error)
         else:
             return
-        give_up(f"the DuckDB file cannot be written: {reason}")
+        give_up(f"{what}the DuckDB file cannot be written: {reason}")
 
 
 def _rows_of(file: str, columns: int) -> str:

@@ -106,6 +106,30 @@ def test_only_a_table_of_the_pulls_own_is_taken_for_one(name, tmp_path):
         assert theirs == [("theirs", 1)]
 
 
+def test_a_table_is_found_whatever_its_case(tmp_path):
+    """
+    Journals have such names from before; DuckDB takes them for one, but for accents.
+    """
+    for name in ("Visits", "visits", "Équipe", "équipe"):
+        publish(tmp_path, name, [pa.table({"id": [1]})])
+
+    with duckdb.connect(str(tmp_path / "rows.duckdb")) as db:
+        tables = {name for (name,) in db.execute("SHOW TABLES").fetchall()}
+        assert tables == {"Visits", "Équipe", "équipe"}
+
+
+def test_what_cannot_be_written_names_its_table(tmp_path):
+    """
+    A pull writes many, and the error ends the night.
+    """
+    table = pa.table({"id": [1]})
+    publish(tmp_path, "Teams", [table])
+    with duckdb.connect(str(tmp_path / "rows.duckdb")) as db:
+        db.execute("CREATE VIEW Visits AS SELECT 1 AS id")
+    with pytest.raises(DestinationError, match="the table 'Visits' of the DuckDB"):
+        publish(tmp_path, "Visits", [table])
+
+
 async def test_rows_that_are_gone_are_gone_there_too(tmp_path):
     """
     A partition is replaced whole, also by nothing.
