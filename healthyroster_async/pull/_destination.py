@@ -86,10 +86,13 @@ class Destination:
 
     def publish(
         self, partial: Path, *, source: str, provider: str, key: str, rows: int
-    ) -> None:
+    ) -> list[str]:
         """Give a whole file its name, instead of what had it before.
 
         Of no rows there is no file: it could not say the types of its columns.
+
+        Returns:
+            What its rows did to those of other partitions, a line for each column.
         """
         folder = self.journal.provider_folder(provider)
         parts = (f"source={source}", f"provider={folder}", f"window={key}")
@@ -100,6 +103,7 @@ class Destination:
             else:
                 self._remove(name)
                 partial.unlink()
+        return []
 
     def _replace(self, partial: Path, name: str) -> None:
         """Give a file its name; there is the old one or the new one at any time."""

@@ -23,8 +23,6 @@ _CONFIG = {"memory_limit": "256MB", "threads": 1}
 # Where a row comes from.
 _PROVIDER, _WINDOW = "_provider", "_window"
 _TEXT = "VARCHAR"
-# What DuckDB calls a column of nothing but nulls; no column of ours has 32 bits.
-_NOTHING = frozenset({'"NULL"', "INTEGER"})
 # A type, one that holds it as well, and for which values that is true.
 _WIDENED = (
     ("BIGINT", "DOUBLE", "abs({}::HUGEINT) < 9007199254740992"),
@@ -82,13 +80,14 @@ class DuckdbDestination(Destination):
     @override
     def publish(
         self, partial: Path, *, source: str, provider: str, key: str, rows: int
-    ) -> None:
+    ) -> list[str]:
+        drift: list[str] = []
         source = unquote(source)  # a table may be called as it likes
         with self._one_at_a_time, self._told(f"the table {source!r} of "):
             self._db.execute("BEGIN")
             try:
                 if rows:
-                    into = self._fitted(source, str(partial))
+                    into, drift = self._fitted(source, str(partial))
                     self._clear(source, provider, key)
                     self._fill(source, provider, key, str(partial), into)
                 elif self._columns(source):
@@ -98,14 +97,16 @@ class DuckdbDestination(Destination):
                 self._db.execute("ROLLBACK")
                 raise
         partial.unlink()
+        return drift
 
-    def _fitted(self, source: str, file: str) -> dict[str, str]:
+    def _fitted(self, source: str, file: str) -> tuple[dict[str, str], list[str]]:
         """Make the table of a data source one that holds the rows of a file.
 
         Returns:
-            Columns of the table, and what of the file goes into them. To DuckDB names
-            that differ in case only are one; of those, and of names that are taken, the
-            second gets a number, and keeps the name that the API gives it as a comment.
+            Columns of the table and what of the file goes into them, and which of them
+            became text. To DuckDB names that differ in case only are one; of those, and
+            of names that are taken, the second gets a number, and keeps the name that
+            the API gives it as a comment.
         """
         table = _table(source)
         there = self._columns(source)
@@ -114,17 +115,27 @@ class DuckdbDestination(Destination):
                 f"CREATE TABLE {table} ({_PROVIDER} VARCHAR, {_WINDOW} VARCHAR)"
             )
         taken = {_PROVIDER, _WINDOW, *(column.lower() for column, _ in there.values())}
-        into = {}
-        came = self._came(file)
-        rows = _rows_of(file, len(came))
-        for number, (name, kind) in enumerate(came):
-            value = f"c{number}"
+        into, drift = {}, []
+        columns = self._came(file)
+        rows = _rows_of(file, len(columns))
+        for number, (name, came) in enumerate(columns):
+            value, kind = f"c{number}", came
             if name in there:
                 column, held = there[name]
                 own = _quoted(column)
+                # Nulls fit everywhere: of no value nobody knows whether it has a zone.
+                if kind != held and not self._has_values(value, rows):
+                    value, kind = "NULL", held
+                elif kind != held and not self._has_values(own, table):
+                    self._db.execute(
+                        f"ALTER TABLE {table} ALTER {own} TYPE {kind} USING NULL"
+                    )
+                    held = kind
                 wider = self._wider((held, own, table), (kind, value, rows))
                 if wider == _TEXT != held:
                     self._make_text(table, own, held, free_name("text", taken))
+                    said = f"{held} before, but {kind} came; the column is text"
+                    drift.append(f"{name}: {said}")
                 elif wider != held:
                     self._db.execute(f"ALTER TABLE {table} ALTER {own} TYPE {wider}")
             else:
@@ -137,7 +148,7 @@ class DuckdbDestination(Destination):
                         f"IS {_literal(_NAMED + name)}"
                     )
             into[column] = _as_text(value, kind) if wider == _TEXT else value
-        return into
+        return into, drift
 
     def _make_text(self, table: str, own: str, held: str, free: str) -> None:
         """Make a column text.
@@ -157,10 +168,8 @@ class DuckdbDestination(Destination):
     def _wider(self, held: _Values, came: _Values) -> str:
         """Return the type that holds the values of two columns, as exactly."""
         kinds = held[0], came[0]
-        if kinds[0] == kinds[1] or kinds[1] in _NOTHING:
+        if kinds[0] == kinds[1]:
             return kinds[0]
-        if kinds[0] in _NOTHING:
-            return kinds[1]
         for narrow, wide, holds in _WIDENED:
             if {*kinds} == {narrow, wide}:
                 _, value, rows = held if kinds[0] == narrow else came
@@ -168,6 +177,10 @@ class DuckdbDestination(Destination):
                 (exact,) = self._db.execute(query).fetchone()
                 return _TEXT if exact is False else wide
         return _TEXT
+
+    def _has_values(self, value: str, rows: str) -> bool:
+        query = f"SELECT 1 FROM {rows} WHERE {value} IS NOT NULL LIMIT 1"  # noqa: S608 - quoted
+        return self._db.execute(query).fetchone() is not None
 
     def _clear(self, source: str, provider: str, key: str) -> None:
         self._db.execute(

@@ -397,12 +397,12 @@ class Job:
             self._open.discard(stream)
         cell, journal = partition.cell, destination.journal
 
-        def publish() -> None:
+        def publish() -> list[str]:
             # Before a file has its name, and not for what the API did not accept.
             self._parameters(source, journal.agree, journal)
             if most is not None and window is not None:
                 destination.announce(cell, window)
-            destination.publish(
+            drift = destination.publish(
                 partial,
                 source=source.folder,
                 provider=cell.provider,
@@ -411,11 +411,12 @@ class Job:
             )
             kept = Kept(window, schedule.run)
             journal.keep(cell, partition.key, kept, rows, size)
+            return drift
 
-        await to_the_end(blocking(publish))
+        drift = await to_the_end(blocking(publish))
         partition.done, partition.rows, partition.bytes = True, rows, size
         source.saw(rows, window)
-        source.drift.update(dict.fromkeys(stream.drift))
+        source.drift.update(dict.fromkeys([*stream.drift, *drift]))
         source.count.update(partitions=1, rows=rows, bytes=size)
         now = self._now
         self._now = evolve(

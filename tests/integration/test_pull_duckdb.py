@@ -338,6 +338,17 @@ async def test_what_becomes_text_is_written_as_json_writes_it(
         (pa.nulls(1), pa.array([2**60]), {None, 2**60}),
         (pa.nulls(1), pa.array(["x"]), {None, "x"}),
         (pa.array([None], pa.int64()), pa.array([0.5]), {None, 0.5}),
+        (pa.array([None], pa.string()), pa.array([7]), {None, 7}),
+        (
+            pa.array([None], pa.timestamp("us")),
+            pa.array([MOMENT], pa.timestamp("us", "UTC")),
+            {None, "2026-01-31 08:30:00.12+00"},
+        ),
+        (
+            pa.array([None], pa.timestamp("us")),
+            pa.array([True]),
+            {None, "true"},
+        ),
         (
             pa.array([MOMENT], pa.timestamp("us")),
             pa.array([1001], pa.timestamp("ns")),
@@ -371,6 +382,30 @@ async def test_two_types_become_one_that_holds_both(
     assert {value for (value,) in held} == found
 
 
+async def test_a_column_that_becomes_text_is_told(tmp_path):
+    """
+    Else the first to hear of it is a query, weeks later.
+    """
+    ended = {1: ["2026-01-31T08:30:00Z"], 2: ["2026-01-31T08:30:00"], 3: [None]}
+
+    def answer(request):
+        if request.label.endswith("/Datasources"):
+            return [{"id": 1, "name": "Visits"}]
+        if request.label.endswith("/Data"):
+            return [{"ended": value} for value in ended[request.provider_id]]
+        fields = [{"name": "ended", "type": "date-time"}]
+        return {"id": 1, "fields": fields, "parameters": []}
+
+    told = []
+    async with scripted_pool(answer) as pool:
+        for provider in (3, 1, 3, 2):
+            report = await pool.pull(PullPlan([provider], format="duckdb"), tmp_path)
+            told.append(report.totals[0].drift)
+
+    said = "TIMESTAMP WITH TIME ZONE before, but TIMESTAMP came; the column is text"
+    assert told == [(), (), (), (f"ended: {said}",)]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -396,10 +431,12 @@ def test_what_became_wider_is_there_after_a_kill(tmp_path):
         "number": pa.array([1.0]),
         "id": pa.array([7]),
         "text": pa.array([True]),
+        "none": pa.array([None], pa.timestamp("us")),
     }
     wide = {name: pa.array(["Quill"]) for name in narrow} | {
         "fine": pa.array([MOMENT], pa.timestamp("ns", "UTC")),
         "id": pa.array([0.5]),
+        "none": pa.array([MOMENT], pa.timestamp("us", "UTC")),
     }
     files = [tmp_path / "narrow", tmp_path / "wide"]
     for file, columns in zip(files, (narrow, wide), strict=True):
@@ -416,7 +453,9 @@ def test_what_became_wider_is_there_after_a_kill(tmp_path):
     assert (lake / "rows.duckdb.wal").stat().st_size > 0
 
     with duckdb.connect(lake / "rows.duckdb") as db:
-        found = db.execute("FROM Rows SELECT * EXCLUDE (_window, fine)").fetchall()
+        found = db.execute(
+            "FROM Rows SELECT * EXCLUDE (_window, fine, none)"
+        ).fetchall()
         columns = [name for name, *_ in db.execute("DESCRIBE Rows").fetchall()]
         kinds = dict(row[:2] for row in db.execute("DESCRIBE Rows").fetchall())
 
@@ -424,3 +463,4 @@ def test_what_became_wider_is_there_after_a_kill(tmp_path):
     assert sorted(found) == [("narrow", *text), ("wide", *["Quill"] * 4, 0.5, "Quill")]
     assert columns == ["_provider", "_window", *narrow]
     assert kinds["fine"] == "TIMESTAMPTZ_NS"
+    assert kinds["none"] == "TIMESTAMP WITH TIME ZONE"
