@@ -24,8 +24,8 @@ T = TypeVar("T")
 Hook: TypeAlias = Callable[[Any, Any], Any]
 # Beyond this a float does not tell one integer from the next.
 _EXACT = 2**53
-# What has as many digits before its point; it is looked for only where there are many.
-_LONG_NUMBER = re.compile(rb"(?<![.\d])\d{16}")
+# What may have more digits than a float keeps; looked for only where there are many.
+_LONG_NUMBER = re.compile(rb"\d[\d.]{15,}(?:[eE][+-]?\d+)?")
 _DIGITS, _MANY = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 16
 _SHORTEST_MOMENT = len("2026-01-31T08:30")
 _PLAIN: frozenset[Any] = frozenset({str, int, float, bool, NoneType})
@@ -149,9 +149,20 @@ def lasting_loads(text: bytes | memoryview) -> Any:
         ValueError: It is no JSON, or nested too deep.
     """
     raw = bytes(text)
-    if _MANY in raw.translate(_DIGITS) and _LONG_NUMBER.search(raw):
+    many = _MANY in raw.translate(_DIGITS, b".")
+    if many and any(map(_loses_digits, _LONG_NUMBER.findall(raw))):
         return exact_loads(raw)
     return orjson.loads(raw)
+
+
+def _loses_digits(number: bytes) -> bool:
+    """Return whether a number would be another one as a float."""
+    text = number.decode()
+    try:
+        kept = repr(float(text))
+        return kept != text and Decimal(kept) != Decimal(text)
+    except (ValueError, ArithmeticError):  # of a text, such as a version
+        return False
 
 
 def _is_union(kind: Any) -> bool:

@@ -333,7 +333,13 @@ async def test_a_file_of_lines_has_every_digit(tmp_path):
     ]  # fmt: skip
     plain = ",".join(f'{{"n":{n},"t":"12345678901234567890"}}' for n in numbers[3:])
     long = ",".join(f'{{"n":{number}}}' for number in numbers)
-    for raw in (f"[{plain}]", f"[{long}]"):
+    fractions = [
+        "123456789012345.1234567890",
+        "0.1234567890123456789",
+        "-7.12345678901234567e-5",
+    ]
+    alone = [f'[{{"n":{number},"t":"1.2.3.4.5.6.7.8.9.10"}}]' for number in fractions]
+    for raw in (f"[{plain}]", f"[{long}]", *alone):
         stream = RowStream(request(), Source(raw.encode(), "application/json"), None)
         await stream.to_ndjson(tmp_path / "rows")
         lines = await asyncio.to_thread((tmp_path / "rows").read_text)
