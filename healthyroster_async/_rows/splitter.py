@@ -9,6 +9,7 @@ is tried.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import zlib
@@ -36,6 +37,10 @@ _ARRAY, _ARRAY_END = b'{"rows":[', b"]}"
 PART = 32 * 2**10
 _MAX_HEAD = 4 * 2**20
 _OPEN = ord("{")
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
+_decoder = json.JSONDecoder(parse_constant=int)  # which refuses NaN and Infinity
+_NO_NUMBER = "a number that is too large for 64 bits of floating point"
+_NO_TEXT = "a text that is no Unicode (half of a surrogate pair)"
 
 
 class BrokenRowsError(ValueError):
@@ -194,7 +199,7 @@ class Splitter(Generic[T]):
             raise BrokenRowsError("the answer holds its rows twice")
 
     def _finish_lines(self, rest: bytes) -> T:
-        array_ = b"[" + _commas(rest) + b"]"
+        array_ = b"[" + self._commas(rest) + b"]"
         value = self._parse(array_, "the answer is cut off, or no JSON")
         self._keep(b"")
         self.complete = True
@@ -267,7 +272,7 @@ class Splitter(Generic[T]):
         # Doubling keeps the tries cheap however large a row is.
         self._wait_for = self._size * 2
         if self._size > self._max_row:
-            raise BrokenRowsError(
+            raise self._flaw() or BrokenRowsError(
                 f"a row is larger than {self._max_row} bytes, or the answer is no JSON"
             )
         return None
@@ -278,7 +283,9 @@ class Splitter(Generic[T]):
         # No view: only of nothing but bytes is a large join made without the GIL.
         end = latest[: size - self._size + len(latest)]
         if self._lines:
-            return b"".join((_ARRAY, _commas(b"".join((*before, end))), _ARRAY_END))
+            return b"".join(
+                (_ARRAY, self._commas(b"".join((*before, end))), _ARRAY_END)
+            )
         return b"".join((_ARRAY, *before, end, _ARRAY_END))
 
     def _cuts(self) -> Iterator[tuple[int, int]]:
@@ -340,12 +347,62 @@ class Splitter(Generic[T]):
             return self._loads(raw)
         except ValueError:
             pass
-        if _is_whole(raw):
-            raise BrokenRowsError(
-                "it holds a number that is too large for 64 bits of floating point, or "
-                "a text that is no Unicode"
-            )
-        raise CutOffError(otherwise)
+        flaw = self._flaw()
+        if flaw is None and _is_whole(raw):
+            flaw = BrokenRowsError(f"it holds {_NO_NUMBER}, or {_NO_TEXT}")
+        raise flaw or CutOffError(otherwise)
+
+    def _flaw(self) -> BrokenRowsError | None:
+        """Return what of that which is held comes again when it is asked for again.
+
+        It stands near the beginning, for what stands before it was given. Whatever is
+        large is not looked at value by value: it may be made to take long.
+        """
+        try:
+            # A character may be cut in two there.
+            text, _ = codecs.utf_8_decode(self._joined()[: 2 * self.part])
+        except UnicodeDecodeError:
+            return BrokenRowsError("the answer is not in UTF-8")
+        at, number = 0, self.rows
+        while self._place is not None:
+            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr] # of nothing, too
+            try:
+                row, at = _decoder.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                break
+            for name, value in row.items() if type(row) is dict else ():
+                if (what := _misfit({name: value})) is not None:
+                    return BrokenRowsError(
+                        f"row {number} of the answer, counted from 0, has in {name!r} "
+                        f"{what}; have it corrected, or ask for dates without it"
+                    )
+            number += 1
+        return None
+
+    def _commas(self, lines: bytes) -> bytes:
+        """Return rows that stand in lines with commas between; empty lines say nothing.
+
+        Each line is a row by itself, or the comma might make one of two halves. The
+        line ends are kept: no text holds one. So a line that begins and ends with the
+        only braces in it is one object, if all of it is JSON.
+
+        Raises:
+            BrokenRowsError: A line is none.
+        """
+        rows = [row for row in map(bytes.strip, lines.split(b"\n")) if row]
+        for row in rows:
+            if row[0] != _OPEN or row.count(b"{") > 1 or row.find(b"}") != len(row) - 1:
+                self._check_line(row)
+        return b",\n".join(rows)
+
+    def _check_line(self, row: bytes) -> None:
+        try:
+            _objects([orjson.loads(row)])
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return
+        raise self._flaw() or CutOffError("the answer is cut off, or no JSON")
 
 
 def row_splitter(
@@ -392,31 +449,17 @@ def _is_whole(raw: bytes) -> bool:
     return True
 
 
-def _commas(lines: bytes) -> bytes:
-    """Return rows that stand in lines with commas between; empty lines say nothing.
-
-    Each line is a row by itself, or the comma might make one of two halves. The line
-    ends are kept: no text holds one. So a line that begins and ends with the only
-    braces in it is one object, if all of it is JSON.
-
-    Raises:
-        BrokenRowsError: A line is none.
-    """
-    rows = [row for row in map(bytes.strip, lines.split(b"\n")) if row]
-    for row in rows:
-        if row[0] != _OPEN or row.count(b"{") > 1 or row.find(b"}") != len(row) - 1:
-            _check_alone_in_line(row)
-    return b",\n".join(rows)
-
-
-def _check_alone_in_line(row: bytes) -> None:
+def _misfit(value: Any) -> str | None:
+    """Return what in a value neither a table nor a file can hold."""
     try:
-        _objects([orjson.loads(row)])
-    except orjson.JSONDecodeError:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return _NO_TEXT
+    except ValueError:
+        return _NO_NUMBER
+    except RecursionError:
         pass
-    else:
-        return
-    raise CutOffError("the answer is cut off, or no JSON")
+    return None
 
 
 def _objects(rows: Any) -> list[dict[str, Any]]:

@@ -362,14 +362,17 @@ def test_rows_that_stand_in_lines_are_read():
         assert table["id"].to_pylist() == list(range(10_000))
 
 
-@pytest.mark.parametrize("value", [b"1e400", b'"\\ud800"'])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(b"1e400", "64 bits of floating point"), (b'"\\ud800"', "no Unicode")],
+)
 @pytest.mark.parametrize("many", [1, 3000])
-def test_what_nothing_can_hold_is_not_cut_off(value, many):
+def test_what_nothing_can_hold_is_not_cut_off(value, why, many):
     """
     Asked for again it would be there again.
     """
     rows = b",".join([b'{"id":1,"x":%s}' % value] * many)
-    with pytest.raises(BrokenRowsError, match="64 bits of floating point") as error:
+    with pytest.raises(BrokenRowsError, match=f"row 0 .* 'x' .*{why}") as error:
         table_of(b"[%s]" % rows)
     assert not isinstance(error.value, CutOffError)
 

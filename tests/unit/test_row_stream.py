@@ -48,16 +48,18 @@ class Body:
 class Source:
     """Makes one attempt, and no other."""
 
-    def __init__(self, raw=RAW, *, opens_in=0, **settings):
+    def __init__(self, raw=RAW, *, opens_in=0, lines=False, **settings):
         self.body = Body(raw, **settings)
         self.opens_in = opens_in
+        media = "application/x-ndjson" if lines else "application/json"
+        self.headers = {"content-type": media}
 
     def timed(self, request_):
         return request_
 
     async def open(self, request_):
         await asyncio.sleep(self.opens_in)
-        return response(stream=self.body)
+        return response(headers=self.headers, stream=self.body)
 
     def ended(self, *_, **__):
         """Nobody wants to hear."""
@@ -201,15 +203,42 @@ async def test_no_content_is_no_rows():
     transport.assert_played()
 
 
-@pytest.mark.parametrize("value", [b"1e400", b'"\\ud800"', b"-1e999"])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (b"1e400", "64 bits of floating point"),
+        (b'"\\ud800"', "no Unicode"),
+        (b"-1e999", "64 bits of floating point"),
+        (b'[{"c":"\\udc00"}]', "no Unicode"),
+        (b'"caf\xe9"', None),
+    ],
+)
 @pytest.mark.parametrize("many", [1, 3000])
-async def test_what_python_cannot_hold_is_no_lost_connection(value, many):
+@pytest.mark.parametrize("before", [0, 2000])
+@pytest.mark.parametrize("lines", [False, True])
+async def test_what_python_cannot_hold_is_no_lost_connection(
+    value, why, many, before, lines
+):
     """
-    It is there again in the next answer, so nobody asks for that.
+    It is there again in the next answer, so nobody asks for that; it can be found.
     """
-    raw = b"[" + b",".join([b'{"a":1,"b":%s}' % value] * many) + b"]"
+    said = "the answer is not in UTF-8"
+    if why is not None:
+        said = f"row {before} of the answer, counted from 0, has in 'b' .*{why}"
+    rows_ = [b'{"a":1}'] * before + [b'{"a":1,"b":%s}' % value] * many
+    raw = b"\n".join(rows_) if lines else b"[" + b",".join(rows_) + b"]"
+    async with stream(raw=raw, lines=lines) as rows:
+        with pytest.raises(DecodingError, match=said):
+            await rest(rows)
+
+
+async def test_a_character_that_is_cut_in_two_is_a_lost_connection():
+    """
+    The rest of it is lost, and comes when the answer is asked for again.
+    """
+    raw = b'[{"a":1,"b":"caf\xc3'
     async with stream(raw=raw) as rows:
-        with pytest.raises(DecodingError, match="64 bits of floating point"):
+        with pytest.raises(ConnectionLostError):
             await rest(rows)
 
 
