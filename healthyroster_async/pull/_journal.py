@@ -50,6 +50,8 @@ CREATE TABLE IF NOT EXISTS partitions (
   PRIMARY KEY (source, provider, window)
 ) STRICT;
 """
+# What SQLite says of tables that are not those.
+_MISSHAPEN = ("no such", "column")
 # What runs that ended without a row were asked for binds no other one. Before the first
 # file has its name, the journal knows what its data source was asked with.
 _FORGET = """
@@ -465,7 +467,9 @@ class Journal:
             text = str(error)
             if "locked" in text:
                 text = "another pull writes into it at this moment"
-            elif not isinstance(error, sqlite3.OperationalError):
+            elif not isinstance(error, sqlite3.OperationalError) or any(
+                sign in text for sign in _MISSHAPEN
+            ):
                 text = (
                     f"its journal is damaged ({text}). Bring back a copy of "
                     "_healthyroster/journal.sqlite, or give another destination"

@@ -488,11 +488,16 @@ async def test_one_command_serves_the_first_night_and_all_others(tmp_path):
     assert (first.partitions, other.partitions) == (3, 1)
 
 
+with contextlib.closing(sqlite3.connect(":memory:")) as _other:
+    _other.execute("CREATE TABLE runs (id)")
+    MISSHAPEN = _other.serialize()
+
+
 @pytest.mark.parametrize("file_format", ["parquet", "duckdb"])
 @pytest.mark.parametrize(
     ("raw", "text"),
     [(None, "holds rows of a pull, but not"), (b"", "holds rows of a pull, but not"),
-     (b"x" * 4096, "its journal is damaged")],
+     (b"x" * 4096, "its journal is damaged"), (MISSHAPEN, "its journal is damaged")],
 )  # fmt: skip
 async def test_rows_without_a_sound_journal_are_not_pulled_over(
     raw, text, file_format, tmp_path
