@@ -49,6 +49,11 @@ def declared_kind(word: str | None) -> Kind:
     return _DECLARED.get(plain, "text" if word else "unknown")
 
 
+def of_column(name: str, text: str) -> str:
+    """Return a line of ``drift``."""
+    return f"{name or '(no name)'}: {text}"
+
+
 def kind_of(values: Iterable[Any]) -> Kind:
     """Return the kind that holds JSON values, nulls aside; mixed ones are text."""
     types = {*map(type, values)} - {type(None)}

@@ -17,6 +17,7 @@ from healthyroster_async._core.errors import UsageError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.messages import Request
 from healthyroster_async._rows.frames import FrameBuilder
+from healthyroster_async._rows.kinds import of_column
 from healthyroster_async._rows.reader import (
     Connection,
     Reader,
@@ -114,7 +115,7 @@ class RowStream:
         It is known of what was read as a table: ``batches`` and ``to_...``.
         """
         return ([] if self._tables is None else self._tables.drift) + [
-            f"{name}: {self._why_renamed}; the column is {column}"
+            of_column(name, f"{self._why_renamed}; the column is {column}")
             for name, column in self._renamed.items()
         ]
 

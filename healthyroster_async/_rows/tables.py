@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from healthyroster_async._rows.casts import arrow, recast
 from healthyroster_async._rows.frames import FrameBuilder
+from healthyroster_async._rows.kinds import of_column
 from healthyroster_async._rows.reader import (
     Connection,
     Reader,
@@ -43,7 +44,7 @@ class Tables(ABC):
     @property
     def drift(self) -> list[str]:
         """What rows did that the data source does not say."""
-        return [f"{name}: {text}" for name, text in self._builder.drift.items()]
+        return [of_column(*line) for line in self._builder.drift.items()]
 
     async def grouped(self) -> AsyncIterator[pa.Table]:
         """Yield tables of 64k rows or 8 MB, each of one chunk."""

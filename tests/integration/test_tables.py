@@ -262,7 +262,7 @@ async def test_columns_that_duckdb_takes_for_one_are_told_apart(tmp_path):
     )
     assert rows.drift == [
         "name: no name of its own in DuckDB; the column is name_2",
-        ": no name of its own in DuckDB; the column is column",
+        "(no name): no name of its own in DuckDB; the column is column",
         "NAME: no name of its own in DuckDB; the column is NAME_3",
     ]
 
