@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import contextmanager
+
+import pytest
 
 from healthyroster_async import (
     ConnectionPool,
@@ -118,3 +121,15 @@ def logged(record):
     chance |= {"request_id"}
     shown = {key: value for key, value in vars(record).items() if key not in chance}
     return re.sub(r"(\d\.\d\d)\d+", r"\1", str(shown))
+
+
+@contextmanager
+def full_disk():
+    """Let no file become larger, as if the disk were full."""
+    resource = pytest.importorskip("resource", reason="no such limit on Windows")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

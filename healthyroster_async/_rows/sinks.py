@@ -29,6 +29,7 @@ _REASONS = (
     ("Could not set lock", "another program has it open"),
     ("different configuration", "this program has it open itself; close it"),
     ("No space left", "No space left on device"),
+    ("File too large", "File too large"),
     ("Permission denied", "Permission denied"),
     ("not a valid DuckDB", "it is no DuckDB file"),
     ("of type View", "a view has its name"),

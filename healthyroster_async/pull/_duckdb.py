@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from healthyroster_async._core.extras import extra
 from healthyroster_async._rows.casts import arrow
+from healthyroster_async._rows.kinds import of_column
 from healthyroster_async._rows.sinks import duckdb_reason, free_name
 from healthyroster_async.pull._destination import DUCKDB, Destination, give_up
 
@@ -94,7 +95,9 @@ class DuckdbDestination(Destination):
                     self._clear(source, provider, key)
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A COMMIT that fails has done so already, and its error says why.
+                with suppress(self._duckdb.Error):
+                    self._db.execute("ROLLBACK")
                 raise
         partial.unlink()
         return drift
@@ -135,7 +138,7 @@ class DuckdbDestination(Destination):
                 if wider == _TEXT != held:
                     self._make_text(table, own, held, free_name("text", taken))
                     said = f"{held} before, but {kind} came; the column is text"
-                    drift.append(f"{name}: {said}")
+                    drift.append(of_column(name, said))
                 elif wider != held:
                     self._db.execute(f"ALTER TABLE {table} ALTER {own} TYPE {wider}")
             else:

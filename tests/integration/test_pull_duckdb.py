@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from children import unwatched
+from fakes import full_disk
 
 from healthyroster_async import DestinationError, PullPlan
 from healthyroster_async.emulator import Emulator
@@ -128,6 +129,16 @@ def test_what_cannot_be_written_names_its_table(tmp_path):
         db.execute("CREATE VIEW Visits AS SELECT 1 AS id")
     with pytest.raises(DestinationError, match="the table 'Visits' of the DuckDB"):
         publish(tmp_path, "Visits", [table])
+
+
+def test_a_full_disk_is_said(tmp_path):
+    """
+    Whoever is called at night knows what to do then, and it shows no values.
+    """
+    texts = [f"{number} Quill" * 100 for number in range(50)]
+    large = pa.table({"note": pa.array(texts * 1000)})
+    with full_disk(), pytest.raises(DestinationError, match=r"File too large$"):
+        publish(tmp_path, "Teams", [large])
 
 
 async def test_rows_that_are_gone_are_gone_there_too(tmp_path):

@@ -6,14 +6,13 @@ import json
 import random
 import threading
 import traceback
-from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
 import pyarrow as pa
 import pytest
 from documents import document, operation, query
-from fakes import SECRET, contract, credentials, pool
+from fakes import SECRET, contract, credentials, full_disk, pool
 from scripted_server import HANG_UP, RESET, SILENCE, Server, answer
 
 import healthyroster_async
@@ -342,18 +341,6 @@ async def test_a_recording_that_breaks_off_shows_no_row(end, tmp_path):
                 await way(own, rows)
 
     assert telling(caught.value) == []
-
-
-@contextmanager
-def full_disk():
-    """Let no file become larger, as if the disk were full."""
-    resource = pytest.importorskip("resource", reason="no such limit on Windows")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def pulled(own, folder, kind):
