@@ -14,6 +14,7 @@ import json
 import re
 import zlib
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sized
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -36,6 +37,7 @@ _FIRST_KEY = re.compile(rb'[ \t\r\n]*(\{[ \t\r\n]*"[^"\\]{1,200}")')
 _ARRAY, _ARRAY_END = b'{"rows":[', b"]}"
 PART = 32 * 2**10
 _MAX_HEAD = 4 * 2**20
+_MUCH = 2**20
 _OPEN = ord("{")
 _BETWEEN = re.compile(r"[ \t\r\n,]*")
 _decoder = json.JSONDecoder(parse_constant=int)  # which refuses NaN and Infinity
@@ -115,8 +117,9 @@ class Splitter(Generic[T]):
 
     @property
     def looks_far(self) -> bool:
-        """Whether so much stands before the rows that it takes long to find them."""
-        return self._place is None and self._size >= 4 * PART
+        """Whether it takes long: much stands before the rows, or a row is large."""
+        far = 4 * PART
+        return self._wait_for > far or (self._place is None and self._size >= far)
 
     def expect_lines(self) -> None:
         """Take the answer for one row a line (NDJSON), and not for one document."""
@@ -311,20 +314,23 @@ class Splitter(Generic[T]):
                 at += found - len(latest)
                 yield at + 1, between
             buffer = self._joined()
-            for back in _steps_back():
+            for back in _steps_back(self._size):
                 at = buffer.rfind(self._border, 0, max(0, at - back * 256))
                 if at < 0:
                     break
                 yield at + 1, between
         buffer = self._joined()
         # Slower, and right whatever keys and spaces are like.
-        borders = [(m.start() + 1, m.end()) for m in _ROW_BORDER.finditer(buffer)]
-        for back in _steps_back():
+        steps = [*_steps_back(self._size)]
+        # A row may be made of nothing but false ones: those that are tried are kept.
+        last = deque(_ROW_BORDER.finditer(buffer), maxlen=sum(steps) + len(steps))
+        borders = [border.span() for border in last]
+        for back in steps:
             del borders[len(borders) - back :]
             if not borders:
                 break
             end, next_row = borders.pop()
-            yield end, next_row - end
+            yield end + 1, next_row - end - 1
 
     def _check_alone(self, document: Any, last: Any) -> None:
         """Refuse to have guessed, where another array could be the rows as well."""
@@ -496,10 +502,12 @@ def _learn_border(buffer: bytes) -> bytes | None:
     return found[0] if found else None
 
 
-def _steps_back() -> Iterator[int]:
+def _steps_back(size: int) -> Iterator[int]:
     """Yield how much to leave out before the next try.
 
-    First nothing, then ever more: a long nested array has many false borders.
+    First nothing, then ever more: a long nested array has many false borders. Each try
+    parses what is held, so of much there are fewer.
     """
-    yield from [0] * 6
-    yield from (2**n for n in range(16))
+    fewer = 1 if size < _MUCH else 3
+    yield from [0] * (6 // fewer)
+    yield from (2**n for n in range(0, 16, fewer))

@@ -21,6 +21,7 @@ from healthyroster_async import (
     ServerError,
 )
 from healthyroster_async._rows import frames
+from healthyroster_async._rows.splitter import BrokenRowsError, Splitter
 from healthyroster_async.models import DataSourceDetail
 
 if sys.version_info >= (3, 14):
@@ -202,3 +203,21 @@ async def test_the_loop_goes_on_while_an_answer_is_unpacked(coding):
     assert table.num_rows == 4000
     assert len(body) / 2 < sum(steps) <= len(body)
     assert max(steps) < MIB
+
+
+def test_a_row_of_nothing_but_borders_costs_little():
+    """
+    After each of its empty objects a row might end, and a list of all those places is
+    twenty times as large as they are.
+    """
+    splitter = Splitter(max_row=MIB, take=lambda _: None, last=list)
+    row = b'[{"a":[' + b"{}," * (MIB // 3)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BrokenRowsError, match="larger than"):
+            splitter.feed(row)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 25 * MIB
