@@ -38,7 +38,10 @@ from healthyroster_async._core.outcome import (
     Succeeded,
 )
 
+T = TypeVar("T")
 V = TypeVar("V")
+# Of what has no outcome of its own, such as data sources that are described.
+_AT_ONCE = 32
 ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
@@ -276,6 +279,25 @@ async def apart(do: Callable[[], Coroutine[Any, Any, None]]) -> None:
     leaving = await asyncio.create_task(_exit_of(do))
     if leaving is not None:
         raise leaving
+
+
+async def at_once(do: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
+    """Do something to each item, several at a time, and raise what it raises."""
+    left = iter(items)
+
+    async def work() -> None:
+        for item in left:
+            await do(item)
+
+    async def work_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(work())
+
+    try:
+        await apart(work_all)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _exit_of(

@@ -6,15 +6,28 @@ import contextlib
 import functools
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
-    """Write a file under another name, and give it its own when it is whole.
+    """Write a file; see ``whole_file``.
+
+    Raises:
+        OSError: It cannot be written; nothing is left behind.
+    """
+    with whole_file(path, private=private) as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """Have a file under another name, and give it its own when it is whole.
 
     Args:
-        path: The file; one that is there is replaced.
-        content: What is to be in it.
+        path: The file; one that is there is replaced, and those read it who could.
         private: Whether only its owner may read it.
 
     Raises:
@@ -24,7 +37,9 @@ def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
     mode = 0o600 if private else 0o666
     try:
         with open(partial, "xb", opener=functools.partial(os.open, mode=mode)) as file:
-            file.write(content)
+            if not private and path.exists():
+                partial.chmod(path.stat().st_mode & 0o777)
+            yield file
             file.flush()
             os.fsync(file.fileno())  # a name must not outlive what it names
         partial.replace(path)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DAY = dt.timedelta(days=1)
 _WEEK = dt.timedelta(days=7)
 # With a zone it may be no midnight of the API's.
-_MIDNIGHT = re.compile(r"([T ]00:00(:00(\.0+)?)?)?")
+_MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?")
 
 
 async def edge_of(
@@ -49,11 +49,8 @@ async def edge_of(
         return None
     together, alone = await days.count(first)
     # Of date-times, rows between two midnights say nothing about those at midnight.
-    if alone > together or (range_.timed and not alone):
-        raise ConfigurationError(
-            "whether the end of the date range is inclusive cannot be told from the "
-            "rows; give end_inclusive"
-        )
+    if range_.timed and not alone:
+        raise _unclear()
     if not alone:
         return Edge.EXCLUSIVE if await days.shows(first) else Edge.MIDNIGHT
     if range_.timed:
@@ -63,7 +60,14 @@ async def edge_of(
         later = await days.first(first + (until - first) // 2)
         if later is not None:
             together, alone = await days.count(later)
-    return Edge.INCLUSIVE if alone >= together else Edge.MIDNIGHT
+    return Edge.INCLUSIVE if alone == together else Edge.MIDNIGHT
+
+
+def _unclear() -> ConfigurationError:
+    return ConfigurationError(
+        "whether the end of the date range is inclusive cannot be told from the rows; "
+        "give end_inclusive"
+    )
 
 
 class _Days:
@@ -93,13 +97,23 @@ class _Days:
         return low
 
     async def count(self, first: dt.date) -> tuple[int, int]:
-        """Return how many rows the days of a week have together, and how many alone."""
+        """Return how many rows the days of a week have together, and how many alone.
+
+        Raises:
+            ConfigurationError: They changed meanwhile.
+        """
         length = min(_WEEK, self._until - first)
         together = await _count(self._rows(first, first + length))
         alone = 0
         for number in range(length.days + 1):
             day = first + number * _DAY
             alone += await _count(self._rows(day, day))
+        # Somebody may have deleted a row meanwhile, or entered one.
+        changed = 0 < alone < together and together != await _count(
+            self._rows(first, first + length)
+        )
+        if alone > together or changed:
+            raise _unclear()
         return together, alone
 
     async def shows(self, day: dt.date) -> bool:
@@ -129,7 +143,8 @@ async def check_midnight(
         raise ConfigurationError(
             f"{range_.end} lets in rows at the midnight with which its date begins and "
             "no later ones, and there are such rows where a window ends: they would "
-            "come twice. Ask for all dates at once, or for windows that end elsewhere"
+            "come twice. Ask for all dates at once, or for windows that end elsewhere; "
+            "if the end is inclusive, or exclusive, in truth, give end_inclusive"
         )
 
 

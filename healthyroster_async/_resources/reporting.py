@@ -202,10 +202,12 @@ class Reporting:
 
         No answer is huge then, several come at a time, and each row comes once::
 
-            parts = await clinic.reporting.windows(7, since="2025-01-01", until=...)
+            visits = await clinic.reporting.data_source(7)
+            dates = {"since": "2025-01-01", "until": "2026-01-01"}
+            parts = await clinic.reporting.windows(visits, **dates)
             tables = await clinic.fan_out({
-                key: lambda s, values=values: s.reporting.rows(7, **values).to_arrow()
-                for key, values in parts.items()
+                key: lambda s, own=own: s.reporting.rows(visits, **own).to_arrow()
+                for key, own in parts.items()
             })
 
         Args:

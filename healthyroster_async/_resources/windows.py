@@ -18,6 +18,7 @@ from healthyroster_async._core.date_ranges import (
     windows,
 )
 from healthyroster_async._core.errors import ConfigurationError
+from healthyroster_async._fanout import at_once
 from healthyroster_async._resources.edges import check_midnight, edge_of
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ class Cut:
         if range_.edge is None:
             known = await edge_of(rows_of, range_, self.first, self.stop)
             range_ = evolve(range_, edge=known)
-        for one in self._windows:
-            await check_midnight(rows_of, range_, one.stop)
+        await at_once(
+            lambda one: check_midnight(rows_of, range_, one.stop), self._windows
+        )
         return {one.key: range_.values(one) for one in self._windows}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,6 +14,7 @@ import rich_click as click
 
 from healthyroster_async._core.arguments import Binding
 from healthyroster_async._core.errors import InvalidRequestError
+from healthyroster_async._core.files import whole_file
 from healthyroster_async._core.headers import is_json
 from healthyroster_async._core.home import at_home
 from healthyroster_async._core.messages import Response
@@ -136,17 +136,14 @@ def _check_writable(output: Path) -> None:
 def _whole(output: Path) -> Iterator[IO[bytes]]:
     """Open a file that has its name once it is whole; until then the old one has."""
     real = output.resolve()
-    if output.exists() and not real.is_file():  # a pipe, or /dev/stdout
+    # A pipe, or /dev/stdout; or a folder in which nothing else can be written.
+    kept = not real.is_file() or not os.access(real.parent, os.W_OK)
+    if output.exists() and kept:
         with output.open("wb") as file:
             yield file
         return
-    partial = real.with_name(f".{real.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(real)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(real) as file:
+        yield file
 
 
 def _given(

@@ -192,10 +192,8 @@ def _named_as_options() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        text = _SETTING.sub(r"--\g<0>", str(error))
-    else:
-        return
-    raise ConfigurationError(text)
+        error.args = (_SETTING.sub(r"--\g<0>", str(error)),)
+        raise
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
@@ -328,5 +326,5 @@ def _code(report: PullReport) -> int:
     if report.failed:
         # A data source that no provider has is not there the next time either.
         wrong = all(one.provider_id == "*" and one.source for one in report.failed)
-        return _run.WRONG_USE if wrong else _run.FAILED
+        return _run.WRONG_USE if wrong and not report.denied else _run.FAILED
     return _run.NO_ACCESS if report.denied else _run.DONE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from attrs import define, evolve, field
@@ -25,7 +25,7 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
-from healthyroster_async._fanout import apart
+from healthyroster_async._fanout import at_once
 from healthyroster_async._resources.edges import edge_of
 from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession
@@ -41,11 +41,8 @@ from healthyroster_async.pull._schedule import Schedule
 if TYPE_CHECKING:
     from healthyroster_async._pool import ConnectionPool
 
-T = TypeVar("T")
 # Providers that are asked to describe a data source, until one does.
 _ASKED = 3
-# Data sources that are asked about at once, where each provider has ids of its own.
-_AT_ONCE = 32
 # Who is asked alone has so long; then the others are asked all the same.
 _ALONE_S = 5.0
 # Names that a failure shows of those that there are.
@@ -171,7 +168,7 @@ class Discovery:
                 sources[key] = Source(one=one, folder=folder, filters=filters)
             clinics[sources[key]].append(clinic)
             cells.append(Partition(clinic, sources[key], None))
-        await _at_once(lambda one: self._describe(one, clinics[one]), clinics)
+        await at_once(lambda one: self._describe(one, clinics[one]), clinics)
         if listed:
             self._note_missing(missing, listed.values())
         unknown = sorted(missing.intersection(self._plan.parameters))
@@ -396,7 +393,7 @@ class Discovery:
                 source.range = evolve(range_, edge=known)
 
         if not schedule.whole:
-            await _at_once(find, clinics)
+            await at_once(find, clinics)
 
     async def _edge(
         self, cell: Partition, range_: DateRange, since: dt.date, until: dt.date
@@ -433,22 +430,3 @@ class Discovery:
         )
         # A deadline is for somebody who waits; bulk calls wait as long as it takes.
         return session.with_options(deadline=None)
-
-
-async def _at_once(do: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
-    """Do something to each item, several at a time, and raise what it raises."""
-    left = iter(items)
-
-    async def work() -> None:
-        for item in left:
-            await do(item)
-
-    async def work_all() -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(work())
-
-    try:
-        await apart(work_all)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None

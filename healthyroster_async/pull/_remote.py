@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from typing_extensions import override
 
 from healthyroster_async._core.date_ranges import Window
-from healthyroster_async._core.errors import WrongDestinationError
+from healthyroster_async._core.errors import DestinationError, WrongDestinationError
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.home import at_home, not_utf8
 from healthyroster_async._policies.memory import state_folder
@@ -85,7 +85,8 @@ class RemoteDestination(Destination):
         try:
             self.keep_journal()
             announced = f"{self._place}/{_ANNOUNCED}"
-            with _reaching():
+            # Who may delete nothing leaves them there: they say what is in the journal.
+            with suppress(DestinationError), _reaching():
                 if self._files.exists(announced):
                     self._files.rm(announced, recursive=True)
         finally:
@@ -142,8 +143,9 @@ class RemoteDestination(Destination):
     def _agree_journal(self, local: Path) -> None:
         """Take the journal from there, or none if none is there."""
         with (
-            closing(Journal(local / _JOURNAL)) as journal,
+            # It looks whether there is a journal here, before one is made.
             _newest(self._files, self._place, local) as newest,
+            closing(Journal(local / _JOURNAL)) as journal,
         ):
             if newest != local / _JOURNAL:
                 journal.take(newest)
@@ -275,7 +277,10 @@ def _newest(files: Any, place: str, local: Path) -> Iterator[Path | None]:
         there = files.cat_file(f"{place}/{_JOURNAL}")
     sent = local / _SENT
     with writing():
-        is_ours = sent.exists() and sent.read_bytes() == there
+        # Without it, the machine was the last one before there was such a file.
+        is_ours = (local / _JOURNAL).exists() and (
+            not sent.exists() or sent.read_bytes() == there
+        )
     if is_ours:
         yield local / _JOURNAL
         return

@@ -331,12 +331,15 @@ def test_a_file_is_written_whole_or_stays_as_it_was(call, clinic, tmp_path):
     rest = "organizationId=1"
     first = subprocess.run([*pages, "7", rest], capture_output=True, check=False)
     whole = items.read_bytes()
+    items.chmod(0o600)
     second = subprocess.run([*pages, "9", rest], capture_output=True, check=False)
     piped = call("call", "get_photo", "7", "patientId=1", "--output", "/dev/stdout")
 
     assert (first.returncode, second.returncode, piped.returncode) == (0, 3, 0)
     assert len(whole.splitlines()) == len(PATIENTS)
     assert items.read_bytes() == whole
+    again = subprocess.run([*pages, "7", rest], capture_output=True, check=False)
+    assert (again.returncode, items.stat().st_mode & 0o777) == (0, 0o600)
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
     assert piped.stdout == b"\x89PNG\x00"
 

@@ -222,13 +222,17 @@ async def test_what_no_repetition_mends_is_told_from_what_one_may(tmp_path):
     """
     asked = ("--since=2026-01-01", "--until=2026-02-01", "--source=Teams")
     broken = Fault(kind="status", status=400, endpoint="rows", provider=2)
-    async with Emulator(providers=2, rows=9, faults=[broken]) as emulator:
+    async with Emulator(providers=3, rows=9, faults=[broken], denied=[3]) as emulator:
         await pull(emulator, tmp_path / "lake", 1, *asked)
         cut = await pull(emulator, tmp_path / "lake", 1, *asked, "--window=day")
         other = await pull(emulator, tmp_path / "lake", 1, *asked, "--format=csv")
         both = await pull(emulator, tmp_path / "b", 1, 2, *asked, "--source=Teems")
+        misspelt = await pull(emulator, tmp_path / "c", 1, "--source=Teems")
+        # The data source may be that of the provider who grants nothing.
+        denied = await pull(emulator, tmp_path / "c", 1, 3, "--source=Teems")
 
     assert (cut[0], other[0], both[0]) == (2, 2, 1)
+    assert (misspelt[0], denied[0]) == (2, 1)
     assert "is cut by other windows (month, not day)" in cut[2]
 
 

@@ -308,6 +308,47 @@ async def test_machines_that_take_turns_know_of_each_other(url, monkeypatch, tmp
     assert len(there) == len({*there}) > 50
 
 
+def remove(state, pattern):
+    """Remove what lies somewhere in the state folder."""
+    for file in [*state.rglob(pattern)]:
+        file.unlink()
+
+
+async def test_a_journal_that_is_lost_here_is_taken_from_the_store(url, tmp_path):
+    """
+    Somebody deleted it, for it was damaged; an empty one in its place knows of no file.
+    """
+    plan = PullPlan([1], since="2023-01-01", until="2025-01-01", window=15)
+    async with scripted_pool(visits(14)) as pool:
+        await pool.pull(plan, url)
+    await asyncio.to_thread(remove, tmp_path / "state", "journal.sqlite*")
+    async with scripted_pool(visits(60)) as pool:
+        await pool.pull(plan, url)
+    there = await asyncio.to_thread(rows, url)
+
+    assert len(there) == len({*there}) == 60
+
+
+async def test_what_an_older_version_left_as_it_was_killed_lies_there_once(
+    url, tmp_path
+):
+    """
+    It announced nothing in the store, and did not keep what it had sent.
+    """
+    plan = await killed(url, tmp_path / "state", 15)
+    await asyncio.to_thread(remove, tmp_path / "state", "sent.sqlite")
+    store, place = fsspec.core.url_to_fs(url)
+    announced = f"{place}/_healthyroster/announced"
+    await asyncio.to_thread(store.rm, announced, recursive=True)
+    async with scripted_pool(visits(40)) as pool:
+        report = await pool.pull(plan, url)
+        await pool.pull(plan, url)
+    there = await asyncio.to_thread(rows, url)
+
+    assert report.kept == 2
+    assert len(there) == len({*there}) == 80
+
+
 async def test_a_store_that_was_emptied_is_filled_anew(url):
     """
     The journal of the machine must not say that the rows are there.

@@ -433,14 +433,18 @@ async def test_rows_that_two_windows_would_have_are_refused(moments):
     assert len(whole) == len(moments)
 
 
-async def test_a_midnight_of_another_zone_tells_nothing():
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda moment: f"{moment - dt.timedelta(hours=9)}Z",
+        lambda moment: moment.date().isoformat(),
+    ],
+    ids=["another zone", "a date"],
+)
+async def test_a_midnight_of_another_zone_or_none_tells_nothing(shown):
     """
-    A row that shows one may be of any time of the API's day.
+    A row that shows one, or a date alone, may be of any time of the API's day.
     """
-
-    def shown(moment):
-        return f"{moment - dt.timedelta(hours=9)}Z"
-
     moments = BETWEEN + MIDNIGHTS
     async with api(inclusive, timed=True, moments=moments, shown=shown) as (pool, _):
         rows = pool.session(1).reporting.rows(
@@ -468,6 +472,34 @@ async def test_a_pull_has_no_row_twice_and_says_where_it_would(tmp_path):
     assert all("they would come twice" in one.reason for one in report.failed)
     # Only what failed, and no more than the ends of it.
     assert {body["FromDate"] for body in asked[first:]} == {"2025-02-01", "2025-05-01"}
+
+
+@pytest.mark.parametrize("moved", [None, dt.datetime(2025, 2, 20, 9)])
+async def test_rows_that_change_meanwhile_tell_nothing(moved, tmp_path):
+    """
+    What is found out is kept, and a wrong answer would be wrong for good.
+    """
+    first_one, hours = dt.datetime(2025, 1, 1, 9), dt.timedelta(hours=7)
+    moments = [first_one + n * hours for n in range(99)]
+    changed = []
+
+    def change():
+        at = next(n for n, m in enumerate(moments) if m.date() == dt.date(2025, 1, 2))
+        moments[at : at + 1] = [moved] if moved else []
+
+    def within(day, start, end):
+        if start == end and not changed:
+            changed.append(asyncio.get_running_loop().call_soon(change))
+        return start <= day <= end
+
+    plan = PullPlan([1], since="2025-01-01", until="2025-03-01", format="ndjson")
+    async with api(within, moments=moments) as (pool, _):
+        first = await pool.pull(plan, tmp_path)
+        second = await pool.pull(plan, tmp_path)
+
+    assert "cannot be told" in first.failed[0].reason
+    assert second.complete
+    assert second.rows == len(moments)
 
 
 async def test_a_filter_may_be_called_as_an_argument_is(tmp_path):

@@ -228,7 +228,7 @@ def test_two_data_sources_of_one_name_have_two_folders(journal):
     again = journal.folders({one: ("Encounters",), other: ("Visits", "Visits-9")})
 
     assert folders == {one: "visits", two: "visits-2"}
-    assert again == {one: "visits", other: "Visits"}
+    assert again == {one: "visits", other: "visits"}
     # One that is called as the second was made to be, and all that it may be called is
     # taken: no reason for a pull to break.
     third = Cell("3", "42")
