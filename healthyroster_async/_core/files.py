@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +44,14 @@ def whole_file(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())  # a name must not outlive what it names
-        partial.replace(path)
+        try:
+            partial.replace(path)
+        except OSError as error:
+            # A file that is mounted by itself, as into a container, keeps its place.
+            if error.errno != errno.EBUSY:
+                raise
+            shutil.copyfile(partial, path)
+            partial.unlink()
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

@@ -43,6 +43,7 @@ from healthyroster_async._transports.unpacking import (
     CodingError,
     PackedError,
     Unpacker,
+    packed_as,
 )
 from healthyroster_async._version import __version__
 
@@ -322,9 +323,8 @@ class _Body:
         self._name = name
         self._most: int | None = getattr(bounds, name)
         self._most_ratio = bounds.max_ratio
-        coding = answer.headers.get("Content-Encoding")
-        plain = not coding or coding.lower() == "identity"
-        self._unpacker = None if not coding or plain else Unpacker(coding)
+        coding = packed_as(answer.headers.get("Content-Encoding"))
+        self._unpacker = Unpacker(coding) if coding else None
         self._unpacked = 0
 
     @property

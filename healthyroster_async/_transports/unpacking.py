@@ -27,6 +27,9 @@ _zstd = _any_of("compression.zstd", "backports.zstd")
 # that is little, where an answer is made of many small members.
 _WINDOW = 2**13
 _DEFLATE = 8
+# What is registered (RFC 9110, 16.6.1). Servers write all sorts of things there, as the
+# name of an encoding of text, over what is packed in no way.
+_CODINGS = frozenset({"br", "compress", "dcb", "dcz", "deflate", "gzip", "zstd"})
 
 
 class CodingError(ValueError):
@@ -35,6 +38,14 @@ class CodingError(ValueError):
 
 class PackedError(ValueError):
     """What came is not packed the way it says, or not all of it came."""
+
+
+def packed_as(field: str | None) -> str:
+    """Return how an answer is packed by its ``Content-Encoding``; empty for not."""
+    if field is None:
+        return ""
+    named = (one.strip().lower().removeprefix("x-") for one in field.split(","))
+    return ", ".join(one for one in named if one in _CODINGS)
 
 
 class Unpacker:
@@ -47,9 +58,9 @@ class Unpacker:
         """Make one.
 
         Args:
-            coding: The value of the answer's ``Content-Encoding``.
+            coding: What ``packed_as`` returned.
         """
-        self._coding = coding.strip().lower().removeprefix("x-")
+        self._coding = coding
         self._packed = b""
         self._at = 0
         self._member: Any = None

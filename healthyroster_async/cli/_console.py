@@ -91,7 +91,11 @@ def write(data: bytes) -> None:
     A program gets the bytes as they are, whatever the encoding of the locale.
     """
     if not is_terminal(sys.stdout):
-        sys.stdout.buffer.write(data)
+        buffer = getattr(sys.stdout, "buffer", None)
+        if buffer is None:  # somebody put a StringIO there
+            sys.stdout.write(data.decode())
+        else:
+            buffer.write(data)
         return
     _make_lenient(sys.stdout)
     # As \u009b it is still the same JSON; lines of CSV end with both.

@@ -36,7 +36,7 @@ KINDS: tuple[FaultKind, ...] = (
     "redirect",
 )
 # A line break would end the header field.
-_FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]+")
+_FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 _IDS = {name.lower(): endpoint for endpoint, name in REPORTING.items()} | {

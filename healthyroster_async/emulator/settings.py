@@ -110,7 +110,7 @@ def _cells(
     given: Iterable[ProviderId | tuple[ProviderId, str]],
 ) -> set[tuple[str, str]]:
     """Return provider and endpoint of each denial; a provider alone is all of it."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         raise ConfigurationError(f"denied is {given!r}; give a list of providers")
     return {_cell(one) for one in given}
 

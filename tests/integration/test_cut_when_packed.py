@@ -114,7 +114,7 @@ async def test_a_coding_that_nobody_asked_for_is_named():
             await own.session(1).reporting.data_sources()
 
 
-@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+@pytest.mark.parametrize("coding", ["", "Identity", "utf-8", "identity, none"])
 async def test_what_is_not_packed_may_say_so(coding):
     sent = answer(body=b"[]", Content_Encoding=coding)
     async with Server(then=sent) as server, server.pool(retry=ONCE) as own:

@@ -1,6 +1,7 @@
 """What is shown, and how it ends: rules without a process."""
 
 import asyncio
+import contextlib
 import inspect
 import io
 import json
@@ -384,3 +385,14 @@ def test_presses_count_also_while_something_blocks_the_loop():
         return signal.getsignal(signal.SIGINT)
 
     assert _run.run(main) is signal.SIG_DFL
+
+
+def test_what_stands_in_for_stdout_need_not_take_bytes():
+    """
+    A notebook redirects it to keep what is written.
+    """
+    kept = io.StringIO()
+    with contextlib.redirect_stdout(kept):
+        _console.write_json({"name": "ł"})
+
+    assert kept.getvalue() == '{\n  "name": "ł"\n}\n'

@@ -129,6 +129,7 @@ def test_a_wrong_fault_is_refused_by_name(options, word):
         ({"denied": [(1, "row")]}, "endpoint"),
         ({"denied": 1}, "denied is 1"),
         ({"denied": "12"}, "denied is '12'"),
+        ({"denied": {1: "rows"}}, "denied is {1: 'rows'}"),
         ({"denied": (1, "*")}, "denied holds"),
         ({"denied": [(1, "*", "*")]}, "denied holds"),
         ({"port": 70_000}, "port"),

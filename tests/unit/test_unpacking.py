@@ -15,6 +15,7 @@ from healthyroster_async._transports.unpacking import (
     CodingError,
     PackedError,
     Unpacker,
+    packed_as,
 )
 
 if sys.version_info >= (3, 14):
@@ -51,7 +52,7 @@ LINES = b"".join(b'{"id":%d,"note":"%d"}\n' % (n, n * 7919) for n in range(40))
 
 def unpacked(coding, pieces, most=1000):
     """Return what comes out, and the unpacker."""
-    unpacker = Unpacker(coding)
+    unpacker = Unpacker(packed_as(coding))
     made = []
     for piece in pieces:
         part = unpacker.take(piece, most)
@@ -125,6 +126,27 @@ def test_small_members_by_the_thousand_cost_no_more_than_their_bytes():
     made, unpacker = unpacked("gzip", [packed])
     assert made == b"x"
     unpacker.check_whole()
+
+
+@pytest.mark.parametrize(
+    ("field", "coding"),
+    [
+        (None, ""),
+        ("", ""),
+        ("Identity", ""),
+        ("utf-8", ""),
+        ("none, identity", ""),
+        ("GZIP", "gzip"),
+        ("gzip, identity", "gzip"),
+        (" x-gzip ,", "gzip"),
+        ("br, gzip", "br, gzip"),
+    ],
+)
+def test_only_what_is_registered_says_that_something_is_packed(field, coding):
+    """
+    Servers write the encoding of a text there, and a text that is there is an answer.
+    """
+    assert packed_as(field) == coding
 
 
 def test_a_coding_that_is_not_known_is_named():
