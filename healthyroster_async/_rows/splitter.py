@@ -117,9 +117,8 @@ class Splitter(Generic[T]):
 
     @property
     def looks_far(self) -> bool:
-        """Whether it takes long: much stands before the rows, or a row is large."""
-        far = 4 * PART
-        return self._wait_for > far or (self._place is None and self._size >= far)
+        """Whether so much stands before the rows that it takes long to find them."""
+        return self._place is None and self._size >= 4 * PART
 
     def expect_lines(self) -> None:
         """Take the answer for one row a line (NDJSON), and not for one document."""
