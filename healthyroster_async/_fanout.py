@@ -9,7 +9,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Hashable,
     Iterable,
     Mapping,
@@ -20,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 
+from healthyroster_async._apart import apart, exit_of
 from healthyroster_async._core.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -38,10 +38,7 @@ from healthyroster_async._core.outcome import (
     Succeeded,
 )
 
-T = TypeVar("T")
 V = TypeVar("V")
-# Of what has no outcome of its own, such as data sources that are described.
-_AT_ONCE = 32
 ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
@@ -210,7 +207,7 @@ async def as_completed(
         if ready.empty():
             ready.put_nowait(None)
 
-    making = asyncio.create_task(_exit_of(lambda: _make_all(jobs, limit, ready.put)))
+    making = asyncio.create_task(exit_of(lambda: _make_all(jobs, limit, ready.put)))
     making.add_done_callback(wake)
     try:
         while not (making.done() and ready.empty()):
@@ -268,47 +265,6 @@ async def _make_all(
             return
         bug = InnerCancellationError("a call cancelled the task that it was made in")
     raise bug
-
-
-async def apart(do: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do what has a task group in a task of its own, and raise what it raises.
-
-    Before Python 3.13 a group in which something fails leaves the task that it stands
-    in cancelled: the next Ctrl-C would be taken for that cancellation.
-    """
-    leaving = await asyncio.create_task(_exit_of(do))
-    if leaving is not None:
-        raise leaving
-
-
-async def at_once(do: Callable[[T], Awaitable[None]], items: Iterable[T]) -> None:
-    """Do something to each item, several at a time, and raise what it raises."""
-    left = iter(items)
-
-    async def work() -> None:
-        for item in left:
-            await do(item)
-
-    async def work_all() -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(work())
-
-    try:
-        await apart(work_all)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-
-
-async def _exit_of(
-    do: Callable[[], Coroutine[Any, Any, None]],
-) -> KeyboardInterrupt | SystemExit | None:
-    """Return what ends the program: raised by a task, its caller would not hear it."""
-    try:
-        await do()
-    except (KeyboardInterrupt, SystemExit) as leaving:
-        return leaving
-    return None
 
 
 async def _next(jobs: AsyncIterator[Job]) -> Job | None:

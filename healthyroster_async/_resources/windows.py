@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from healthyroster_async import models
+from healthyroster_async._apart import at_once
 from healthyroster_async._core.date_ranges import (
     DateRange,
     Edge,
@@ -18,7 +19,6 @@ from healthyroster_async._core.date_ranges import (
     windows,
 )
 from healthyroster_async._core.errors import ConfigurationError
-from healthyroster_async._fanout import at_once
 from healthyroster_async._resources.edges import check_midnight, edge_of
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from attrs import define, evolve, field
 
+from healthyroster_async._apart import at_once
 from healthyroster_async._core.date_ranges import DateRange, Edge
 from healthyroster_async._core.errors import (
     AuthenticationError,
@@ -25,7 +26,6 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.outcome import Denied, Failed, Outcomes
 from healthyroster_async._core.settings import Environment, Priority
-from healthyroster_async._fanout import at_once
 from healthyroster_async._resources.edges import edge_of
 from healthyroster_async._resources.windows import date_range_of
 from healthyroster_async._session import ProviderSession

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
 
+from healthyroster_async._apart import apart
 from healthyroster_async._core.errors import (
     AuthenticationError,
     CallError,
@@ -28,7 +29,6 @@ from healthyroster_async._core.errors import (
 )
 from healthyroster_async._core.extras import extra
 from healthyroster_async._core.settings import Environment
-from healthyroster_async._fanout import apart
 from healthyroster_async._resources.edges import check_midnight
 from healthyroster_async._rows.casts import arrow
 from healthyroster_async._rows.reader import (

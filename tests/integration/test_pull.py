@@ -35,7 +35,7 @@ from healthyroster_async import (
     RetrySettings,
     ServerError,
     ServiceUnavailableError,
-    _fanout,
+    _apart,
 )
 from healthyroster_async.emulator import Emulator, Fault
 from healthyroster_async.pull import _discovery, _job
@@ -1414,7 +1414,7 @@ async def test_descriptions_that_nobody_gives_are_not_all_asked_for(
     A secret that is revoked meanwhile locks the application out; an outage takes hours.
     """
     monkeypatch.setattr(_discovery, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(_fanout, "_AT_ONCE", 2)
+    monkeypatch.setattr(_apart, "_AT_ONCE", 2)
     broken = Fault(kind="status", status=status, endpoint="data_source")
     async with (
         Emulator(providers=2, rows=3, faults=[broken], latency=0.05) as emulator,
