@@ -1,5 +1,6 @@
 """What can be pulled, and which run goes on."""
 
+import contextlib
 import datetime as dt
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -167,7 +168,7 @@ def test_a_run_that_goes_on_knows_no_more_than_when_it_began(tmp_path):
     journal = Journal(tmp_path / "journal.sqlite")
     run = Schedule(plan, journal).run
     journal.close()
-    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as db, db:
         db.execute("UPDATE runs SET started = ?", (began.timestamp(),))
     db.close()
     journal = Journal(tmp_path / "journal.sqlite")
@@ -205,7 +206,7 @@ def test_marks_that_said_too_much_say_less(tmp_path):
     ):
         journal.keep_mark(cell, since, LATER)
     journal.close()
-    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal.sqlite")) as db, db:
         db.execute("PRAGMA user_version = 0")
     db.close()
 
@@ -291,7 +292,7 @@ def test_a_file_that_is_no_journal_or_of_another_version_is_said(tmp_path):
         Journal(tmp_path / "text")
 
     Journal(tmp_path / "old").close()
-    with sqlite3.connect(tmp_path / "old") as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / "old")) as db, db:
         db.execute("UPDATE facts SET value = '0'")
     db.close()
     with pytest.raises(DestinationError, match="another version"):
