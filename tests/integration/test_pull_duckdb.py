@@ -37,17 +37,16 @@ async def asked(folder, query):
 def publish(folder, source, tables):
     """Publish tables, each of a provider of its own, by runs of their own."""
     for number, table in enumerate(tables):
-        destination = DuckdbDestination(folder)
-        partial = destination.partial()
-        pq.write_table(table, partial)
-        destination.publish(
-            partial,
-            source=source,
-            provider=str(number),
-            key="all",
-            rows=len(table),
-        )
-        destination.close()
+        with contextlib.closing(DuckdbDestination(folder)) as destination:
+            partial = destination.partial()
+            pq.write_table(table, partial)
+            destination.publish(
+                partial,
+                source=source,
+                provider=str(number),
+                key="all",
+                rows=len(table),
+            )
 
 
 async def test_each_data_source_is_a_table_of_the_rows_of_all(tmp_path):
