@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _DAY = dt.timedelta(days=1)
 _WEEK = dt.timedelta(days=7)
-# With a zone it may be no midnight of the API's.
+# With a zone it may be no midnight of the API's, and a date alone hides its time.
 _MIDNIGHT = re.compile(r"[T ]00:00(:00(\.0+)?)?")
 
 
@@ -117,7 +117,7 @@ class _Days:
         return together, alone
 
     async def shows(self, day: dt.date) -> bool:
-        """Return whether a row shows that it is of a midnight, as those of dates do."""
+        """Return whether a row shows that it is of the midnight of a day."""
         rows = self._rows(day, day + _DAY)
         return bool(await _count(rows, 1, day.isoformat()))
 

@@ -78,9 +78,10 @@ class Cut:
         if range_.edge is None:
             known = await edge_of(rows_of, range_, self.first, self.stop)
             range_ = evolve(range_, edge=known)
-        await at_once(
-            lambda one: check_midnight(rows_of, range_, one.stop), self._windows
-        )
+        if range_.edge is Edge.MIDNIGHT:
+            await at_once(
+                lambda one: check_midnight(rows_of, range_, one.stop), self._windows
+            )
         return {one.key: range_.values(one) for one in self._windows}
 
 

@@ -36,15 +36,11 @@ from healthyroster_async._core.errors import (
 from healthyroster_async._core.messages import Request, Response, SignedRequest
 from healthyroster_async._core.settings import AnswerSettings, check_type
 from healthyroster_async._transports.base import Transport
+from healthyroster_async._transports.bodies import Body, TooLargeError, read_whole
 from healthyroster_async._transports.bounds import Bounds
 from healthyroster_async._transports.fields import Fields
 from healthyroster_async._transports.targets import target_of
-from healthyroster_async._transports.unpacking import (
-    CodingError,
-    PackedError,
-    Unpacker,
-    packed_as,
-)
+from healthyroster_async._transports.unpacking import CodingError, PackedError
 from healthyroster_async._version import __version__
 
 # Kestrel keeps an idle connection 130 s, IIS 120 s, nginx 75 s, most load balancers
@@ -53,8 +49,6 @@ _KEEP_ALIVE_S = 15.0
 # A name that leads elsewhere after a failover is found so soon.
 _DNS_CACHE_S = 10
 _READ_BUFFER = 2**16
-# Until then no answer does harm, and the ratio of a short one says little.
-_ANY_RATIO = 8 * 2**20
 _MAX_SUFFIX = 256
 # aiohttp would call a body that is not there an octet-stream, and servers answer 415.
 _NO_TYPE = frozenset({"Content-Type"})
@@ -201,7 +195,9 @@ class AiohttpTransport(Transport):
                         stream=self._stream(request, answer),
                     )
                 try:
-                    body = await _whole(answer, self._answers)
+                    body = await read_whole(
+                        answer.content, answer.headers, self._answers
+                    )
                     done = True
                 except (aiohttp.ClientError, OSError, ValueError):
                     # What an error says beside its status matters less than that.
@@ -306,85 +302,6 @@ def _check_open(session: aiohttp.ClientSession) -> None:
         )
 
 
-class _Body:
-    """What an answer holds, unpacked, as long as that is not too much."""
-
-    def __init__(
-        self, answer: aiohttp.ClientResponse, bounds: AnswerSettings, name: str
-    ) -> None:
-        """Make one.
-
-        Args:
-            answer: Where it comes from.
-            bounds: What is too much.
-            name: Of its bounds, which one this is about.
-        """
-        self._content = answer.content
-        self._name = name
-        self._most: int | None = getattr(bounds, name)
-        self._most_ratio = bounds.max_ratio
-        coding = packed_as(answer.headers.get("Content-Encoding"))
-        self._unpacker = Unpacker(coding) if coding else None
-        self._unpacked = 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing is left for certain."""
-        return self._unpacker is None and self._content.at_eof()
-
-    async def read(self) -> bytes:
-        """Return what comes next; nothing at the end.
-
-        Raises:
-            ValueError: It cannot be unpacked, is cut off, or is too large.
-            aiohttp.ClientError: It cannot be read.
-        """
-        if self._unpacker is None:
-            piece = await self._content.readany()
-        else:
-            piece = await self._next_unpacked(self._unpacker)
-            self._unpacked += len(piece)
-        self._check_size()
-        return piece
-
-    async def _next_unpacked(self, unpacker: Unpacker) -> bytes:
-        piece = unpacker.take(b"", _READ_BUFFER)
-        while not piece:
-            packed = await self._content.readany()
-            if not packed:
-                unpacker.check_whole()
-                break
-            piece = unpacker.take(packed, _READ_BUFFER)
-        return piece
-
-    def _check_size(self) -> None:
-        came = self._content.total_bytes
-        size = came if self._unpacker is None else self._unpacked
-        if self._most is not None and size > self._most:
-            raise _TooLargeError(
-                f"the answer is larger than {self._most} bytes; "
-                f"AnswerSettings.{self._name} allows more"
-            )
-        # What is packed is counted when it comes, so the true ratio is higher, if
-        # anything.
-        if size > _ANY_RATIO and size > self._most_ratio * came:
-            raise _TooLargeError(
-                f"the answer unpacks to more than {self._most_ratio:g} times its size; "
-                "if that is no attack, AnswerSettings.max_ratio allows more"
-            )
-
-
-async def _whole(answer: aiohttp.ClientResponse, bounds: AnswerSettings) -> bytes:
-    body = _Body(answer, bounds, "max_body")
-    first = await body.read()
-    if body.ended:
-        return first
-    parts = [first]
-    while part := await body.read():
-        parts.append(part)
-    return b"".join(parts)
-
-
 class _AiohttpStream:
     """The body of a streamed answer."""
 
@@ -397,7 +314,7 @@ class _AiohttpStream:
     ) -> None:
         self._request = request
         self._answer = answer
-        self._body = _Body(answer, bounds, "max_stream")
+        self._body = Body(answer.content, answer.headers, bounds, "max_stream")
         self._silence = request.timeouts.read
         self._open_ones = open_ones
         self._closed = False
@@ -498,10 +415,6 @@ async def _sent_once(
             raise _LostError(error) from None
 
 
-class _TooLargeError(ValueError):
-    """An answer is larger than it may be; the text says why."""
-
-
 def _without_frames(error: BaseException) -> BaseException:
     """Return an exception as if it were new: a cancellation, or a bug.
 
@@ -542,7 +455,7 @@ def transport_error(  # noqa: C901, PLR0911, PLR0912 - a table: one kind, one li
             return transport_error(
                 error.error, request, answered=answered, direct=direct
             )
-        case _TooLargeError():
+        case TooLargeError():
             return of_call(AnswerTooLargeError(request.label, str(error)), request)
         case CodingError():
             return ProtocolError(request, str(error))

@@ -24,10 +24,11 @@ from healthyroster_async import (
 )
 from healthyroster_async._transports.aiohttp import (
     _sent_once,
-    _TooLargeError,
     _without_frames,
     transport_error,
 )
+from healthyroster_async._transports.bodies import TooLargeError
+from healthyroster_async._transports.unpacking import CodingError, PackedError
 
 KEY = ConnectionKey("api.test", 443, True, True, None, None, None)
 INFO = aiohttp.RequestInfo(
@@ -159,7 +160,9 @@ async def test_every_error_becomes_ours_without_what_it_knows(name, answered, co
         (ConnectionResetError(errno.ECONNRESET, "reset"), ConnectionLostError),
         (OSError(errno.ENETDOWN, "down"), ConnectionLostError),
         (ValueError("header"), ProtocolError),
-        (_TooLargeError("too large"), AnswerTooLargeError),
+        (TooLargeError("too large"), AnswerTooLargeError),
+        (CodingError("unknown"), ProtocolError),
+        (PackedError("no end"), ConnectionLostError),
     ],
     ids=repr,
 )
